@@ -1,2 +1,67 @@
-//! Chores.
-fn main() {}
+//! The project's chores in one place: `cargo xtask help` lists them.
+//!
+//! This program depends on no crate of ours, so that it compiles in seconds. A command that needs them starts a
+//! build of an example and hands its arguments on.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod cargo;
+mod ci;
+mod end_to_end;
+mod parity;
+mod tidy;
+
+use std::process::ExitCode;
+
+/// What the caller gets for a command or an option that does not exist.
+const EXIT_USAGE: u8 = 2;
+
+const HELP: &str = "\
+The project's chores. Usage: cargo xtask COMMAND [ARGUMENTS]
+
+  ci [--skip-tests]   the gate: format, clippy, tidy, tests, docs, examples and their runs;
+                      stops at the first step that fails
+  tidy                the house rules alone: who may depend on whom, layout, file heads, links
+  parity FILE...      compare a forward and backward pass with golden files made by PyTorch
+  help                this page
+
+Examples:
+  cargo xtask ci
+  cargo xtask tidy
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["ci"] => ci::run(ci::Tests::Run),
+        ["ci", "--skip-tests"] => ci::run(ci::Tests::Skip),
+        ["tidy"] => tidy::run(),
+        ["parity", files @ ..] => parity::run(files),
+        ["help" | "--help" | "-h"] => {
+            print!("{HELP}");
+            ExitCode::SUCCESS
+        }
+        [] => usage("no command was given"),
+        ["ci" | "tidy" | "help", ..] => usage(&format!("unexpected arguments: {}", words.join(" "))),
+        [unknown, ..] => usage(&format!("unknown command: {unknown}")),
+    }
+}
+
+/// Says what was wrong with the command line, shows the help on standard error, and gives the exit code for it.
+fn usage(problem: &str) -> ExitCode {
+    eprintln!("xtask: {problem}\n\n{HELP}");
+    ExitCode::from(EXIT_USAGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::HELP;
+
+    #[test]
+    fn the_help_fits_a_screen() {
+        assert!(HELP.lines().count() <= 24);
+        assert!(HELP.lines().all(|line| line.len() <= 100));
+    }
+}

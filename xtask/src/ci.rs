@@ -1,0 +1,119 @@
+//! `cargo xtask ci`: the one gate. Steps in order, each with a header and its time; the first failure ends it.
+
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use crate::cargo::cargo;
+use crate::end_to_end;
+use crate::tidy;
+
+/// Whether the tests are part of this run of the gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tests {
+    /// Run them.
+    Run,
+    /// Leave them out, because the caller has just run them.
+    Skip,
+}
+
+/// One step of the gate: it says in words what failed.
+struct Step {
+    name: &'static str,
+    action: fn() -> Result<(), String>,
+}
+
+/// The steps in the order in which they run: the quick ones first, so that a slip is found early.
+const STEPS: &[Step] = &[
+    Step { name: "format", action: format },
+    Step { name: "clippy", action: clippy },
+    Step { name: "tidy", action: tidy::check_workspace },
+    Step { name: TESTS, action: tests },
+    Step { name: "docs", action: docs },
+    Step { name: "examples", action: examples },
+    Step { name: "end to end", action: end_to_end::run_all },
+];
+
+/// The name of the step that `--skip-tests` leaves out.
+const TESTS: &str = "tests";
+
+/// Runs the gate and says on its last line how it went.
+pub(crate) fn run(tests: Tests) -> ExitCode {
+    let start = Instant::now();
+    let steps = STEPS.iter().filter(|step| tests == Tests::Run || step.name != TESTS);
+    for (index, step) in steps.enumerate() {
+        println!("== {}. {}", index + 1, step.name);
+        let step_start = Instant::now();
+        if let Err(reason) = (step.action)() {
+            eprintln!("xtask ci: step `{}` failed: {reason}", step.name);
+            return ExitCode::FAILURE;
+        }
+        println!("== {} passed in {:.1} s", step.name, step_start.elapsed().as_secs_f64());
+    }
+    println!("== all steps passed in {:.1} s", start.elapsed().as_secs_f64());
+    ExitCode::SUCCESS
+}
+
+fn format() -> Result<(), String> {
+    require_component("fmt", "rustfmt")?;
+    succeed(&mut cargo(["fmt", "--all", "--check"]))
+}
+
+fn clippy() -> Result<(), String> {
+    require_component("clippy", "clippy")?;
+    succeed(&mut cargo(["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+}
+
+fn tests() -> Result<(), String> {
+    succeed(&mut cargo(["test", "--quiet", "--workspace"]))
+}
+
+fn docs() -> Result<(), String> {
+    let mut command = cargo(["doc", "--quiet", "--no-deps", "--workspace"]);
+    succeed(command.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn examples() -> Result<(), String> {
+    succeed(&mut cargo(["build", "--quiet", "--workspace", "--examples"]))
+}
+
+/// A toolchain may come without its formatter or linter: say so in one line, with the command that adds it.
+fn require_component(subcommand: &str, component: &str) -> Result<(), String> {
+    match cargo([subcommand, "--version"]).output() {
+        Ok(output) if output.status.success() => Ok(()),
+        _ => Err(format!(
+            "the toolchain has no `cargo {subcommand}`; add it with `rustup component add {component}`"
+        )),
+    }
+}
+
+/// Runs a command that prints for itself.
+fn succeed(command: &mut Command) -> Result<(), String> {
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{} ended with {status}", command_line(command))),
+        Err(error) => Err(format!("{} could not be started: {error}", command_line(command))),
+    }
+}
+
+/// The command as a user would type it.
+fn command_line(command: &Command) -> String {
+    let words = command.get_args().map(|word| word.to_string_lossy().into_owned());
+    format!("`cargo {}`", words.collect::<Vec<_>>().join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{STEPS, TESTS, cargo, succeed};
+
+    #[test]
+    fn the_step_that_can_be_left_out_exists() {
+        assert_eq!(STEPS.iter().filter(|step| step.name == TESTS).count(), 1);
+    }
+
+    #[test]
+    fn a_failing_command_is_named_with_its_status() {
+        let mut command = cargo(["no-such-subcommand"]);
+        let reason = succeed(command.stderr(std::process::Stdio::null())).unwrap_err();
+        assert!(reason.starts_with("`cargo no-such-subcommand` ended with exit"), "{reason}");
+    }
+}
