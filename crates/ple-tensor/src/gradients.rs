@@ -1,0 +1,70 @@
+//! What a backward pass gives back: dense gradients for matrices, rows for tables, and new values for buffers.
+
+use ndarray::{Array2, ArrayView2};
+
+use crate::store::{MatrixId, TableId};
+use crate::tape::Var;
+
+/// The gradient of a table: only the rows that the batch read, each once, in ascending order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RowGradients {
+    /// The distinct rows, ascending.
+    pub rows: Vec<u32>,
+    /// Their gradients, `[rows, dim]` row-major.
+    pub values: Vec<f32>,
+}
+
+impl RowGradients {
+    /// The sum of two gradients of one table of dimension `dim`.
+    pub(crate) fn merge(self, other: &RowGradients, dim: usize) -> RowGradients {
+        let mut merged = RowGradients::default();
+        let (mut left, mut right) = (0, 0);
+        while left < self.rows.len() || right < other.rows.len() {
+            let row = [self.rows.get(left), other.rows.get(right)].into_iter().flatten().min().copied().unwrap_or(0);
+            let start = merged.values.len();
+            merged.rows.push(row);
+            merged.values.resize(start + dim, 0.0);
+            for (source, at) in [(&self, &mut left), (other, &mut right)] {
+                if source.rows.get(*at) == Some(&row) {
+                    let values = &source.values[*at * dim..(*at + 1) * dim];
+                    merged.values[start..].iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+                    *at += 1;
+                }
+            }
+        }
+        merged
+    }
+}
+
+/// The result of a backward pass.
+///
+/// A matrix or table that the loss does not depend on has no gradient, rather than one of zeros.
+#[derive(Debug, Default)]
+pub struct Gradients {
+    pub(crate) matrices: Vec<Option<Array2<f32>>>,
+    pub(crate) tables: Vec<Option<RowGradients>>,
+    pub(crate) buffers: Vec<(MatrixId, Array2<f32>)>,
+    pub(crate) inputs: Vec<(Var, Array2<f32>)>,
+}
+
+impl Gradients {
+    /// The gradient of a matrix, in its shape.
+    pub fn matrix(&self, id: MatrixId) -> Option<ArrayView2<'_, f32>> {
+        self.matrices[id.index()].as_ref().map(|gradient| gradient.view())
+    }
+
+    /// The gradient of a table.
+    pub fn table(&self, id: TableId) -> Option<&RowGradients> {
+        self.tables[id.index()].as_ref()
+    }
+
+    /// The new values of buffers: the running statistics of batch norm, in the order of the forward pass.
+    pub fn buffers(&self) -> &[(MatrixId, Array2<f32>)] {
+        &self.buffers
+    }
+
+    /// The gradient of an input recorded by [`Tape::variable`](crate::Tape::variable).
+    pub fn input(&self, var: Var) -> Option<ArrayView2<'_, f32>> {
+        self.inputs.iter().find(|(input, _)| *input == var).map(|(_, gradient)| gradient.view())
+    }
+}

@@ -1,0 +1,7 @@
+//! The loops under the operations. Each sums an element in one order that the shapes alone fix, so that the number of
+//! threads never changes a result.
+
+pub(crate) mod columns;
+pub(crate) mod gemm;
+pub(crate) mod rows;
+pub(crate) mod transcendental;

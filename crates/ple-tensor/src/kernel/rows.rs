@@ -1,0 +1,47 @@
+//! Work on blocks of rows, in parallel where there is enough of it: rows are independent, so the cut never shows in
+//! the result.
+
+use ndarray::parallel::prelude::*;
+use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
+
+/// Rows to a block: small enough for the block's values to stay in cache between the reads of one pass.
+pub(crate) const BLOCK_ROWS: usize = 128;
+
+/// Below so many elements (or multiply-adds) a fork and join costs more than it saves.
+const PARALLEL_WORK: usize = 1 << 18;
+
+/// Calls `work` with the first row and the rows of each block of `matrix`. `cost` is the whole pass's work.
+pub(crate) fn for_each_block(
+    mut matrix: ArrayViewMut2<'_, f32>,
+    cost: usize,
+    work: impl Fn(usize, ArrayViewMut2<'_, f32>) + Sync,
+) {
+    let blocks = matrix.axis_chunks_iter_mut(Axis(0), BLOCK_ROWS);
+    if cost < PARALLEL_WORK {
+        blocks.into_iter().enumerate().for_each(|(block, rows)| work(block * BLOCK_ROWS, rows));
+    } else {
+        blocks.into_par_iter().enumerate().for_each(|(block, rows)| work(block * BLOCK_ROWS, rows));
+    }
+}
+
+/// Calls `work` with the number and the values of each row of `matrix`.
+pub(crate) fn for_each_row(matrix: ArrayViewMut2<'_, f32>, work: impl Fn(usize, &mut [f32]) + Sync) {
+    let cost = matrix.len();
+    for_each_block(matrix, cost, |first, mut rows| {
+        rows.outer_iter_mut().enumerate().for_each(|(row, values)| work(first + row, slice_mut(values)));
+    });
+}
+
+/// One row of a view as a slice.
+///
+/// # Panics
+/// If the columns are not adjacent in memory, which no value of a tape is.
+pub(crate) fn row<'v>(view: &ArrayView2<'v, f32>, row: usize) -> &'v [f32] {
+    let values: ArrayView1<'v, f32> = view.clone().index_axis_move(Axis(0), row);
+    values.to_slice().expect("the columns of a value are adjacent")
+}
+
+/// One row of a mutable view as a slice.
+pub(crate) fn slice_mut(row: ArrayViewMut1<'_, f32>) -> &mut [f32] {
+    row.into_slice().expect("the columns of a value are adjacent")
+}

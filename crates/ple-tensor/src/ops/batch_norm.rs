@@ -1,0 +1,181 @@
+//! Batch normalisation, with the statistics of the batch in training and running ones in evaluation.
+
+use ndarray::Array2;
+
+use super::{Op, Operation};
+use crate::kernel::columns::sum_rows;
+use crate::kernel::rows::{for_each_row, row};
+use crate::replay::Replay;
+use crate::store::MatrixId;
+use crate::tape::{BackwardPass, Mode, Tape, Var};
+use crate::workspace::Workspace;
+
+/// The parameters, buffers and constants of a batch norm over `width` columns; each matrix is `[1, width]`.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchNormParams {
+    /// The factor, 1 at first.
+    pub gamma: MatrixId,
+    /// The shift, 0 at first.
+    pub beta: MatrixId,
+    /// The running mean, a buffer.
+    pub running_mean: MatrixId,
+    /// The running unbiased variance, a buffer.
+    pub running_variance: MatrixId,
+    /// Added to the variance under the root: 1e-5 in the reference.
+    pub epsilon: f32,
+    /// The share of the batch in the running statistics: 0.1 in the reference.
+    pub momentum: f32,
+}
+
+/// `y = (x - mean) / sqrt(variance + epsilon) * gamma + beta`: see [`Tape::batch_norm`].
+#[derive(Debug)]
+pub struct BatchNorm {
+    /// The values that are normalised.
+    pub x: Var,
+    /// Parameters, buffers and constants.
+    pub params: BatchNormParams,
+    mean: Vec<f32>,
+    inverse_deviation: Vec<f32>,
+    new_statistics: Option<[Array2<f32>; 2]>,
+}
+
+impl<'a> Tape<'a> {
+    /// Batch normalisation of each column, `y = (x - mean) / sqrt(variance + epsilon) * gamma + beta`.
+    ///
+    /// In training, mean and (biased) variance are the batch's, and the running statistics move by
+    /// `running += momentum * (batch - running)` with the unbiased variance; [`Tape::backward`] gives back their new
+    /// values. In evaluation the running statistics are used. Source: S. Ioffe and C. Szegedy, "Batch Normalization",
+    /// ICML 2015, algorithms 1 and 2; constants and the unbiased running variance as in PyTorch.
+    ///
+    /// # Shapes
+    /// `x` and the result are `[batch, width]`.
+    ///
+    /// # Panics
+    /// If a shape does not fit, or a training batch has fewer than two rows: one row has no variance.
+    pub fn batch_norm(&mut self, x: Var, params: BatchNormParams) -> Var {
+        let input = self.nodes[x.node()].value.slice(ndarray::s![.., x.range()]);
+        let (rows, width) = input.dim();
+        let vector = |id: MatrixId| {
+            let matrix = self.store.matrix(id);
+            assert_eq!(matrix.dim(), (1, width), "batch norm of [batch, {width}] with {}", self.store.matrix_name(id));
+            matrix.to_slice().expect("matrices are contiguous")
+        };
+        let (running_mean, running_variance) = (vector(params.running_mean), vector(params.running_variance));
+        let (mean, variance, new_statistics) = match self.mode {
+            Mode::Evaluate => (running_mean.to_vec(), running_variance.to_vec(), None),
+            Mode::Train { .. } => {
+                assert!(rows > 1, "batch norm of a training batch of {rows} rows (x [{rows}, {width}])");
+                let n = rows as f64;
+                let mean = sum_rows(rows, width, |index, block| {
+                    block.iter_mut().zip(row(&input, index)).for_each(|(sum, x)| *sum += x);
+                });
+                let mean: Vec<f32> = mean.iter().map(|sum| (sum / n) as f32).collect();
+                let squares = sum_rows(rows, width, |index, block| {
+                    for ((sum, x), mean) in block.iter_mut().zip(row(&input, index)).zip(&mean) {
+                        *sum += (x - mean) * (x - mean);
+                    }
+                });
+                let moved = |running: &[f32], batch: &mut dyn Iterator<Item = f64>| {
+                    let momentum = f64::from(params.momentum);
+                    let moved = running.iter().zip(batch).map(|(&r, b)| {
+                        let r = f64::from(r);
+                        (r + momentum * (b - r)) as f32
+                    });
+                    Array2::from_shape_vec((1, width), moved.collect()).expect("one value a column")
+                };
+                let new_mean = moved(running_mean, &mut mean.iter().map(|&mean| f64::from(mean)));
+                let new_variance = moved(running_variance, &mut squares.iter().map(|sum| sum / (n - 1.0)));
+                let variance: Vec<f32> = squares.iter().map(|sum| (sum / n) as f32).collect();
+                (mean, variance, Some([new_mean, new_variance]))
+            }
+        };
+        let inverse_deviation: Vec<f32> = variance.iter().map(|v| 1.0 / (v + params.epsilon).sqrt()).collect();
+        let scale: Vec<f32> = vector(params.gamma).iter().zip(&inverse_deviation).map(|(g, i)| g * i).collect();
+        let shift = vector(params.beta);
+        let mut value = self.workspace.matrix(rows, width);
+        for_each_row(value.view_mut(), |index, out| {
+            for (column, (y, x)) in out.iter_mut().zip(row(&input, index)).enumerate() {
+                *y = (x - mean[column]) * scale[column] + shift[column];
+            }
+        });
+        self.push(value, Op::BatchNorm(BatchNorm { x, params, mean, inverse_deviation, new_statistics }))
+    }
+}
+
+impl BatchNorm {
+    pub(crate) fn release(self, buffers: Option<&mut Vec<(MatrixId, Array2<f32>)>>, workspace: &mut Workspace) {
+        if let Some([mean, variance]) = self.new_statistics {
+            match buffers {
+                Some(buffers) => {
+                    buffers.push((self.params.running_mean, mean));
+                    buffers.push((self.params.running_variance, variance));
+                }
+                None => [mean, variance].into_iter().for_each(|matrix| workspace.recycle(matrix)),
+            }
+        }
+    }
+}
+
+impl Operation for BatchNorm {
+    fn inputs(&self) -> Box<dyn Iterator<Item = Var> + '_> {
+        Box::new(std::iter::once(self.x))
+    }
+
+    fn matrices(&self) -> Vec<MatrixId> {
+        let BatchNormParams { gamma, beta, running_mean, running_variance, .. } = self.params;
+        vec![gamma, beta, running_mean, running_variance]
+    }
+
+    /// With `x̂ = (x - mean) / deviation` and sums over the batch of n rows:
+    /// `dbeta = Σ dy`, `dgamma = Σ dy x̂`, `dx = gamma / deviation * (dy - dbeta / n - x̂ dgamma / n)`.
+    fn backward(&self, _: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
+        let input = pass.value(self.x);
+        let (rows, width) = gradient.dim();
+        let dy = gradient.view();
+        let (mean, inverse) = (&self.mean, &self.inverse_deviation);
+        let dbeta = sum_rows(rows, width, |index, block| {
+            block.iter_mut().zip(row(&dy, index)).for_each(|(sum, dy)| *sum += dy);
+        });
+        let dgamma = sum_rows(rows, width, |index, block| {
+            for (column, ((sum, dy), x)) in block.iter_mut().zip(row(&dy, index)).zip(row(&input, index)).enumerate() {
+                *sum += dy * ((x - mean[column]) * inverse[column]);
+            }
+        });
+        for (id, sums) in [(self.params.beta, &dbeta), (self.params.gamma, &dgamma)] {
+            pass.accumulate_matrix(id, |mut target| target.iter_mut().zip(sums).for_each(|(t, &sum)| *t += sum as f32));
+        }
+        let gamma = pass.store.matrix(self.params.gamma).to_slice().expect("matrices are contiguous");
+        let n = rows as f64;
+        let mean_dy: Vec<f32> = dbeta.iter().map(|sum| (sum / n) as f32).collect();
+        let mean_dy_x: Vec<f32> = dgamma.iter().map(|sum| (sum / n) as f32).collect();
+        pass.accumulate(self.x, |target| {
+            for_each_row(target, |index, dx| {
+                let (dy, x) = (row(&dy, index), row(&input, index));
+                for column in 0..width {
+                    let normalised = (x[column] - mean[column]) * inverse[column];
+                    let centred = dy[column] - mean_dy[column] - normalised * mean_dy_x[column];
+                    dx[column] += gamma[column] * inverse[column] * centred;
+                }
+            });
+        });
+    }
+
+    fn define(&self, replay: &Replay<'_>) -> Array2<f64> {
+        let x = replay.value(self.x);
+        let n = x.nrows() as f64;
+        let mut y = x.to_owned();
+        for (column, mut values) in y.columns_mut().into_iter().enumerate() {
+            let at = |id| replay.matrix(id)[[0, column]];
+            let (mean, variance) = match replay.mode() {
+                Mode::Evaluate => (at(self.params.running_mean), at(self.params.running_variance)),
+                Mode::Train { .. } => {
+                    let mean = values.sum() / n;
+                    (mean, values.fold(0.0, |sum, x| sum + (x - mean) * (x - mean)) / n)
+                }
+            };
+            let deviation = (variance + f64::from(self.params.epsilon)).sqrt();
+            values.mapv_inplace(|x| (x - mean) / deviation * at(self.params.gamma) + at(self.params.beta));
+        }
+        y
+    }
+}

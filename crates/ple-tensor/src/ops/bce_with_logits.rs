@@ -1,0 +1,90 @@
+//! Binary cross-entropy on logits, exact for logits of any size, over the rows of a task's own sample space.
+
+use ndarray::{Array2, arr2};
+
+use super::{Op, Operation};
+use crate::kernel::transcendental::{sigmoid, softplus};
+use crate::replay::Replay;
+use crate::tape::{BackwardPass, Tape, Var};
+
+/// `Σ w (softplus(z) - y z) / Σ w`: see [`Tape::bce_with_logits`].
+#[derive(Clone, Copy, Debug)]
+pub struct BceWithLogits<'a> {
+    /// The logits, `[batch, 1]`.
+    pub logits: Var,
+    /// The labels, 0 or 1 (or a probability), `[batch]`.
+    pub labels: &'a [f32],
+    /// The rows' weights, `[batch]`; 0 takes a row out of the task.
+    pub weights: &'a [f32],
+}
+
+/// The sum of a loss's row weights, in row order.
+pub(crate) fn total_weight(weights: &[f32]) -> f64 {
+    weights.iter().map(|&weight| f64::from(weight)).sum()
+}
+
+impl<'a> Tape<'a> {
+    /// The mean binary cross-entropy, `Σ w (softplus(z) - y z) / Σ w` with `softplus(z) = ln(1 + exp(z))`.
+    ///
+    /// This is `-y ln p - (1 - y) ln(1 - p)` for `p = sigmoid(z)`, without forming p: a logit of 1,000 with label 0
+    /// costs 1,000, not infinity. A row of weight 0 is outside the task's sample space (H. Tang et al., RecSys 2020,
+    /// equation 9); without any weight the loss is 0 and has no gradient.
+    ///
+    /// # Shapes
+    /// `logits` is `[batch, 1]`, `labels` and `weights` are `[batch]`, the result is `[1, 1]`.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn bce_with_logits(&mut self, logits: Var, labels: &'a [f32], weights: &'a [f32]) -> Var {
+        let z = self.value(logits);
+        assert!(
+            z.dim() == (labels.len(), 1) && weights.len() == labels.len(),
+            "binary cross-entropy of logits {:?}, {} labels, {} weights",
+            z.dim(),
+            labels.len(),
+            weights.len()
+        );
+        let total = total_weight(weights);
+        let rows = z.iter().zip(labels).zip(weights).filter(|(_, weight)| **weight != 0.0);
+        let sum: f64 = rows
+            .map(|((&z, &y), &w)| f64::from(w) * (softplus(f64::from(z)) - f64::from(y) * f64::from(z)))
+            .sum();
+        let mut value = self.workspace.matrix(1, 1);
+        value[[0, 0]] = if total == 0.0 { 0.0 } else { (sum / total) as f32 };
+        self.push(value, Op::BceWithLogits(BceWithLogits { logits, labels, weights }))
+    }
+}
+
+impl Operation for BceWithLogits<'_> {
+    fn inputs(&self) -> Box<dyn Iterator<Item = Var> + '_> {
+        Box::new(std::iter::once(self.logits))
+    }
+
+    /// `dz = w (sigmoid(z) - y) / Σ w`.
+    fn backward(&self, _: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
+        let total = total_weight(self.weights);
+        if total == 0.0 {
+            return;
+        }
+        let scale = (f64::from(gradient[[0, 0]]) / total) as f32;
+        let z = pass.value(self.logits);
+        pass.accumulate(self.logits, |mut target| {
+            let rows = z.iter().zip(self.labels).zip(self.weights);
+            for (dz, ((&z, &y), &w)) in target.iter_mut().zip(rows) {
+                if w != 0.0 {
+                    *dz += scale * w * (sigmoid(z) - y);
+                }
+            }
+        });
+    }
+
+    fn define(&self, replay: &Replay<'_>) -> Array2<f64> {
+        let z = replay.value(self.logits);
+        let (mut sum, mut total) = (0.0, 0.0);
+        for ((&z, &y), &w) in z.iter().zip(self.labels).zip(self.weights).filter(|(_, w)| **w != 0.0) {
+            sum += f64::from(w) * (z.max(0.0) + (-z.abs()).exp().ln_1p() - f64::from(y) * z);
+            total += f64::from(w);
+        }
+        arr2(&[[if total == 0.0 { 0.0 } else { sum / total }]])
+    }
+}

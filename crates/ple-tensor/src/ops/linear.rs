@@ -1,0 +1,97 @@
+//! Linear maps: one product for all linears that read one input, or one product for each group of columns.
+
+use ndarray::{Array2, s};
+
+use super::{Op, Operation};
+use crate::kernel::columns::add_column_sums;
+use crate::kernel::gemm::{gemm_nn, gemm_nt, gemm_tn};
+use crate::kernel::rows::for_each_row;
+use crate::replay::Replay;
+use crate::store::MatrixId;
+use crate::tape::{BackwardPass, Tape, Var};
+
+/// `y = x W + b`, group by group: see [`Tape::linear`].
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are the letters of the formula")]
+pub struct Linear {
+    pub x: Var,
+    pub weight: MatrixId,
+    pub bias: Option<MatrixId>,
+    /// The number of column groups of `x` and `W` that are multiplied apart.
+    pub groups: usize,
+}
+
+impl<'a> Tape<'a> {
+    /// A linear map, `y = x W + b`.
+    ///
+    /// With `groups` = g > 1 the columns of `x` and of `W` are cut into g equal groups, and group i of the result is
+    /// `xᵢ Wᵢ + bᵢ`: the second layers of g experts whose inputs lie side by side.
+    ///
+    /// # Shapes
+    /// `x` is `[batch, g x in]`, `weight` `[in, g x out]`, `bias` `[1, g x out]`, the result `[batch, g x out]`.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    pub fn linear(&mut self, x: Var, weight: MatrixId, bias: Option<MatrixId>, groups: usize) -> Var {
+        let w = self.store.matrix(weight);
+        let (fan_in, width) = w.dim();
+        assert!(
+            x.width() == fan_in * groups && width % groups == 0,
+            "linear of x [batch, {}] and weight {:?} in {groups} groups ({})",
+            x.width(),
+            w.dim(),
+            self.store.matrix_name(weight)
+        );
+        let rows = self.value(x).nrows();
+        let mut value = self.workspace.matrix(rows, width);
+        if let Some(bias) = bias.map(|bias| self.store.matrix(bias)) {
+            assert_eq!(bias.dim(), (1, width), "linear's bias for a weight {:?}", w.dim());
+            let bias = bias.to_slice().expect("matrices are contiguous");
+            for_each_row(value.view_mut(), |_, row| row.copy_from_slice(bias));
+        }
+        let beta = if bias.is_some() { 1.0 } else { 0.0 };
+        let out = width / groups;
+        for group in 0..groups {
+            let inputs = self.value(x.columns(group * fan_in..(group + 1) * fan_in));
+            let columns = group * out..(group + 1) * out;
+            gemm_nn(inputs, w.slice(s![.., columns.clone()]), beta, value.slice_mut(s![.., columns]));
+        }
+        self.push(value, Op::Linear(Linear { x, weight, bias, groups }))
+    }
+}
+
+impl Operation for Linear {
+    fn inputs(&self) -> Box<dyn Iterator<Item = Var> + '_> {
+        Box::new(std::iter::once(self.x))
+    }
+
+    fn matrices(&self) -> Vec<MatrixId> {
+        std::iter::once(self.weight).chain(self.bias).collect()
+    }
+
+    fn backward(&self, _: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
+        let weight = pass.store.matrix(self.weight);
+        let (fan_in, out) = (weight.nrows(), weight.ncols() / self.groups);
+        if let Some(bias) = self.bias {
+            pass.accumulate_matrix(bias, |sums| add_column_sums(gradient.view(), sums));
+        }
+        for group in 0..self.groups {
+            let columns = group * out..(group + 1) * out;
+            let x = self.x.columns(group * fan_in..(group + 1) * fan_in);
+            let dy = gradient.slice(s![.., columns.clone()]);
+            let value = pass.value(x);
+            pass.accumulate_matrix(self.weight, |mut dw| gemm_tn(value, dy, dw.slice_mut(s![.., columns.clone()])));
+            pass.accumulate(x, |dx| gemm_nt(dy, weight.slice(s![.., columns]), dx));
+        }
+    }
+
+    fn define(&self, replay: &Replay<'_>) -> Array2<f64> {
+        let (x, weight) = (replay.value(self.x), replay.matrix(self.weight));
+        let (fan_in, out) = (weight.nrows(), weight.ncols() / self.groups);
+        Array2::from_shape_fn((x.nrows(), weight.ncols()), |(row, column)| {
+            let first = column / out * fan_in;
+            let bias = self.bias.map_or(0.0, |bias| replay.matrix(bias)[[0, column]]);
+            bias + (0..fan_in).map(|i| x[[row, first + i]] * weight[[i, column]]).sum::<f64>()
+        })
+    }
+}

@@ -1,0 +1,85 @@
+//! The gated mixture of experts, fused: no rank-3 tensor of stacked experts is ever made.
+
+use ndarray::Array2;
+
+use super::{Op, Operation};
+use crate::kernel::rows::{for_each_row, row};
+use crate::replay::Replay;
+use crate::tape::{BackwardPass, Tape, Var};
+
+/// `y = Σᵢ gateᵢ expertᵢ`: see [`Tape::mixture`].
+#[derive(Clone, Debug)]
+pub struct Mixture {
+    /// The weights, `[batch, experts]`.
+    pub gate: Var,
+    /// The experts' outputs, `[batch, width]` each, in the order of the gate's columns.
+    pub experts: Vec<Var>,
+}
+
+impl<'a> Tape<'a> {
+    /// The mixture of experts under a gate, `y = Σᵢ gateᵢ expertᵢ` in each row.
+    ///
+    /// Source: H. Tang et al., "Progressive Layered Extraction", RecSys 2020, equations 1 to 4.
+    ///
+    /// # Shapes
+    /// `gate` is `[batch, n]`, each of the n experts and the result `[batch, width]`.
+    ///
+    /// # Panics
+    /// If there are no experts, their number is not the gate's width, or their widths differ.
+    pub fn mixture(&mut self, gate: Var, experts: &[Var]) -> Var {
+        let width = experts.first().map_or(0, |expert| expert.width());
+        assert!(
+            !experts.is_empty() && gate.width() == experts.len() && experts.iter().all(|e| e.width() == width),
+            "mixture of {} experts of widths {:?} under a gate [batch, {}]",
+            experts.len(),
+            experts.iter().map(|expert| expert.width()).collect::<Vec<_>>(),
+            gate.width()
+        );
+        let rows = self.value(gate).nrows();
+        let mut value = self.workspace.matrix(rows, width);
+        let weights = self.value(gate);
+        let inputs: Vec<_> = experts.iter().map(|&expert| self.value(expert)).collect();
+        for_each_row(value.view_mut(), |index, out| {
+            out.fill(0.0);
+            for (weight, expert) in row(&weights, index).iter().zip(&inputs) {
+                out.iter_mut().zip(row(expert, index)).for_each(|(y, x)| *y += weight * x);
+            }
+        });
+        self.push(value, Op::Mixture(Mixture { gate, experts: experts.to_vec() }))
+    }
+}
+
+impl Operation for Mixture {
+    fn inputs(&self) -> Box<dyn Iterator<Item = Var> + '_> {
+        Box::new(std::iter::once(self.gate).chain(self.experts.iter().copied()))
+    }
+
+    /// `dgateᵢ = Σ dy expertᵢ` in each row, `dexpertᵢ = gateᵢ dy`.
+    fn backward(&self, _: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
+        let gradient = gradient.view();
+        let weights = pass.value(self.gate);
+        for (column, &expert) in self.experts.iter().enumerate() {
+            let value = pass.value(expert);
+            pass.accumulate(self.gate.columns(column..column + 1), |target| {
+                for_each_row(target, |index, dweight| {
+                    let products = row(&value, index).iter().zip(row(&gradient, index)).map(|(x, dy)| x * dy);
+                    dweight[0] += products.sum::<f32>();
+                });
+            });
+            pass.accumulate(expert, |target| {
+                for_each_row(target, |index, dx| {
+                    let weight = row(&weights, index)[column];
+                    dx.iter_mut().zip(row(&gradient, index)).for_each(|(dx, dy)| *dx += weight * dy);
+                });
+            });
+        }
+    }
+
+    fn define(&self, replay: &Replay<'_>) -> Array2<f64> {
+        let gate = replay.value(self.gate);
+        Array2::from_shape_fn((gate.nrows(), self.experts[0].width()), |(row, column)| {
+            let terms = self.experts.iter().enumerate().map(|(i, &e)| gate[[row, i]] * replay.value(e)[[row, column]]);
+            terms.sum()
+        })
+    }
+}

@@ -1,0 +1,140 @@
+//! The operations that a tape can record: one file each, with its forward pass, its derivative, and its definition.
+
+mod batch_norm;
+mod bce_with_logits;
+mod dice;
+mod dropout;
+mod embedding;
+mod leaky_relu;
+mod linear;
+mod mixture;
+mod prelu;
+mod projection;
+mod relu;
+mod sigmoid;
+mod softmax;
+mod squared_error;
+mod uncertainty;
+mod weighted_sum;
+
+use ndarray::Array2;
+
+use crate::replay::Replay;
+use crate::store::MatrixId;
+use crate::tape::{BackwardPass, Var};
+use crate::workspace::Workspace;
+
+pub use batch_norm::{BatchNorm, BatchNormParams};
+pub use bce_with_logits::BceWithLogits;
+pub use dice::Dice;
+pub use dropout::Dropout;
+pub use embedding::{Embedding, Pooling, Segment};
+pub use leaky_relu::LeakyRelu;
+pub use linear::Linear;
+pub use mixture::Mixture;
+pub use prelu::Prelu;
+pub use projection::Projection;
+pub use relu::Relu;
+pub use sigmoid::Sigmoid;
+pub use softmax::Softmax;
+pub use squared_error::SquaredError;
+pub use uncertainty::{Uncertainty, UncertaintyTerm};
+pub use weighted_sum::WeightedSum;
+
+/// A constant or an input: the start of a tape.
+#[derive(Clone, Copy, Debug)]
+pub struct Input;
+
+/// How an operation takes part in the passes over a tape.
+pub(crate) trait Operation {
+    /// The recorded values that it reads.
+    fn inputs(&self) -> Box<dyn Iterator<Item = Var> + '_>;
+
+    /// The matrices that it reads from the store.
+    fn matrices(&self) -> Vec<MatrixId> {
+        Vec::new()
+    }
+
+    /// Whether it has parameters that learn.
+    fn learns(&self) -> bool {
+        !self.matrices().is_empty()
+    }
+
+    /// Adds, for the gradient of its output, the gradients of its inputs and parameters.
+    fn backward(&self, output: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>);
+
+    /// Its definition: the plain computation in f64.
+    fn define(&self, replay: &Replay<'_>) -> Array2<f64>;
+}
+
+macro_rules! operations {
+    ($($name:ident($type:ty) = $text:literal),* $(,)?) => {
+        /// A recorded operation.
+        #[derive(Debug)]
+        #[non_exhaustive]
+        #[expect(missing_docs, reason = "each variant is named after the operation that it holds")]
+        pub enum Op<'a> {
+            Input(Input),
+            $($name($type)),*
+        }
+
+        impl Op<'_> {
+            /// The operation's name, as in messages.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    Op::Input(_) => "input",
+                    $(Op::$name(_) => $text),*
+                }
+            }
+
+            pub(crate) fn operation(&self) -> &dyn Operation {
+                match self {
+                    Op::Input(op) => op,
+                    $(Op::$name(op) => op),*
+                }
+            }
+        }
+    };
+}
+
+operations! {
+    Embedding(Embedding<'a>) = "embedding",
+    Linear(Linear) = "linear",
+    BatchNorm(BatchNorm) = "batch norm",
+    Relu(Relu) = "relu",
+    LeakyRelu(LeakyRelu) = "leaky relu",
+    Prelu(Prelu) = "prelu",
+    Sigmoid(Sigmoid) = "sigmoid",
+    Dice(Dice) = "dice",
+    Softmax(Softmax) = "softmax",
+    Dropout(Dropout) = "dropout",
+    Mixture(Mixture) = "mixture of experts",
+    BceWithLogits(BceWithLogits<'a>) = "binary cross-entropy",
+    SquaredError(SquaredError<'a>) = "squared error",
+    WeightedSum(WeightedSum) = "weighted sum",
+    Uncertainty(Uncertainty) = "uncertainty weighting",
+    Projection(Projection) = "projection",
+}
+
+impl Op<'_> {
+    /// Moves what the operation saved beside its value to those who need it: new running statistics to `buffers`.
+    pub(crate) fn release(self, buffers: Option<&mut Vec<(MatrixId, Array2<f32>)>>, workspace: &mut Workspace) {
+        match self {
+            Op::BatchNorm(op) => op.release(buffers, workspace),
+            Op::Dropout(op) => op.release(workspace),
+            _ => {}
+        }
+    }
+}
+
+impl Operation for Input {
+    fn inputs(&self) -> Box<dyn Iterator<Item = Var> + '_> {
+        Box::new(std::iter::empty())
+    }
+
+    fn backward(&self, _: &Array2<f32>, _: &Array2<f32>, _: &mut BackwardPass<'_, '_>) {}
+
+    fn define(&self, _: &Replay<'_>) -> Array2<f64> {
+        unreachable!("a replay keeps the inputs of the tape")
+    }
+}

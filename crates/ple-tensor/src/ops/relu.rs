@@ -1,0 +1,72 @@
+//! The rectified linear unit.
+
+use ndarray::Array2;
+
+use super::{Op, Operation};
+use crate::kernel::rows::{for_each_row, row};
+use crate::replay::Replay;
+use crate::tape::{BackwardPass, Tape, Var};
+
+/// `y = max(x, 0)`: see [`Tape::relu`].
+#[derive(Clone, Copy, Debug)]
+pub struct Relu {
+    /// The argument.
+    pub x: Var,
+}
+
+impl<'a> Tape<'a> {
+    /// `y = max(x, 0)`, with derivative 0 at 0, as in PyTorch; NaN stays NaN.
+    ///
+    /// # Shapes
+    /// `x` and the result are `[batch, width]`.
+    pub fn relu(&mut self, x: Var) -> Var {
+        let value = self.map_rows(x, |x| if x < 0.0 { 0.0 } else { x });
+        self.push(value, Op::Relu(Relu { x }))
+    }
+
+    /// A new value made from each element of another.
+    pub(crate) fn map_rows(&mut self, x: Var, map: impl Fn(f32) -> f32 + Sync) -> Array2<f32> {
+        let (rows, width) = self.value(x).dim();
+        let mut value = self.workspace.matrix(rows, width);
+        let input = self.value(x);
+        for_each_row(value.view_mut(), |index, out| {
+            out.iter_mut().zip(row(&input, index)).for_each(|(y, &x)| *y = map(x));
+        });
+        value
+    }
+}
+
+impl Operation for Relu {
+    fn inputs(&self) -> Box<dyn Iterator<Item = Var> + '_> {
+        Box::new(std::iter::once(self.x))
+    }
+
+    fn backward(&self, output: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
+        pass.accumulate_elementwise(self.x, output, gradient, |_, y, dy| if y > 0.0 { dy } else { 0.0 });
+    }
+
+    fn define(&self, replay: &Replay<'_>) -> Array2<f64> {
+        replay.value(self.x).mapv(|x| x.max(0.0))
+    }
+}
+
+impl BackwardPass<'_, '_> {
+    /// Adds `derivative(x, y, dy)` to the gradient of each element of `x`.
+    pub(crate) fn accumulate_elementwise(
+        &mut self,
+        x: Var,
+        output: &Array2<f32>,
+        gradient: &Array2<f32>,
+        derivative: impl Fn(f32, f32, f32) -> f32 + Sync,
+    ) {
+        let (input, output, gradient) = (self.value(x), output.view(), gradient.view());
+        self.accumulate(x, |target| {
+            for_each_row(target, |index, dx| {
+                let (x, y, dy) = (row(&input, index), row(&output, index), row(&gradient, index));
+                for column in 0..dx.len() {
+                    dx[column] += derivative(x[column], y[column], dy[column]);
+                }
+            });
+        });
+    }
+}

@@ -1,0 +1,40 @@
+//! The logistic function.
+
+use ndarray::Array2;
+
+use super::{Op, Operation};
+use crate::kernel::transcendental::sigmoid;
+use crate::replay::Replay;
+use crate::tape::{BackwardPass, Tape, Var};
+
+/// `y = 1 / (1 + exp(-x))`: see [`Tape::sigmoid`].
+#[derive(Clone, Copy, Debug)]
+pub struct Sigmoid {
+    /// The argument.
+    pub x: Var,
+}
+
+impl<'a> Tape<'a> {
+    /// `y = 1 / (1 + exp(-x))`, without overflow at either end.
+    ///
+    /// # Shapes
+    /// `x` and the result are `[batch, width]`.
+    pub fn sigmoid(&mut self, x: Var) -> Var {
+        let value = self.map_rows(x, sigmoid);
+        self.push(value, Op::Sigmoid(Sigmoid { x }))
+    }
+}
+
+impl Operation for Sigmoid {
+    fn inputs(&self) -> Box<dyn Iterator<Item = Var> + '_> {
+        Box::new(std::iter::once(self.x))
+    }
+
+    fn backward(&self, output: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
+        pass.accumulate_elementwise(self.x, output, gradient, |_, y, dy| dy * y * (1.0 - y));
+    }
+
+    fn define(&self, replay: &Replay<'_>) -> Array2<f64> {
+        replay.value(self.x).mapv(|x| 1.0 / (1.0 + (-x).exp()))
+    }
+}

@@ -1,0 +1,81 @@
+//! Softmax over each row, or over each group of a row's columns.
+
+use ndarray::Array2;
+
+use super::{Op, Operation};
+use crate::kernel::rows::{for_each_row, row};
+use crate::kernel::transcendental::exp;
+use crate::replay::Replay;
+use crate::tape::{BackwardPass, Tape, Var};
+
+/// `y = exp(x) / Σ exp(x)`: see [`Tape::softmax`].
+#[derive(Clone, Copy, Debug)]
+pub struct Softmax {
+    /// The argument.
+    pub x: Var,
+    /// The number of column groups that each sum to one.
+    pub groups: usize,
+}
+
+impl<'a> Tape<'a> {
+    /// `y = exp(x - max) / Σ exp(x - max)` over each of the equal groups of a row's columns.
+    ///
+    /// # Shapes
+    /// `x` and the result are `[batch, groups x width]`; each group of a row sums to one.
+    ///
+    /// # Panics
+    /// If the columns cannot be cut into that many groups.
+    pub fn softmax(&mut self, x: Var, groups: usize) -> Var {
+        let (rows, width) = self.value(x).dim();
+        assert!(width % groups == 0, "softmax of [batch, {width}] in {groups} groups");
+        let mut value = self.workspace.matrix(rows, width);
+        let input = self.value(x);
+        for_each_row(value.view_mut(), |index, out| {
+            let pairs = out.chunks_exact_mut(width / groups).zip(row(&input, index).chunks_exact(width / groups));
+            for (y, x) in pairs {
+                let max = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                y.iter_mut().zip(x).for_each(|(y, x)| *y = exp(x - max));
+                let inverse = 1.0 / y.iter().sum::<f32>();
+                y.iter_mut().for_each(|y| *y *= inverse);
+            }
+        });
+        self.push(value, Op::Softmax(Softmax { x, groups }))
+    }
+}
+
+impl Operation for Softmax {
+    fn inputs(&self) -> Box<dyn Iterator<Item = Var> + '_> {
+        Box::new(std::iter::once(self.x))
+    }
+
+    /// `dx = y (dy - Σ y dy)`.
+    fn backward(&self, output: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
+        let width = output.ncols() / self.groups;
+        let (output, gradient) = (output.view(), gradient.view());
+        pass.accumulate(self.x, |target| {
+            for_each_row(target, |index, dx| {
+                let pairs = row(&output, index).chunks_exact(width).zip(row(&gradient, index).chunks_exact(width));
+                for (dx, (y, dy)) in dx.chunks_exact_mut(width).zip(pairs) {
+                    let product: f32 = y.iter().zip(dy).map(|(y, dy)| y * dy).sum();
+                    for (dx, (y, dy)) in dx.iter_mut().zip(y.iter().zip(dy)) {
+                        *dx += y * (dy - product);
+                    }
+                }
+            });
+        });
+    }
+
+    fn define(&self, replay: &Replay<'_>) -> Array2<f64> {
+        let mut y = replay.value(self.x).to_owned();
+        let width = y.ncols() / self.groups;
+        for mut row in y.rows_mut() {
+            for mut group in row.exact_chunks_mut(width) {
+                let max = group.fold(f64::NEG_INFINITY, |max, &x| max.max(x));
+                group.mapv_inplace(|x| (x - max).exp());
+                let sum = group.sum();
+                group.mapv_inplace(|x| x / sum);
+            }
+        }
+        y
+    }
+}

@@ -1,0 +1,46 @@
+//! A sum of scalars with fixed weights: the total loss under fixed task weights.
+
+use ndarray::{Array2, arr2};
+
+use super::{Op, Operation};
+use crate::replay::Replay;
+use crate::tape::{BackwardPass, Tape, Var};
+
+/// `y = Σ weight * term`: see [`Tape::weighted_sum`].
+#[derive(Clone, Debug)]
+pub struct WeightedSum {
+    /// Scalars, each with its weight.
+    pub terms: Vec<(Var, f32)>,
+}
+
+impl<'a> Tape<'a> {
+    /// `y = Σ weight * term` over scalars.
+    ///
+    /// # Shapes
+    /// Every term and the result are `[1, 1]`.
+    ///
+    /// # Panics
+    /// If a term is not a scalar.
+    pub fn weighted_sum(&mut self, terms: &[(Var, f32)]) -> Var {
+        let sum: f64 = terms.iter().map(|&(term, weight)| f64::from(weight) * f64::from(self.scalar(term))).sum();
+        let mut value = self.workspace.matrix(1, 1);
+        value[[0, 0]] = sum as f32;
+        self.push(value, Op::WeightedSum(WeightedSum { terms: terms.to_vec() }))
+    }
+}
+
+impl Operation for WeightedSum {
+    fn inputs(&self) -> Box<dyn Iterator<Item = Var> + '_> {
+        Box::new(self.terms.iter().map(|&(term, _)| term))
+    }
+
+    fn backward(&self, _: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
+        for &(term, weight) in &self.terms {
+            pass.accumulate(term, |mut target| target[[0, 0]] += weight * gradient[[0, 0]]);
+        }
+    }
+
+    fn define(&self, replay: &Replay<'_>) -> Array2<f64> {
+        arr2(&[[self.terms.iter().map(|&(term, weight)| f64::from(weight) * replay.value(term)[[0, 0]]).sum()]])
+    }
+}

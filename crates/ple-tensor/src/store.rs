@@ -1,0 +1,287 @@
+//! Parameters live outside the tape, in one insertion-ordered store: layers own handles, the store owns values.
+//!
+//! A matrix may hold many named parameters side by side, each a block of its columns. The linears that read one
+//! input are then one product, without copying, and each expert keeps its own name.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
+
+use crate::table::{Arena, Table};
+
+/// Handle of a matrix in a [`ParamStore`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MatrixId(pub(crate) u32);
+
+/// Handle of an embedding table in a [`ParamStore`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TableId(pub(crate) u32);
+
+impl MatrixId {
+    /// The position of the matrix in the order in which matrices were added.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl TableId {
+    /// The position of the table in the order in which tables were added.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What the optimiser may do with a matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Learned, with weight decay.
+    Decayed,
+    /// Learned, without weight decay (the log variances of uncertainty weighting).
+    NotDecayed,
+    /// Not learned: running statistics, bin edges. Saved and exported with the parameters.
+    Buffer,
+}
+
+/// One named parameter: a block of columns of a matrix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedBlock {
+    /// The parameter's full name, such as `cgc.0.task.1.expert.2.layer.0.weight`.
+    pub name: String,
+    /// The matrix that holds it.
+    pub matrix: MatrixId,
+    /// Its columns of that matrix.
+    pub columns: Range<usize>,
+}
+
+/// Where a name leads: to a block of a matrix, or to an embedding table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// Index into [`ParamStore::blocks`].
+    Block(usize),
+    /// A whole table.
+    Table(TableId),
+}
+
+#[derive(Clone, Debug)]
+struct Matrix {
+    values: Array2<f32>,
+    role: Role,
+}
+
+/// All parameters and buffers of a model, in insertion order.
+///
+/// Dense parameters are row-major matrices; embedding tables are stored by row, in one arena for each dimension, with
+/// room in each row for the optimiser's slots (see [`ParamStore::with_slots`]).
+///
+/// ```
+/// use ndarray::array;
+/// use ple_tensor::{ParamStore, Role};
+///
+/// let mut store = ParamStore::new();
+/// let pair = store.add_matrix(&[("expert.0.weight", 1), ("expert.1.weight", 2)], array![[1.0, 2.0, 3.0]], Role::Decayed);
+/// assert_eq!(store.matrix(pair).dim(), (1, 3));
+/// assert_eq!(store.get("expert.1.weight"), Some(array![[2.0, 3.0]].view()));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct ParamStore {
+    matrices: Vec<Matrix>,
+    blocks: Vec<NamedBlock>,
+    tables: Vec<Table>,
+    arenas: Vec<Arena>,
+    names: HashMap<String, Entry>,
+    order: Vec<Entry>,
+    slots: usize,
+}
+
+impl ParamStore {
+    /// An empty store whose tables hold weights alone: enough for inference.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An empty store that leaves room for `slots` optimiser values beside each weight of a table (Adam keeps two
+    /// moments: two slots), so that a row and its moments are read and written together.
+    pub fn with_slots(slots: usize) -> Self {
+        Self { slots, ..Self::default() }
+    }
+
+    /// Adds a matrix whose columns are the given parameters, `(name, columns)` from left to right.
+    ///
+    /// # Panics
+    /// If the widths do not add up to the matrix's, or a name is taken.
+    pub fn add_matrix(&mut self, blocks: &[(impl AsRef<str>, usize)], values: Array2<f32>, role: Role) -> MatrixId {
+        let id = MatrixId(self.matrices.len() as u32);
+        let mut start = 0;
+        for (name, width) in blocks {
+            self.claim(name.as_ref(), Entry::Block(self.blocks.len()));
+            let columns = start..start + width;
+            self.blocks.push(NamedBlock { name: name.as_ref().to_owned(), matrix: id, columns });
+            start += width;
+        }
+        assert_eq!(start, values.ncols(), "the named blocks cover {start} columns of a matrix {:?}", values.dim());
+        self.matrices.push(Matrix { values: values.as_standard_layout().into_owned(), role });
+        id
+    }
+
+    /// Adds a matrix that is one parameter.
+    ///
+    /// # Panics
+    /// If the name is taken.
+    pub fn add(&mut self, name: &str, values: Array2<f32>, role: Role) -> MatrixId {
+        let width = values.ncols();
+        self.add_matrix(&[(name, width)], values, role)
+    }
+
+    /// Adds an embedding table of `rows` rows of `dim` values, all zero; fill it through [`ParamStore::table_row_mut`].
+    ///
+    /// # Panics
+    /// If the name is taken, or `rows` or `dim` is 0.
+    pub fn add_table(&mut self, name: &str, rows: usize, dim: usize) -> TableId {
+        assert!(rows > 0 && dim > 0, "table {name} of {rows} rows of dimension {dim}");
+        let id = TableId(self.tables.len() as u32);
+        self.claim(name, Entry::Table(id));
+        let arena = match self.arenas.iter().position(|arena| arena.dim() == dim) {
+            Some(arena) => arena,
+            None => {
+                self.arenas.push(Arena::new(dim, self.slots));
+                self.arenas.len() - 1
+            }
+        };
+        let first_row = self.arenas[arena].grow(rows);
+        self.tables.push(Table { name: name.to_owned(), arena, first_row, rows, dim });
+        id
+    }
+
+    fn claim(&mut self, name: &str, entry: Entry) {
+        assert!(self.names.insert(name.to_owned(), entry).is_none(), "parameter {name} is defined twice");
+        self.order.push(entry);
+    }
+
+    /// The values of a matrix.
+    pub fn matrix(&self, id: MatrixId) -> ArrayView2<'_, f32> {
+        self.matrices[id.index()].values.view()
+    }
+
+    /// The values of a matrix, to be changed.
+    pub fn matrix_mut(&mut self, id: MatrixId) -> ArrayViewMut2<'_, f32> {
+        self.matrices[id.index()].values.view_mut()
+    }
+
+    /// What the optimiser may do with a matrix.
+    pub fn role(&self, id: MatrixId) -> Role {
+        self.matrices[id.index()].role
+    }
+
+    /// The handles of all matrices, in insertion order.
+    pub fn matrix_ids(&self) -> impl Iterator<Item = MatrixId> + use<> {
+        (0..self.matrices.len() as u32).map(MatrixId)
+    }
+
+    /// The handles of all tables, in insertion order.
+    pub fn table_ids(&self) -> impl Iterator<Item = TableId> + use<> {
+        (0..self.tables.len() as u32).map(TableId)
+    }
+
+    /// The named blocks of all matrices, in insertion order.
+    pub fn blocks(&self) -> &[NamedBlock] {
+        &self.blocks
+    }
+
+    /// Every name's entry, in insertion order: the order of checkpoints and reports.
+    pub fn entries(&self) -> &[Entry] {
+        &self.order
+    }
+
+    /// Where a name leads, if it is known.
+    pub fn entry(&self, name: &str) -> Option<Entry> {
+        self.names.get(name).copied()
+    }
+
+    /// The name of an entry.
+    pub fn entry_name(&self, entry: Entry) -> &str {
+        match entry {
+            Entry::Block(block) => &self.blocks[block].name,
+            Entry::Table(table) => &self.table(table).name,
+        }
+    }
+
+    /// The names of the parameters that a matrix holds, joined by commas: for messages.
+    pub fn matrix_name(&self, id: MatrixId) -> String {
+        let names: Vec<_> = self.blocks.iter().filter(|block| block.matrix == id).map(|b| b.name.as_str()).collect();
+        names.join(", ")
+    }
+
+    /// The values of a dense parameter, by name.
+    pub fn get(&self, name: &str) -> Option<ArrayView2<'_, f32>> {
+        match self.entry(name)? {
+            Entry::Block(block) => {
+                let NamedBlock { matrix, columns, .. } = &self.blocks[block];
+                Some(self.matrices[matrix.index()].values.slice(s![.., columns.clone()]))
+            }
+            Entry::Table(_) => None,
+        }
+    }
+
+    /// The values of a dense parameter, by name, to be changed.
+    pub fn get_mut(&mut self, name: &str) -> Option<ArrayViewMut2<'_, f32>> {
+        match self.entry(name)? {
+            Entry::Block(block) => {
+                let NamedBlock { matrix, columns, .. } = self.blocks[block].clone();
+                Some(self.matrices[matrix.index()].values.slice_mut(s![.., columns]))
+            }
+            Entry::Table(_) => None,
+        }
+    }
+
+    /// Name, arena and extent of a table.
+    pub fn table(&self, id: TableId) -> &Table {
+        &self.tables[id.index()]
+    }
+
+    /// The weights of one row of a table.
+    ///
+    /// # Panics
+    /// If the row is out of range.
+    pub fn table_row(&self, id: TableId, row: usize) -> &[f32] {
+        let table = &self.tables[id.index()];
+        self.arenas[table.arena].weights(table.arena_row(row))
+    }
+
+    /// The weights of one row of a table, to be changed.
+    ///
+    /// # Panics
+    /// If the row is out of range.
+    pub fn table_row_mut(&mut self, id: TableId, row: usize) -> &mut [f32] {
+        let table = &self.tables[id.index()];
+        self.arenas[table.arena].weights_mut(table.arena_row(row))
+    }
+
+    /// A table's rows in their arena, `[rows, stride]`: weights first, then the optimiser's slots.
+    pub fn table_rows(&self, id: TableId) -> ArrayView2<'_, f32> {
+        let table = &self.tables[id.index()];
+        self.arenas[table.arena].rows(table.first_row..table.first_row + table.rows)
+    }
+
+    /// A table's rows in their arena, to be changed, and their step stamps if the arena has them.
+    pub fn table_rows_mut(&mut self, id: TableId) -> (ArrayViewMut2<'_, f32>, Option<&mut [u32]>) {
+        let table = &self.tables[id.index()];
+        self.arenas[table.arena].rows_mut(table.first_row..table.first_row + table.rows)
+    }
+
+    /// Gives every row of every table a step stamp, 0 at first: the step up to which exact Adam has brought it.
+    pub fn add_row_stamps(&mut self) {
+        self.arenas.iter_mut().for_each(Arena::add_stamps);
+    }
+
+    /// The number of optimiser slots beside each weight of a table.
+    pub fn slots(&self) -> usize {
+        self.slots
+    }
+
+    /// The number of learned values: matrices that are not buffers, and tables.
+    pub fn n_parameters(&self) -> usize {
+        let dense: usize = self.matrices.iter().filter(|m| m.role != Role::Buffer).map(|m| m.values.len()).sum();
+        dense + self.tables.iter().map(|table| table.rows * table.dim).sum::<usize>()
+    }
+}

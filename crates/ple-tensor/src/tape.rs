@@ -1,0 +1,303 @@
+//! The tape is an arena: nodes in insertion order, a `Copy` handle, and a backward pass that is one reverse loop.
+
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
+use std::ops::Range;
+
+use crate::gradients::Gradients;
+use crate::ops::{Input, Op};
+use crate::store::{MatrixId, ParamStore, TableId};
+use crate::workspace::Workspace;
+
+/// Whether a forward pass is one of training or of evaluation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Batch norm uses the batch's statistics and dropout drops; derivatives can be taken.
+    Train {
+        /// The seed of this step's dropout masks: a function of the run's seed and the step.
+        dropout_seed: u64,
+    },
+    /// Batch norm uses its running statistics, dropout does nothing, and nothing is saved for a backward pass.
+    Evaluate,
+}
+
+/// Handle of a value on a [`Tape`]: the columns `columns` of one node.
+///
+/// A column block of a wide product is a value of its own without a copy; see [`Var::columns`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Var {
+    node: u32,
+    start: u32,
+    width: u32,
+}
+
+impl Var {
+    pub(crate) fn whole(node: usize, width: usize) -> Self {
+        Self { node: node as u32, start: 0, width: width as u32 }
+    }
+
+    /// The node's position on the tape.
+    pub fn node(self) -> usize {
+        self.node as usize
+    }
+
+    /// The number of columns.
+    pub fn width(self) -> usize {
+        self.width as usize
+    }
+
+    /// The columns of the node that this value is.
+    pub fn range(self) -> Range<usize> {
+        self.start as usize..(self.start + self.width) as usize
+    }
+
+    /// A block of this value's columns.
+    ///
+    /// # Panics
+    /// If the range leaves the value.
+    pub fn columns(self, columns: Range<usize>) -> Self {
+        assert!(
+            columns.start <= columns.end && columns.end <= self.width(),
+            "columns {columns:?} of a value of {} columns",
+            self.width
+        );
+        Self { node: self.node, start: self.start + columns.start as u32, width: columns.len() as u32 }
+    }
+}
+
+/// One recorded operation and its value.
+#[derive(Debug)]
+pub struct Node<'a> {
+    /// What was computed.
+    pub op: Op<'a>,
+    /// Its result, `[batch, width]`.
+    pub value: Array2<f32>,
+    needs_gradient: bool,
+}
+
+impl Node<'_> {
+    /// Whether the loss's derivative flows through this node.
+    pub fn needs_gradient(&self) -> bool {
+        self.needs_gradient
+    }
+}
+
+/// A forward pass as it is recorded, node by node.
+///
+/// The tape borrows the [`ParamStore`] and writes nothing into it; [`Tape::backward`] consumes the tape and gives back
+/// the gradients, the new batch-norm statistics and the workspace. Only then can the store be borrowed mutably, so the
+/// compiler proves the order forward, backward, update.
+///
+/// ```
+/// use ndarray::array;
+/// use ple_tensor::{Mode, ParamStore, Role, Tape, Workspace};
+///
+/// let mut store = ParamStore::new();
+/// let weight = store.add("weight", array![[2.0], [3.0]], Role::Decayed);
+/// let x = array![[1.0, 10.0]];
+///
+/// let mut tape = Tape::new(&store, Workspace::new(), Mode::Train { dropout_seed: 0 });
+/// let input = tape.input(x.view());
+/// let product = tape.linear(input, weight, None, 1);
+/// assert_eq!(tape.value(product), array![[32.0]]);
+///
+/// let (gradients, _workspace) = tape.backward(product);
+/// assert_eq!(gradients.matrix(weight), Some(array![[1.0], [10.0]].view()));
+/// ```
+#[derive(Debug)]
+pub struct Tape<'a> {
+    pub(crate) store: &'a ParamStore,
+    pub(crate) nodes: Vec<Node<'a>>,
+    pub(crate) workspace: Workspace,
+    pub(crate) mode: Mode,
+    pub(crate) dropout_sites: u64,
+}
+
+/// The first value of a forward pass that is not finite.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NonFinite {
+    /// The parameter, or the operation whose output it is.
+    pub tensor: String,
+    /// The row of that tensor.
+    pub row: usize,
+}
+
+impl<'a> Tape<'a> {
+    /// An empty tape over a store.
+    pub fn new(store: &'a ParamStore, workspace: Workspace, mode: Mode) -> Self {
+        Self { store, nodes: Vec::new(), workspace, mode, dropout_sites: 0 }
+    }
+
+    /// Whether this pass trains or evaluates.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The parameters that this pass reads.
+    pub fn store(&self) -> &'a ParamStore {
+        self.store
+    }
+
+    /// The recorded operations, in order: what an exporter reads.
+    pub fn nodes(&self) -> &[Node<'a>] {
+        &self.nodes
+    }
+
+    /// The value of a handle, `[batch, width]`.
+    pub fn value(&self, var: Var) -> ArrayView2<'_, f32> {
+        self.nodes[var.node()].value.slice(s![.., var.range()])
+    }
+
+    /// The value of a `[1, 1]` handle.
+    ///
+    /// # Panics
+    /// If the value is not a scalar.
+    pub fn scalar(&self, var: Var) -> f32 {
+        let value = self.value(var);
+        assert_eq!(value.dim(), (1, 1), "scalar of a value {:?}", value.dim());
+        value[[0, 0]]
+    }
+
+    /// Records a constant, by copy: nothing flows back into it.
+    pub fn input(&mut self, value: ArrayView2<'_, f32>) -> Var {
+        let copy = self.copy(value);
+        self.push_leaf(copy, false)
+    }
+
+    /// Records an input whose gradient is wanted: see [`Gradients::input`].
+    pub fn variable(&mut self, value: ArrayView2<'_, f32>) -> Var {
+        let copy = self.copy(value);
+        self.push_leaf(copy, true)
+    }
+
+    fn copy(&mut self, value: ArrayView2<'_, f32>) -> Array2<f32> {
+        let mut copy = self.workspace.matrix(value.nrows(), value.ncols());
+        copy.assign(&value);
+        copy
+    }
+
+    fn push_leaf(&mut self, value: Array2<f32>, needs_gradient: bool) -> Var {
+        let var = Var::whole(self.nodes.len(), value.ncols());
+        self.nodes.push(Node { op: Op::Input(Input), value, needs_gradient });
+        var
+    }
+
+    pub(crate) fn push(&mut self, value: Array2<f32>, op: Op<'a>) -> Var {
+        let var = Var::whole(self.nodes.len(), value.ncols());
+        let operation = op.operation();
+        let needs_gradient = !matches!(self.mode, Mode::Evaluate)
+            && (operation.learns() || operation.inputs().any(|input| self.nodes[input.node()].needs_gradient));
+        self.nodes.push(Node { op, value, needs_gradient });
+        var
+    }
+
+    /// The first value of the pass, in the order in which it was computed, that is NaN or infinite: a parameter before
+    /// the operation that reads it.
+    pub fn first_non_finite(&self) -> Option<NonFinite> {
+        self.nodes.iter().find_map(|node| {
+            let operation = node.op.operation();
+            let parameter = operation.matrices().into_iter().find_map(|id| {
+                let row = first_bad_row(self.store.matrix(id))?;
+                Some(NonFinite { tensor: self.store.matrix_name(id), row })
+            });
+            parameter.or_else(|| {
+                let row = first_bad_row(node.value.view())?;
+                let of = operation.matrices().first().map(|&id| format!(" of {}", self.store.matrix_name(id)));
+                Some(NonFinite { tensor: format!("output of {}{}", node.op.name(), of.unwrap_or_default()), row })
+            })
+        })
+    }
+
+    /// Ends a pass without derivatives and gives the buffers back.
+    pub fn finish(mut self) -> Workspace {
+        for node in self.nodes.drain(..) {
+            node.op.release(None, &mut self.workspace);
+            self.workspace.recycle(node.value);
+        }
+        self.workspace
+    }
+
+    /// The gradients of a scalar with respect to every parameter that it depends on.
+    ///
+    /// # Panics
+    /// If `loss` is not `[1, 1]`, or the tape was recorded in evaluation mode.
+    pub fn backward(mut self, loss: Var) -> (Gradients, Workspace) {
+        assert!(!matches!(self.mode, Mode::Evaluate), "backward of a tape that was recorded for evaluation");
+        assert_eq!(self.value(loss).dim(), (1, 1), "backward needs a loss of one value");
+        let gradients = Gradients {
+            matrices: self.store.matrix_ids().map(|_| None).collect(),
+            tables: self.store.table_ids().map(|_| None).collect(),
+            ..Gradients::default()
+        };
+        let mut pass = BackwardPass {
+            store: self.store,
+            node_gradients: self.nodes.iter().map(|_| None).collect(),
+            workspace: self.workspace,
+            gradients,
+            nodes: &self.nodes,
+        };
+        pass.accumulate(loss, |mut gradient| gradient.fill(1.0));
+        for (index, node) in self.nodes.iter().enumerate().rev() {
+            if let Some(gradient) = pass.node_gradients[index].take() {
+                if matches!(node.op, Op::Input(_)) {
+                    pass.gradients.inputs.push((Var::whole(index, node.value.ncols()), gradient));
+                } else {
+                    node.op.operation().backward(&node.value, &gradient, &mut pass);
+                    pass.workspace.recycle(gradient);
+                }
+            }
+        }
+        let (mut gradients, mut workspace) = (pass.gradients, pass.workspace);
+        for node in self.nodes.drain(..) {
+            node.op.release(Some(&mut gradients.buffers), &mut workspace);
+            workspace.recycle(node.value);
+        }
+        (gradients, workspace)
+    }
+}
+
+fn first_bad_row(matrix: ArrayView2<'_, f32>) -> Option<usize> {
+    matrix.outer_iter().position(|row| row.iter().any(|value| !value.is_finite()))
+}
+
+/// What an operation sees while derivatives flow back through it.
+pub(crate) struct BackwardPass<'t, 'a> {
+    pub(crate) store: &'a ParamStore,
+    nodes: &'t [Node<'a>],
+    node_gradients: Vec<Option<Array2<f32>>>,
+    pub(crate) workspace: Workspace,
+    gradients: Gradients,
+}
+
+impl<'t> BackwardPass<'t, '_> {
+    /// The value that was recorded for a handle.
+    pub(crate) fn value(&self, var: Var) -> ArrayView2<'t, f32> {
+        self.nodes[var.node()].value.slice(s![.., var.range()])
+    }
+
+    /// Lets `add` add to the gradient of a value; not called where nothing learns from it.
+    pub(crate) fn accumulate(&mut self, var: Var, add: impl FnOnce(ArrayViewMut2<'_, f32>)) {
+        let node = &self.nodes[var.node()];
+        if !node.needs_gradient {
+            return;
+        }
+        let slot = &mut self.node_gradients[var.node()];
+        let gradient = slot.get_or_insert_with(|| self.workspace.zeros(node.value.nrows(), node.value.ncols()));
+        add(gradient.slice_mut(s![.., var.range()]));
+    }
+
+    /// Lets `add` add to the gradient of a matrix.
+    pub(crate) fn accumulate_matrix(&mut self, id: MatrixId, add: impl FnOnce(ArrayViewMut2<'_, f32>)) {
+        let (rows, columns) = self.store.matrix(id).dim();
+        let slot = &mut self.gradients.matrices[id.index()];
+        add(slot.get_or_insert_with(|| self.workspace.zeros(rows, columns)).view_mut());
+    }
+
+    /// Adds to the gradient of a table.
+    pub(crate) fn accumulate_rows(&mut self, id: TableId, rows: crate::RowGradients) {
+        let slot = &mut self.gradients.tables[id.index()];
+        *slot = Some(match slot.take() {
+            Some(before) => before.merge(&rows, self.store.table(id).dim),
+            None => rows,
+        });
+    }
+}

@@ -1,0 +1,229 @@
+//! Every operation against its f64 definition and central differences, at random shapes and values.
+
+use ndarray::Array2;
+use ndarray_rand::RandomExt;
+use ndarray_rand::rand_distr::Normal;
+use ple_tensor::{
+    BatchNormParams, GradientCheck, GradientMismatch, MatrixId, ParamStore, Pooling, Role, Segment, Tape,
+    UncertaintyTerm, Var, gradient_check,
+};
+use proptest::prelude::*;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+type Random = ChaCha8Rng;
+
+fn normal(random: &mut Random, rows: usize, columns: usize, deviation: f32) -> Array2<f32> {
+    Array2::random_using((rows, columns), Normal::new(0.0, deviation).unwrap(), random)
+}
+
+fn check<'a>(store: &'a ParamStore, build: impl FnOnce(&mut Tape<'a>) -> Var) {
+    let checked = gradient_check(store, GradientCheck::default(), build);
+    assert!(checked.as_ref().is_ok_and(|&n| n > 0), "{}", checked.unwrap_err());
+}
+
+fn check_unary(random: &mut Random, deviation: f32, groups: usize, op: impl FnOnce(&mut Tape<'_>, Var) -> Var) {
+    let (rows, width) = (random.random_range(1..200), groups * random.random_range(2..9));
+    let x = normal(random, rows, width + 3, deviation);
+    let store = ParamStore::new();
+    check(&store, |tape| {
+        let x = tape.variable(x.view());
+        op(tape, x.columns(1..width + 1))
+    });
+}
+
+/// A batch norm over `width` columns with parameters away from their start.
+fn batch_norm(store: &mut ParamStore, random: &mut Random, width: usize) -> BatchNormParams {
+    let mut add = |name, values, role| store.add(name, values, role);
+    BatchNormParams {
+        gamma: add("gamma", normal(random, 1, width, 0.5) + 1.0, Role::Decayed),
+        beta: add("beta", normal(random, 1, width, 0.5), Role::Decayed),
+        running_mean: add("running_mean", Array2::zeros((1, width)), Role::Buffer),
+        running_variance: add("running_variance", Array2::ones((1, width)), Role::Buffer),
+        epsilon: 1e-5,
+        momentum: 0.1,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn linear(seed: u64, rows in 1usize..300, fan_in in 1usize..40, out in 1usize..20, groups in 1usize..4, bias: bool) {
+        let random = &mut Random::seed_from_u64(seed);
+        let mut store = ParamStore::new();
+        let x = normal(random, rows, fan_in * groups, 1.0);
+        let weight = store.add("weight", normal(random, fan_in, out * groups, 0.5), Role::Decayed);
+        let bias = bias.then(|| store.add("bias", normal(random, 1, out * groups, 0.5), Role::Decayed));
+        check(&store, |tape| {
+            let x = tape.variable(x.view());
+            tape.linear(x, weight, bias, groups)
+        });
+    }
+
+    #[test]
+    fn batch_norm_in_training(seed: u64, rows in 2usize..300, width in 1usize..20) {
+        let random = &mut Random::seed_from_u64(seed);
+        let mut store = ParamStore::new();
+        let x = normal(random, rows, width + 2, 2.0) + 3.0;
+        let params = batch_norm(&mut store, random, width);
+        // Two rows that nearly agree have a deviation near zero, whose inverse magnifies rounding without bound.
+        let deviation = |column: usize| x.column(column).std(0.0);
+        prop_assume!((1..=width).all(|column| deviation(column) > 0.2));
+        check(&store, |tape| {
+            let x = tape.variable(x.view());
+            tape.batch_norm(x.columns(1..width + 1), params)
+        });
+    }
+
+    #[test]
+    fn activations(seed: u64, groups in 1usize..4) {
+        let random = &mut Random::seed_from_u64(seed);
+        check_unary(random, 1.0, groups, |tape, x| tape.relu(x));
+        check_unary(random, 1.0, groups, |tape, x| tape.leaky_relu(x, 0.01));
+        check_unary(random, 3.0, groups, |tape, x| tape.sigmoid(x));
+        check_unary(random, 3.0, groups, move |tape, x| tape.softmax(x, groups));
+        check_unary(random, 1.0, groups, |tape, x| tape.dropout(x, 0.4));
+    }
+
+    #[test]
+    fn learned_activations(seed: u64, rows in 1usize..200, width in 2usize..20, groups in 1usize..4) {
+        let random = &mut Random::seed_from_u64(seed);
+        let mut store = ParamStore::new();
+        let x = normal(random, rows, width * groups, 1.0);
+        let slope = store.add("slope", normal(random, 1, groups, 0.3), Role::Decayed);
+        check(&store, |tape| {
+            let x = tape.variable(x.view());
+            let y = tape.prelu(x, slope);
+            tape.dice(y, slope)
+        });
+    }
+
+    #[test]
+    fn mixture(seed: u64, rows in 1usize..200, width in 1usize..20, n in 1usize..6) {
+        let random = &mut Random::seed_from_u64(seed);
+        let store = ParamStore::new();
+        let (gate, experts) = (normal(random, rows, n, 1.0), normal(random, rows, n * width, 1.0));
+        check(&store, |tape| {
+            let gate = tape.variable(gate.view());
+            let experts = tape.variable(experts.view());
+            let weights = tape.softmax(gate, 1);
+            let experts: Vec<_> = (0..n).rev().map(|i| experts.columns(i * width..(i + 1) * width)).collect();
+            tape.mixture(weights, &experts)
+        });
+    }
+
+    #[test]
+    fn losses(seed: u64, rows in 1usize..300, scale in 0.1f32..4.0) {
+        let random = &mut Random::seed_from_u64(seed);
+        let mut store = ParamStore::new();
+        let x = normal(random, rows, 2, scale);
+        let labels: Vec<f32> = (0..rows).map(|_| f32::from(random.random::<bool>())).collect();
+        let targets: Vec<f32> = (0..rows).map(|_| random.random_range(-2.0..2.0)).collect();
+        let mut weights: Vec<f32> = (0..rows).map(|_| random.random_range(0..3) as f32 * 0.7).collect();
+        weights[0] = 1.0;
+        let s: Vec<MatrixId> = (0..2)
+            .map(|task| store.add(&format!("s{task}"), normal(random, 1, 1, 0.5), Role::NotDecayed))
+            .collect();
+        check(&store, |tape| {
+            let x = tape.variable(x.view());
+            let bce = tape.bce_with_logits(x.columns(0..1), &labels, &weights);
+            let mse = tape.squared_error(x.columns(1..2), &targets, &weights);
+            let fixed = tape.weighted_sum(&[(bce, 0.3), (mse, 1.7)]);
+            let learned = tape.uncertainty(&[
+                UncertaintyTerm { loss: bce, log_variance: s[0], factor: 1.0 },
+                UncertaintyTerm { loss: mse, log_variance: s[1], factor: 0.5 },
+            ]);
+            tape.weighted_sum(&[(fixed, 1.0), (learned, -0.5)])
+        });
+    }
+
+    #[test]
+    fn embedding(seed: u64, rows in 1usize..200, vocabulary in 1usize..60, padded: bool, weighted: bool, mean: bool) {
+        let random = &mut Random::seed_from_u64(seed);
+        let mut store = ParamStore::new();
+        let tables: Vec<_> = [4, 3, 4]
+            .into_iter()
+            .enumerate()
+            .map(|(i, dim)| {
+                let table = store.add_table(&format!("table.{i}"), vocabulary, dim);
+                for row in 0..vocabulary {
+                    let values = normal(random, 1, dim, 1.0);
+                    store.table_row_mut(table, row).copy_from_slice(values.as_slice().unwrap());
+                }
+                table
+            })
+            .collect();
+        let edges: Vec<f32> = (1..vocabulary).map(|edge| edge as f32 / vocabulary as f32).collect();
+        let edges = store.add("edges", Array2::from_shape_vec((1, edges.len()), edges).unwrap(), Role::Buffer);
+        let id = |random: &mut Random| random.random_range(0..vocabulary as u32);
+        let ids: Vec<u32> = (0..rows).map(|_| id(random)).collect();
+        let lengths: Vec<u32> = (0..rows).map(|_| random.random_range(0..5)).collect();
+        let offsets: Vec<u32> = std::iter::once(0)
+            .chain(lengths.iter().scan(0, |end, length| { *end += length; Some(*end) }))
+            .collect();
+        let elements: Vec<u32> = (0..offsets[rows]).map(|_| id(random)).collect();
+        let weights: Vec<f32> = elements.iter().map(|_| random.random_range(0.1..2.0)).collect();
+        let dense = Array2::from_shape_simple_fn((rows, 2), || random.random_range(-0.2f32..1.2));
+        check(&store, |tape| {
+            let bag = Segment::Bag {
+                table: tables[0],
+                offsets: &offsets,
+                ids: &elements,
+                weights: weighted.then_some(&weights[..]),
+                pooling: if mean { Pooling::Mean } else { Pooling::Sum },
+                padding: padded.then_some(0),
+            };
+            tape.embedding(rows, vec![
+                Segment::Lookup { table: tables[0], ids: &ids },
+                Segment::Lookup { table: tables[1], ids: &ids },
+                bag,
+                Segment::Bins { table: tables[2], edges, values: dense.slice(ndarray::s![.., 1..2]) },
+                Segment::Dense { values: dense.view() },
+            ])
+        });
+    }
+}
+
+#[test]
+fn saturated_logits_have_finite_losses_and_gradients() {
+    let store = ParamStore::new();
+    let z = ndarray::array![[1e4], [-1e4], [1e4], [-1e4], [0.0]];
+    let (labels, weights) = ([1.0, 0.0, 0.0, 1.0, 1.0], [1.0; 5]);
+    let mut tape = Tape::new(&store, Default::default(), ple_tensor::Mode::Train { dropout_seed: 0 });
+    let logits = tape.variable(z.view());
+    let loss = tape.bce_with_logits(logits, &labels, &weights);
+    assert_eq!(tape.scalar(loss), ((2e4 + std::f64::consts::LN_2) / 5.0) as f32);
+    let (gradients, _) = tape.backward(loss);
+    assert_eq!(gradients.input(logits).unwrap(), ndarray::array![[0.0], [0.0], [0.2], [-0.2], [-0.1]]);
+}
+
+#[test]
+fn a_task_without_rows_in_the_batch_has_no_loss_and_no_gradient() {
+    let store = ParamStore::new();
+    let z = ndarray::array![[f32::NAN], [3.0]];
+    let mut tape = Tape::new(&store, Default::default(), ple_tensor::Mode::Train { dropout_seed: 0 });
+    let logits = tape.variable(z.view());
+    let bce = tape.bce_with_logits(logits, &[1.0, 0.0], &[0.0, 0.0]);
+    let mse = tape.squared_error(logits, &[1.0, 0.0], &[0.0, 0.0]);
+    let loss = tape.weighted_sum(&[(bce, 1.0), (mse, 1.0)]);
+    assert_eq!(tape.scalar(loss), 0.0);
+    let (gradients, _) = tape.backward(loss);
+    assert!(gradients.input(logits).is_none_or(|gradient| gradient.iter().all(|&value| value == 0.0)));
+}
+
+#[test]
+fn the_checker_finds_a_wrong_derivative() {
+    // The derivative of a constant input that the loss depends on twice is right; the check must fail when the
+    // tolerance leaves no room at all for f32.
+    let mut store = ParamStore::new();
+    let weight = store.add("weight", ndarray::array![[0.3], [0.7]], Role::Decayed);
+    let options = GradientCheck { absolute: 0.0, relative: 0.0, ..GradientCheck::default() };
+    let x = ndarray::array![[0.1, 0.2]];
+    let result = gradient_check(&store, options, |tape| {
+        let x = tape.variable(x.view());
+        let y = tape.linear(x, weight, None, 1);
+        tape.sigmoid(y)
+    });
+    assert!(matches!(result, Err(GradientMismatch::Forward { op: "linear", .. })), "{result:?}");
+}
