@@ -1,1 +1,55 @@
-//! ple-nn
+//! Embeddings, experts, gates and the multi-task models that are made of them: PLE, MMOE and the shared bottom.
+//!
+//! # Brief overview
+//!
+//! - [`ModelConfig`] is a model as somebody asks for it; [`ModelConfig::check`] makes sure that it can be built.
+//! - [`Model`] is an [`EmbeddingBank`] and one of [`Ple`], [`Mmoe`] and [`SharedBottom`] over it. Training, inference and
+//!   export run the same forward code.
+//! - [`CgcLayer`], [`Experts`], [`Gate`], [`Tower`], [`Mlp`] are the parts, for those who build their own.
+//! - [`rechub`] brings weights over from torch-rechub.
+//!
+//! Letters in shapes: `batch` rows, `input_dim` the width of the embedding matrix, `expert_dim` the width of an expert's
+//! output.
+//!
+//! See [`Model`] for an example that runs.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod error;
+mod feature;
+mod init;
+
+mod activation;
+mod batch_norm;
+mod embedding_bank;
+mod linear;
+mod mlp;
+
+mod expert;
+mod gate;
+mod tower;
+
+mod cgc;
+mod mmoe;
+mod ple;
+mod shared_bottom;
+
+mod model;
+pub mod rechub;
+
+pub use activation::{Activation, ActivationLayer};
+pub use batch_norm::{BatchNorm1d, Norm};
+pub use cgc::{CgcLayer, CgcShape, SharedStream, Source, Streams};
+pub use embedding_bank::{BankInput, EmbeddingBank, SequenceInput};
+pub use error::NnError;
+pub use expert::{Expert, Experts};
+pub use feature::{Bins, FeatureKind, FeatureSpec, Pooling};
+pub use gate::Gate;
+pub use init::{Builder, Initialization};
+pub use linear::{Linear, Part};
+pub use mlp::{Mlp, MlpConfig};
+pub use mmoe::{Mmoe, MmoeConfig};
+pub use model::{Architecture, CheckedModel, Model, ModelConfig, TaskKind, TaskSpec};
+pub use ple::{Ple, PleConfig};
+pub use shared_bottom::{SharedBottom, SharedBottomConfig};
+pub use tower::Tower;

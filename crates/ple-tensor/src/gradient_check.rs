@@ -53,7 +53,9 @@ pub enum GradientMismatch {
         defined: f64,
     },
     /// A derivative is not the central difference.
-    #[error("gradient of {tensor} at [{row}, {column}]: backward gives {computed}, central difference {expected}")]
+    #[error(
+        "gradient of {tensor} at [{row}, {column}]: backward gives {computed}, central difference {expected}"
+    )]
     Gradient {
         /// The parameter or input.
         tensor: String,

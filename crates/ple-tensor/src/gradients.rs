@@ -20,7 +20,12 @@ impl RowGradients {
         let mut merged = RowGradients::default();
         let (mut left, mut right) = (0, 0);
         while left < self.rows.len() || right < other.rows.len() {
-            let row = [self.rows.get(left), other.rows.get(right)].into_iter().flatten().min().copied().unwrap_or(0);
+            let row = [self.rows.get(left), other.rows.get(right)]
+                .into_iter()
+                .flatten()
+                .min()
+                .copied()
+                .unwrap_or(0);
             let start = merged.values.len();
             merged.rows.push(row);
             merged.values.resize(start + dim, 0.0);

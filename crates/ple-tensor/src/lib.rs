@@ -58,8 +58,9 @@ pub use gradient_check::{GradientCheck, GradientMismatch, gradient_check};
 pub use gradients::{Gradients, RowGradients};
 pub use kernel::transcendental::sigmoid;
 pub use ops::{
-    BatchNorm, BatchNormParams, BceWithLogits, Dice, Dropout, Embedding, Input, LeakyRelu, Linear, Mixture, Op, Pooling,
-    Prelu, Projection, Relu, Segment, Sigmoid, Softmax, SquaredError, Uncertainty, UncertaintyTerm, WeightedSum,
+    BatchNorm, BatchNormParams, BceWithLogits, Dice, Dropout, Embedding, Input, LeakyRelu, Linear, Mixture,
+    Op, Pooling, Prelu, Projection, Relu, Segment, Sigmoid, Softmax, SquaredError, Uncertainty,
+    UncertaintyTerm, WeightedSum,
 };
 pub use replay::ReferenceParams;
 pub use store::{Entry, MatrixId, NamedBlock, ParamStore, Role, TableId};

@@ -110,7 +110,12 @@ impl ParamStore {
     ///
     /// # Panics
     /// If the widths do not add up to the matrix's, or a name is taken.
-    pub fn add_matrix(&mut self, blocks: &[(impl AsRef<str>, usize)], values: Array2<f32>, role: Role) -> MatrixId {
+    pub fn add_matrix(
+        &mut self,
+        blocks: &[(impl AsRef<str>, usize)],
+        values: Array2<f32>,
+        role: Role,
+    ) -> MatrixId {
         let id = MatrixId(self.matrices.len() as u32);
         let mut start = 0;
         for (name, width) in blocks {
@@ -119,7 +124,12 @@ impl ParamStore {
             self.blocks.push(NamedBlock { name: name.as_ref().to_owned(), matrix: id, columns });
             start += width;
         }
-        assert_eq!(start, values.ncols(), "the named blocks cover {start} columns of a matrix {:?}", values.dim());
+        assert_eq!(
+            start,
+            values.ncols(),
+            "the named blocks cover {start} columns of a matrix {:?}",
+            values.dim()
+        );
         self.matrices.push(Matrix { values: values.as_standard_layout().into_owned(), role });
         id
     }
@@ -208,7 +218,8 @@ impl ParamStore {
 
     /// The names of the parameters that a matrix holds, joined by commas: for messages.
     pub fn matrix_name(&self, id: MatrixId) -> String {
-        let names: Vec<_> = self.blocks.iter().filter(|block| block.matrix == id).map(|b| b.name.as_str()).collect();
+        let names: Vec<_> =
+            self.blocks.iter().filter(|block| block.matrix == id).map(|b| b.name.as_str()).collect();
         names.join(", ")
     }
 
@@ -281,7 +292,8 @@ impl ParamStore {
 
     /// The number of learned values: matrices that are not buffers, and tables.
     pub fn n_parameters(&self) -> usize {
-        let dense: usize = self.matrices.iter().filter(|m| m.role != Role::Buffer).map(|m| m.values.len()).sum();
+        let dense: usize =
+            self.matrices.iter().filter(|m| m.role != Role::Buffer).map(|m| m.values.len()).sum();
         dense + self.tables.iter().map(|table| table.rows * table.dim).sum::<usize>()
     }
 }

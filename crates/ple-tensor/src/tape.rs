@@ -185,7 +185,8 @@ impl<'a> Tape<'a> {
         let var = Var::whole(self.nodes.len(), value.ncols());
         let operation = op.operation();
         let needs_gradient = !matches!(self.mode, Mode::Evaluate)
-            && (operation.learns() || operation.inputs().any(|input| self.nodes[input.node()].needs_gradient));
+            && (operation.learns()
+                || operation.inputs().any(|input| self.nodes[input.node()].needs_gradient));
         self.nodes.push(Node { op, value, needs_gradient });
         var
     }
@@ -201,8 +202,12 @@ impl<'a> Tape<'a> {
             });
             parameter.or_else(|| {
                 let row = first_bad_row(node.value.view())?;
-                let of = operation.matrices().first().map(|&id| format!(" of {}", self.store.matrix_name(id)));
-                Some(NonFinite { tensor: format!("output of {}{}", node.op.name(), of.unwrap_or_default()), row })
+                let of =
+                    operation.matrices().first().map(|&id| format!(" of {}", self.store.matrix_name(id)));
+                Some(NonFinite {
+                    tensor: format!("output of {}{}", node.op.name(), of.unwrap_or_default()),
+                    row,
+                })
             })
         })
     }
@@ -281,7 +286,8 @@ impl<'t> BackwardPass<'t, '_> {
             return;
         }
         let slot = &mut self.node_gradients[var.node()];
-        let gradient = slot.get_or_insert_with(|| self.workspace.zeros(node.value.nrows(), node.value.ncols()));
+        let gradient =
+            slot.get_or_insert_with(|| self.workspace.zeros(node.value.nrows(), node.value.ncols()));
         add(gradient.slice_mut(s![.., var.range()]));
     }
 

@@ -1,5 +1,7 @@
 //! Every operation against its f64 definition and central differences, at random shapes and values.
 
+#![allow(clippy::unwrap_used)]
+
 use ndarray::Array2;
 use ndarray_rand::RandomExt;
 use ndarray_rand::rand_distr::Normal;
@@ -22,7 +24,12 @@ fn check<'a>(store: &'a ParamStore, build: impl FnOnce(&mut Tape<'a>) -> Var) {
     assert!(checked.as_ref().is_ok_and(|&n| n > 0), "{}", checked.unwrap_err());
 }
 
-fn check_unary(random: &mut Random, deviation: f32, groups: usize, op: impl FnOnce(&mut Tape<'_>, Var) -> Var) {
+fn check_unary(
+    random: &mut Random,
+    deviation: f32,
+    groups: usize,
+    op: impl FnOnce(&mut Tape<'_>, Var) -> Var,
+) {
     let (rows, width) = (random.random_range(1..200), groups * random.random_range(2..9));
     let x = normal(random, rows, width + 3, deviation);
     let store = ParamStore::new();

@@ -37,7 +37,7 @@ pub(crate) fn for_each_row(matrix: ArrayViewMut2<'_, f32>, work: impl Fn(usize, 
 /// # Panics
 /// If the columns are not adjacent in memory, which no value of a tape is.
 pub(crate) fn row<'v>(view: &ArrayView2<'v, f32>, row: usize) -> &'v [f32] {
-    let values: ArrayView1<'v, f32> = view.clone().index_axis_move(Axis(0), row);
+    let values: ArrayView1<'v, f32> = (*view).index_axis_move(Axis(0), row);
     values.to_slice().expect("the columns of a value are adjacent")
 }
 

@@ -99,7 +99,10 @@ mod tests {
         for i in -2_000..=2_000 {
             let x = f64::from((f64::from(i) * 0.05) as f32);
             let expected = 1.0 / (1.0 + (-x).exp());
-            assert!((f64::from(sigmoid(x as f32)) - expected).abs() <= 3e-7 * expected.max(1e-30), "sigmoid({x})");
+            assert!(
+                (f64::from(sigmoid(x as f32)) - expected).abs() <= 3e-7 * expected.max(1e-30),
+                "sigmoid({x})"
+            );
             let expected = x.max(0.0) + (-x.abs()).exp().ln_1p();
             assert!((softplus(x) - expected).abs() <= 1e-14 * expected.max(1.0), "softplus({x})");
         }

@@ -57,7 +57,12 @@ impl<'a> Tape<'a> {
         let (rows, width) = input.dim();
         let vector = |id: MatrixId| {
             let matrix = self.store.matrix(id);
-            assert_eq!(matrix.dim(), (1, width), "batch norm of [batch, {width}] with {}", self.store.matrix_name(id));
+            assert_eq!(
+                matrix.dim(),
+                (1, width),
+                "batch norm of [batch, {width}] with {}",
+                self.store.matrix_name(id)
+            );
             matrix.to_slice().expect("matrices are contiguous")
         };
         let (running_mean, running_variance) = (vector(params.running_mean), vector(params.running_variance));
@@ -89,8 +94,10 @@ impl<'a> Tape<'a> {
                 (mean, variance, Some([new_mean, new_variance]))
             }
         };
-        let inverse_deviation: Vec<f32> = variance.iter().map(|v| 1.0 / (v + params.epsilon).sqrt()).collect();
-        let scale: Vec<f32> = vector(params.gamma).iter().zip(&inverse_deviation).map(|(g, i)| g * i).collect();
+        let inverse_deviation: Vec<f32> =
+            variance.iter().map(|v| 1.0 / (v + params.epsilon).sqrt()).collect();
+        let scale: Vec<f32> =
+            vector(params.gamma).iter().zip(&inverse_deviation).map(|(g, i)| g * i).collect();
         let shift = vector(params.beta);
         let mut value = self.workspace.matrix(rows, width);
         for_each_row(value.view_mut(), |index, out| {
@@ -103,7 +110,11 @@ impl<'a> Tape<'a> {
 }
 
 impl BatchNorm {
-    pub(crate) fn release(self, buffers: Option<&mut Vec<(MatrixId, Array2<f32>)>>, workspace: &mut Workspace) {
+    pub(crate) fn release(
+        self,
+        buffers: Option<&mut Vec<(MatrixId, Array2<f32>)>>,
+        workspace: &mut Workspace,
+    ) {
         if let Some([mean, variance]) = self.new_statistics {
             match buffers {
                 Some(buffers) => {
@@ -137,12 +148,16 @@ impl Operation for BatchNorm {
             block.iter_mut().zip(row(&dy, index)).for_each(|(sum, dy)| *sum += dy);
         });
         let dgamma = sum_rows(rows, width, |index, block| {
-            for (column, ((sum, dy), x)) in block.iter_mut().zip(row(&dy, index)).zip(row(&input, index)).enumerate() {
+            for (column, ((sum, dy), x)) in
+                block.iter_mut().zip(row(&dy, index)).zip(row(&input, index)).enumerate()
+            {
                 *sum += dy * ((x - mean[column]) * inverse[column]);
             }
         });
         for (id, sums) in [(self.params.beta, &dbeta), (self.params.gamma, &dgamma)] {
-            pass.accumulate_matrix(id, |mut target| target.iter_mut().zip(sums).for_each(|(t, &sum)| *t += sum as f32));
+            pass.accumulate_matrix(id, |mut target| {
+                target.iter_mut().zip(sums).for_each(|(t, &sum)| *t += sum as f32)
+            });
         }
         let gamma = pass.store.matrix(self.params.gamma).to_slice().expect("matrices are contiguous");
         let n = rows as f64;

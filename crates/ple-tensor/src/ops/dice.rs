@@ -50,7 +50,8 @@ impl<'a> Tape<'a> {
         let mut value = self.workspace.matrix(rows, width);
         let input = self.value(x);
         for_each_row(value.view_mut(), |index, out| {
-            let pairs = out.chunks_exact_mut(width / groups).zip(row(&input, index).chunks_exact(width / groups));
+            let pairs =
+                out.chunks_exact_mut(width / groups).zip(row(&input, index).chunks_exact(width / groups));
             for ((y, x), alpha) in pairs.zip(alphas) {
                 let (mean, inverse) = statistics(x);
                 for (y, &x) in y.iter_mut().zip(x) {
@@ -81,7 +82,8 @@ impl Operation for Dice {
         let gradient = gradient.view();
         pass.accumulate(self.x, |target| {
             for_each_row(target, |index, dx| {
-                let pairs = row(&input, index).chunks_exact(width).zip(row(&gradient, index).chunks_exact(width));
+                let pairs =
+                    row(&input, index).chunks_exact(width).zip(row(&gradient, index).chunks_exact(width));
                 for ((dx, (x, dy)), &alpha) in dx.chunks_exact_mut(width).zip(pairs).zip(alphas) {
                     let (mean, inverse) = statistics(x);
                     let terms = |x: f32, dy: f32| {
@@ -97,7 +99,8 @@ impl Operation for Dice {
                     }
                     for (dx, (&x, &dy)) in dx.iter_mut().zip(x.iter().zip(dy)) {
                         let (z, p, e) = terms(x, dy);
-                        *dx += dy * (p + (1.0 - p) * alpha) + inverse * (e - sum / width as f32 - z * product);
+                        *dx +=
+                            dy * (p + (1.0 - p) * alpha) + inverse * (e - sum / width as f32 - z * product);
                     }
                 }
             });
@@ -106,7 +109,11 @@ impl Operation for Dice {
             let pairs = row(&input, index).chunks_exact(width).zip(row(&gradient, index).chunks_exact(width));
             for (sum, (x, dy)) in block.iter_mut().zip(pairs) {
                 let (mean, inverse) = statistics(x);
-                *sum += x.iter().zip(dy).map(|(x, dy)| dy * (1.0 - sigmoid((x - mean) * inverse)) * x).sum::<f32>();
+                *sum += x
+                    .iter()
+                    .zip(dy)
+                    .map(|(x, dy)| dy * (1.0 - sigmoid((x - mean) * inverse)) * x)
+                    .sum::<f32>();
             }
         });
         pass.accumulate_matrix(self.alpha, |mut target| {

@@ -78,7 +78,9 @@ impl Operation for Dropout {
 
     fn backward(&self, _: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
         pass.accumulate(self.x, |mut target| {
-            for ((mut dx, dy), mask) in target.outer_iter_mut().zip(gradient.outer_iter()).zip(self.mask.outer_iter()) {
+            for ((mut dx, dy), mask) in
+                target.outer_iter_mut().zip(gradient.outer_iter()).zip(self.mask.outer_iter())
+            {
                 let dx = slice_mut(dx.view_mut());
                 dx.iter_mut().zip(dy).zip(mask).for_each(|((dx, dy), m)| *dx += dy * m);
             }

@@ -122,18 +122,24 @@ impl Segment<'_> {
     fn table(&self) -> Option<TableId> {
         match *self {
             Segment::Dense { .. } => None,
-            Segment::Lookup { table, .. } | Segment::Bag { table, .. } | Segment::Bins { table, .. } => Some(table),
+            Segment::Lookup { table, .. } | Segment::Bag { table, .. } | Segment::Bins { table, .. } => {
+                Some(table)
+            }
         }
     }
 
     fn write(&self, store: &ParamStore, index: usize, out: &mut [f32]) {
         match self {
-            Segment::Lookup { table, ids } => out.copy_from_slice(store.table_row(*table, ids[index] as usize)),
+            Segment::Lookup { table, ids } => {
+                out.copy_from_slice(store.table_row(*table, ids[index] as usize))
+            }
             Segment::Bins { table, edges, values } => {
                 let bin = bin(store.matrix(*edges), values[[index, 0]]);
                 out.copy_from_slice(store.table_row(*table, bin));
             }
-            Segment::Dense { values } => out.iter_mut().zip(values.row(index)).for_each(|(out, value)| *out = *value),
+            Segment::Dense { values } => {
+                out.iter_mut().zip(values.row(index)).for_each(|(out, value)| *out = *value)
+            }
             Segment::Bag { table, .. } => {
                 out.fill(0.0);
                 self.for_each_element(index, |_, id, factor| {
@@ -220,7 +226,8 @@ impl Operation for Embedding<'_> {
     /// Sorts, for each table, the readings by id (and within an id by their order in the batch), and sums the
     /// gradients of each id in that order.
     fn backward(&self, _: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
-        let mut tables: Vec<TableId> = self.segments.iter().filter_map(|(_, segment)| segment.table()).collect();
+        let mut tables: Vec<TableId> =
+            self.segments.iter().filter_map(|(_, segment)| segment.table()).collect();
         tables.sort_unstable();
         tables.dedup();
         let store = pass.store;
@@ -236,7 +243,8 @@ impl Operation for Embedding<'_> {
             rows.clear();
             jobs.push((table, keys, RowGradients { rows, values }));
         }
-        jobs.par_iter_mut().for_each(|(table, keys, sums)| self.sum_rows(store, *table, gradient, keys, sums));
+        jobs.par_iter_mut()
+            .for_each(|(table, keys, sums)| self.sum_rows(store, *table, gradient, keys, sums));
         for (table, keys, sums) in jobs {
             pass.workspace.recycle_keys(keys);
             pass.accumulate_rows(table, sums);
@@ -311,8 +319,10 @@ impl Embedding<'_> {
                 sums.rows.push(id);
                 sums.values.resize(sums.values.len() + dim, 0.0);
             }
-            let (readings, column, segment) =
-                sources.iter().find(|(readings, ..)| readings.contains(&number)).expect("each reading is a segment's");
+            let (readings, column, segment) = sources
+                .iter()
+                .find(|(readings, ..)| readings.contains(&number))
+                .expect("each reading is a segment's");
             let (index, factor) = segment.reading(number - readings.start);
             let dy = &row(&gradient, index)[*column..column + dim];
             let start = sums.values.len() - dim;

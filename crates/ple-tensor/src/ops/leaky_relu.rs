@@ -33,7 +33,12 @@ impl Operation for LeakyRelu {
 
     fn backward(&self, output: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
         let slope = self.slope;
-        pass.accumulate_elementwise(self.x, output, gradient, |x, _, dy| if x > 0.0 { dy } else { slope * dy });
+        pass.accumulate_elementwise(
+            self.x,
+            output,
+            gradient,
+            |x, _, dy| if x > 0.0 { dy } else { slope * dy },
+        );
     }
 
     fn define(&self, replay: &Replay<'_>) -> Array2<f64> {

@@ -80,7 +80,9 @@ impl Operation for Linear {
             let x = self.x.columns(group * fan_in..(group + 1) * fan_in);
             let dy = gradient.slice(s![.., columns.clone()]);
             let value = pass.value(x);
-            pass.accumulate_matrix(self.weight, |mut dw| gemm_tn(value, dy, dw.slice_mut(s![.., columns.clone()])));
+            pass.accumulate_matrix(self.weight, |mut dw| {
+                gemm_tn(value, dy, dw.slice_mut(s![.., columns.clone()]))
+            });
             pass.accumulate(x, |dx| gemm_nt(dy, weight.slice(s![.., columns]), dx));
         }
     }

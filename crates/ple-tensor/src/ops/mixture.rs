@@ -29,7 +29,9 @@ impl<'a> Tape<'a> {
     pub fn mixture(&mut self, gate: Var, experts: &[Var]) -> Var {
         let width = experts.first().map_or(0, |expert| expert.width());
         assert!(
-            !experts.is_empty() && gate.width() == experts.len() && experts.iter().all(|e| e.width() == width),
+            !experts.is_empty()
+                && gate.width() == experts.len()
+                && experts.iter().all(|e| e.width() == width),
             "mixture of {} experts of widths {:?} under a gate [batch, {}]",
             experts.len(),
             experts.iter().map(|expert| expert.width()).collect::<Vec<_>>(),
@@ -78,7 +80,11 @@ impl Operation for Mixture {
     fn define(&self, replay: &Replay<'_>) -> Array2<f64> {
         let gate = replay.value(self.gate);
         Array2::from_shape_fn((gate.nrows(), self.experts[0].width()), |(row, column)| {
-            let terms = self.experts.iter().enumerate().map(|(i, &e)| gate[[row, i]] * replay.value(e)[[row, column]]);
+            let terms = self
+                .experts
+                .iter()
+                .enumerate()
+                .map(|(i, &e)| gate[[row, i]] * replay.value(e)[[row, column]]);
             terms.sum()
         })
     }

@@ -118,7 +118,11 @@ operations! {
 
 impl Op<'_> {
     /// Moves what the operation saved beside its value to those who need it: new running statistics to `buffers`.
-    pub(crate) fn release(self, buffers: Option<&mut Vec<(MatrixId, Array2<f32>)>>, workspace: &mut Workspace) {
+    pub(crate) fn release(
+        self,
+        buffers: Option<&mut Vec<(MatrixId, Array2<f32>)>>,
+        workspace: &mut Workspace,
+    ) {
         match self {
             Op::BatchNorm(op) => op.release(buffers, workspace),
             Op::Dropout(op) => op.release(workspace),

@@ -36,7 +36,8 @@ impl<'a> Tape<'a> {
         let mut value = self.workspace.matrix(rows, width);
         let input = self.value(x);
         for_each_row(value.view_mut(), |index, out| {
-            let pairs = out.chunks_exact_mut(width / groups).zip(row(&input, index).chunks_exact(width / groups));
+            let pairs =
+                out.chunks_exact_mut(width / groups).zip(row(&input, index).chunks_exact(width / groups));
             for ((y, x), slope) in pairs.zip(slopes) {
                 y.iter_mut().zip(x).for_each(|(y, &x)| *y = if x > 0.0 { x } else { slope * x });
             }

@@ -31,7 +31,8 @@ impl<'a> Tape<'a> {
         let mut value = self.workspace.matrix(rows, width);
         let input = self.value(x);
         for_each_row(value.view_mut(), |index, out| {
-            let pairs = out.chunks_exact_mut(width / groups).zip(row(&input, index).chunks_exact(width / groups));
+            let pairs =
+                out.chunks_exact_mut(width / groups).zip(row(&input, index).chunks_exact(width / groups));
             for (y, x) in pairs {
                 let max = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
                 y.iter_mut().zip(x).for_each(|(y, x)| *y = exp(x - max));
@@ -54,7 +55,8 @@ impl Operation for Softmax {
         let (output, gradient) = (output.view(), gradient.view());
         pass.accumulate(self.x, |target| {
             for_each_row(target, |index, dx| {
-                let pairs = row(&output, index).chunks_exact(width).zip(row(&gradient, index).chunks_exact(width));
+                let pairs =
+                    row(&output, index).chunks_exact(width).zip(row(&gradient, index).chunks_exact(width));
                 for (dx, (y, dy)) in dx.chunks_exact_mut(width).zip(pairs) {
                     let product: f32 = y.iter().zip(dy).map(|(y, dy)| y * dy).sum();
                     for (dx, (y, dy)) in dx.iter_mut().zip(y.iter().zip(dy)) {

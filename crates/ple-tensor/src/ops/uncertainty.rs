@@ -68,7 +68,9 @@ impl Operation for Uncertainty {
             let loss = f64::from(pass.value(term.loss)[[0, 0]]);
             let weight = f64::from(term.factor) * exp_f64(-s);
             pass.accumulate(term.loss, |mut target| target[[0, 0]] += (dy * weight) as f32);
-            pass.accumulate_matrix(term.log_variance, |mut ds| ds[[0, 0]] += (dy * (0.5 - weight * loss)) as f32);
+            pass.accumulate_matrix(term.log_variance, |mut ds| {
+                ds[[0, 0]] += (dy * (0.5 - weight * loss)) as f32
+            });
         }
     }
 

@@ -22,7 +22,8 @@ impl<'a> Tape<'a> {
     /// # Panics
     /// If a term is not a scalar.
     pub fn weighted_sum(&mut self, terms: &[(Var, f32)]) -> Var {
-        let sum: f64 = terms.iter().map(|&(term, weight)| f64::from(weight) * f64::from(self.scalar(term))).sum();
+        let sum: f64 =
+            terms.iter().map(|&(term, weight)| f64::from(weight) * f64::from(self.scalar(term))).sum();
         let mut value = self.workspace.matrix(1, 1);
         value[[0, 0]] = sum as f32;
         self.push(value, Op::WeightedSum(WeightedSum { terms: terms.to_vec() }))
@@ -41,6 +42,10 @@ impl Operation for WeightedSum {
     }
 
     fn define(&self, replay: &Replay<'_>) -> Array2<f64> {
-        arr2(&[[self.terms.iter().map(|&(term, weight)| f64::from(weight) * replay.value(term)[[0, 0]]).sum()]])
+        arr2(&[[self
+            .terms
+            .iter()
+            .map(|&(term, weight)| f64::from(weight) * replay.value(term)[[0, 0]])
+            .sum()]])
     }
 }

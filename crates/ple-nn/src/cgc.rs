@@ -1,0 +1,138 @@
+//! Customized Gate Control: one level of extraction.
+
+use ple_tensor::{Tape, Var};
+
+use crate::batch_norm::Norm;
+use crate::expert::{Expert, Experts};
+use crate::gate::Gate;
+use crate::init::Builder;
+use crate::mlp::MlpConfig;
+
+/// The sizes of a CGC level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CgcShape {
+    /// The level's number, from 0: part of its parameters' names.
+    pub level: usize,
+    /// The number of tasks.
+    pub n_tasks: usize,
+    /// Experts of each task.
+    pub n_specific_experts: usize,
+    /// Experts shared by all tasks.
+    pub n_shared_experts: usize,
+    /// The width of each stream that the level reads.
+    pub input_dim: usize,
+    /// Whether the streams that it reads are one and the same: so for the first level.
+    pub source: Source,
+    /// Whether the level makes a shared stream: all but the last do.
+    pub shared_stream: SharedStream,
+}
+
+/// What a level reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// All experts and gates read the embeddings.
+    Embeddings,
+    /// Each task's experts and gate read the task's stream, the shared ones the shared stream.
+    Streams,
+}
+
+/// Whether a level has a shared gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SharedStream {
+    /// The shared gate mixes all experts: of task 0, task 1, ..., shared.
+    Mixed,
+    /// The level is the last: nothing would read the stream.
+    Absent,
+}
+
+/// What a level reads and makes: a stream for each task, and a shared one.
+#[derive(Clone, Debug)]
+pub struct Streams {
+    /// `[batch, dim]` for each task.
+    pub tasks: Vec<Var>,
+    /// `[batch, dim]`; absent after the last level.
+    pub shared: Option<Var>,
+}
+
+/// One level of Customized Gate Control: task k's gate mixes task k's experts, then the shared ones.
+///
+/// Source: H. Tang et al., "Progressive Layered Extraction", RecSys 2020, section 4.1, equations 1 to 4 (the task gates),
+/// and section 4.2 (the shared gate).
+///
+/// # Shapes
+/// Each stream is `[batch, input_dim]` before, `[batch, expert_dim]` after the level.
+#[derive(Clone, Debug)]
+pub struct CgcLayer {
+    shape: CgcShape,
+    /// One group of experts and gates over the embeddings, or one for each stream: the tasks', then the shared one's.
+    groups: Vec<Option<Experts>>,
+    task_gate: Gate,
+    shared_gate: Option<Gate>,
+}
+
+impl CgcLayer {
+    /// A level whose parameters are named `cgc.LEVEL.task.TASK.expert.I`, `cgc.LEVEL.task.TASK.gate`,
+    /// `cgc.LEVEL.shared.expert.I` and `cgc.LEVEL.shared.gate`. `norms` are the experts' and the gates'.
+    pub fn new(builder: &mut Builder<'_>, shape: CgcShape, config: &MlpConfig, norms: [Norm; 2]) -> Self {
+        let CgcShape { level, n_tasks, n_specific_experts, n_shared_experts, input_dim, .. } = shape;
+        let stream_experts = |stream: usize| -> Vec<Expert> {
+            let (prefix, n) = match stream < n_tasks {
+                true => (format!("cgc.{level}.task.{stream}"), n_specific_experts),
+                false => (format!("cgc.{level}.shared"), n_shared_experts),
+            };
+            (0..n).map(|expert| Expert { name: format!("{prefix}.expert.{expert}") }).collect()
+        };
+        let task_gate = |task: usize| Gate {
+            name: format!("cgc.{level}.task.{task}.gate"),
+            n_experts: n_specific_experts + n_shared_experts,
+        };
+        let shared_gate = (shape.shared_stream == SharedStream::Mixed).then(|| Gate {
+            name: format!("cgc.{level}.shared.gate"),
+            n_experts: n_tasks * n_specific_experts + n_shared_experts,
+        });
+        let stream_gate = |stream: usize| match stream < n_tasks {
+            true => Some(task_gate(stream)),
+            false => shared_gate.clone(),
+        };
+        let mut group = |experts: Vec<Expert>, gates: Vec<Gate>| {
+            let any = !experts.is_empty() || !gates.is_empty();
+            any.then(|| Experts::new(builder, &experts, &gates, input_dim, config, norms))
+        };
+        let groups = match shape.source {
+            Source::Embeddings => {
+                let experts = (0..=n_tasks).flat_map(stream_experts).collect();
+                vec![group(experts, (0..=n_tasks).filter_map(stream_gate).collect())]
+            }
+            Source::Streams => (0..=n_tasks)
+                .map(|s| group(stream_experts(s), stream_gate(s).into_iter().collect()))
+                .collect(),
+        };
+        Self { shape, groups, task_gate: task_gate(0), shared_gate }
+    }
+
+    /// Records the level.
+    ///
+    /// # Panics
+    /// If the streams are not those of the level's tasks.
+    pub fn forward(&self, tape: &mut Tape<'_>, streams: &Streams) -> Streams {
+        let n_tasks = self.shape.n_tasks;
+        assert_eq!(streams.tasks.len(), n_tasks, "streams for a level of {n_tasks} tasks");
+        let mut experts = Vec::new();
+        let mut logits = Vec::new();
+        for (index, group) in self.groups.iter().enumerate() {
+            if let (Some(group), Some(x)) = (group, streams.tasks.get(index).copied().or(streams.shared)) {
+                let (outputs, gates) = group.forward(tape, x);
+                experts.extend(outputs);
+                logits.extend(gates);
+            }
+        }
+        let (specific, shared) = experts.split_at(n_tasks * self.shape.n_specific_experts);
+        let tasks = (0..n_tasks).map(|task| {
+            let own = task * self.shape.n_specific_experts..(task + 1) * self.shape.n_specific_experts;
+            self.task_gate.forward(tape, logits[task], &[&specific[own], shared].concat())
+        });
+        let tasks = tasks.collect();
+        let shared = self.shared_gate.as_ref().map(|gate| gate.forward(tape, logits[n_tasks], &experts));
+        Streams { tasks, shared }
+    }
+}

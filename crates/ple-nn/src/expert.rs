@@ -1,0 +1,124 @@
+//! Experts, and the gates that read the same input: their first linear maps are one product.
+
+use ple_tensor::{Tape, Var};
+use std::ops::Range;
+
+use crate::batch_norm::{BatchNorm1d, Norm};
+use crate::gate::Gate;
+use crate::init::Builder;
+use crate::linear::{Linear, Part};
+use crate::mlp::{Finish, Layers, MlpConfig, parts};
+
+/// An expert's place among those that read one input: a perceptron without output layer.
+///
+/// Its name is the prefix of its parameters, such as `cgc.0.task.1.expert.2`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expert {
+    /// The prefix of its parameters' names.
+    pub name: String,
+}
+
+/// The experts and gates that read one input.
+///
+/// Source: H. Tang et al., "Progressive Layered Extraction", RecSys 2020, section 4.1. The paper's experts are
+/// perceptrons with ReLU and its gates linear maps with softmax; torch-rechub puts batch norm into both. Here either is
+/// a choice.
+///
+/// # Shapes
+/// The input is `[batch, fan_in]`, each expert's output `[batch, expert_dim]`, and the logits of a gate over n experts
+/// `[batch, n]`.
+///
+/// ```
+/// use ndarray::array;
+/// use ple_nn::{Builder, Expert, Experts, Gate, Initialization, MlpConfig, Norm};
+/// use ple_tensor::{Mode, ParamStore, Tape, Workspace};
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+///
+/// let mut store = ParamStore::new();
+/// let mut random = ChaCha8Rng::seed_from_u64(0);
+/// let builder = &mut Builder { store: &mut store, random: &mut random, initialization: Initialization::Torch };
+/// let experts = [Expert { name: "expert.0".into() }, Expert { name: "expert.1".into() }];
+/// let gate = Gate { name: "gate.0".into(), n_experts: 2 };
+/// let layer = Experts::new(builder, &experts, &[gate.clone()], 3, &MlpConfig::new([8, 4]), [Norm::Batch, Norm::None]);
+///
+/// let mut tape = Tape::new(&store, Workspace::new(), Mode::Evaluate);
+/// let x = tape.input(array![[1.0, 2.0, 3.0]].view());
+/// let (outputs, logits) = layer.forward(&mut tape, x);
+/// let mixed = gate.forward(&mut tape, logits[0], &outputs);
+/// assert_eq!(tape.value(mixed).dim(), (1, 4));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Experts {
+    first: Linear,
+    /// The columns of the first product that are normalised, if any.
+    norm: Option<(Range<usize>, BatchNorm1d)>,
+    finish: Finish,
+    rest: Layers,
+    n_experts: usize,
+    first_dim: usize,
+    gates: Vec<Range<usize>>,
+}
+
+impl Experts {
+    /// Experts of one shape, then gates, over one input of `fan_in` columns. `norms` are the experts' and the gates'.
+    pub fn new(
+        builder: &mut Builder<'_>,
+        experts: &[Expert],
+        gates: &[Gate],
+        fan_in: usize,
+        config: &MlpConfig,
+        norms: [Norm; 2],
+    ) -> Self {
+        let names: Vec<String> = experts.iter().map(|expert| expert.name.clone()).collect();
+        let first_dim = config.dims[0];
+        let of_experts = |what: &str| parts(&names, what, 0, first_dim);
+        let of_gates = |what: &str| -> Vec<Part> {
+            gates.iter().map(|gate| (format!("{}.{what}.0", gate.name), gate.n_experts)).collect()
+        };
+        let both = |what: &str| [of_experts(what), of_gates(what)].concat();
+
+        let first = Linear::new(builder, &both("layer"), fan_in);
+        let boundary = experts.len() * first_dim;
+        let width = boundary + gates.iter().map(|gate| gate.n_experts).sum::<usize>();
+        let (normed_parts, normed_columns) = match norms {
+            [Norm::Batch, Norm::Batch] => (both("norm"), 0..width),
+            [Norm::Batch, Norm::None] => (of_experts("norm"), 0..boundary),
+            [Norm::None, Norm::Batch] => (of_gates("norm"), boundary..width),
+            [Norm::None, Norm::None] => (Vec::new(), 0..0),
+        };
+        let norm =
+            (!normed_columns.is_empty()).then(|| (normed_columns, BatchNorm1d::new(builder, &normed_parts)));
+        let finish = Finish::new(builder, &names, 0, config);
+        let rest = Layers::new(builder, &names, config, norms[0], 1, first_dim);
+        let gates = gates.iter().scan(boundary, |end, gate| {
+            let start = *end;
+            *end += gate.n_experts;
+            Some(start..*end)
+        });
+        Self { first, norm, finish, rest, n_experts: experts.len(), first_dim, gates: gates.collect() }
+    }
+
+    /// Records experts and gates; gives back the experts' outputs and the gates' logits, each in the order given.
+    pub fn forward(&self, tape: &mut Tape<'_>, x: Var) -> (Vec<Var>, Vec<Var>) {
+        let product = self.first.forward(tape, x);
+        let normed = self
+            .norm
+            .as_ref()
+            .map(|(columns, norm)| (columns.clone(), norm.forward(tape, product.columns(columns.clone()))));
+        // A block of columns comes from the normalised value where that covers it, else from the product itself.
+        let block = |wanted: Range<usize>| match &normed {
+            Some((columns, value)) if columns.start <= wanted.start && wanted.end <= columns.end => {
+                value.columns(wanted.start - columns.start..wanted.end - columns.start)
+            }
+            _ => product.columns(wanted),
+        };
+        let logits = self.gates.iter().map(|columns| block(columns.clone())).collect();
+        if self.n_experts == 0 {
+            return (Vec::new(), logits);
+        }
+        let first = self.finish.forward(tape, block(0..self.n_experts * self.first_dim));
+        let outputs = self.rest.forward(tape, first);
+        let dim = outputs.width() / self.n_experts;
+        ((0..self.n_experts).map(|i| outputs.columns(i * dim..(i + 1) * dim)).collect(), logits)
+    }
+}

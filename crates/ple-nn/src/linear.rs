@@ -1,0 +1,83 @@
+//! Linear maps: one layer may be the maps of many, side by side.
+
+use ple_tensor::{MatrixId, Role, Tape, Var};
+
+use crate::init::Builder;
+
+/// A part of a layer that several share: the prefix of its parameters' names, and its number of columns.
+pub type Part = (String, usize);
+
+/// `y = x W + b`.
+///
+/// The maps of several experts that read one input are one layer: one product, in which each part keeps its own named
+/// weight and bias. In a *grouped* layer every part reads its own block of columns instead.
+///
+/// # Shapes
+/// `x` is `[batch, fan_in]` (grouped: `[batch, parts x fan_in]`), the result `[batch, sum of the parts' columns]`.
+///
+/// ```
+/// use ndarray::array;
+/// use ple_nn::{Builder, Initialization, Linear};
+/// use ple_tensor::{Mode, ParamStore, Tape, Workspace};
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+///
+/// let mut store = ParamStore::new();
+/// let mut random = ChaCha8Rng::seed_from_u64(0);
+/// let builder = &mut Builder { store: &mut store, random: &mut random, initialization: Initialization::Torch };
+/// let layer = Linear::new(builder, &[("left".into(), 3), ("right".into(), 2)], 4);
+/// assert_eq!(store.get("right.weight").map(|weight| weight.dim()), Some((4, 2)));
+///
+/// let mut tape = Tape::new(&store, Workspace::new(), Mode::Evaluate);
+/// let x = tape.input(array![[1.0, 2.0, 3.0, 4.0]].view());
+/// let y = layer.forward(&mut tape, x);
+/// assert_eq!(tape.value(y).dim(), (1, 5));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Linear {
+    weight: MatrixId,
+    bias: MatrixId,
+    groups: usize,
+}
+
+impl Linear {
+    /// A layer whose parts read one input of `fan_in` columns.
+    pub fn new(builder: &mut Builder<'_>, parts: &[Part], fan_in: usize) -> Self {
+        Self::with_groups(builder, parts, fan_in, 1)
+    }
+
+    /// A layer whose parts, all of one width, each read their own `fan_in` columns.
+    pub fn grouped(builder: &mut Builder<'_>, parts: &[Part], fan_in: usize) -> Self {
+        Self::with_groups(builder, parts, fan_in, parts.len())
+    }
+
+    fn with_groups(builder: &mut Builder<'_>, parts: &[Part], fan_in: usize, groups: usize) -> Self {
+        let initialization = builder.initialization;
+        // Each part starts as if it were alone: its own random numbers, its own fan out.
+        let weights: Vec<_> = parts
+            .iter()
+            .map(|&(_, width)| {
+                let weight = initialization.weight(builder.random, fan_in, width);
+                (weight, initialization.bias(builder.random, fan_in, width))
+            })
+            .collect();
+        let side_by_side =
+            |pick: fn(&(ndarray::Array2<f32>, ndarray::Array2<f32>)) -> ndarray::ArrayView2<'_, f32>| {
+                let views: Vec<_> = weights.iter().map(pick).collect();
+                ndarray::concatenate(ndarray::Axis(1), &views).expect("the parts have as many rows")
+            };
+        let named = |what: &str| {
+            parts.iter().map(|(prefix, width)| (format!("{prefix}.{what}"), *width)).collect::<Vec<_>>()
+        };
+        let (weight, bias) = (side_by_side(|pair| pair.0.view()), side_by_side(|pair| pair.1.view()));
+        Self {
+            weight: builder.store.add_matrix(&named("weight"), weight, Role::Decayed),
+            bias: builder.store.add_matrix(&named("bias"), bias, Role::Decayed),
+            groups,
+        }
+    }
+
+    /// Records the map.
+    pub fn forward(&self, tape: &mut Tape<'_>, x: Var) -> Var {
+        tape.linear(x, self.weight, Some(self.bias), self.groups)
+    }
+}

@@ -1,0 +1,68 @@
+//! Multi-gate Mixture of Experts.
+
+use ple_tensor::{Tape, Var};
+use serde::{Deserialize, Serialize};
+
+use crate::batch_norm::Norm;
+use crate::expert::{Expert, Experts};
+use crate::gate::Gate;
+use crate::init::Builder;
+use crate::mlp::MlpConfig;
+use crate::tower::{Tower, towers};
+
+/// The sizes of an MMOE.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MmoeConfig {
+    /// The number of experts, all shared.
+    pub n_experts: usize,
+    /// The experts.
+    pub expert: MlpConfig,
+    /// The towers: one for all tasks, or one for each.
+    pub towers: Vec<MlpConfig>,
+}
+
+/// Multi-gate Mixture of Experts: all experts are shared, each task has a gate over them and a tower.
+///
+/// Source: J. Ma et al., "Modeling Task Relationships in Multi-task Learning with Multi-gate Mixture-of-Experts",
+/// KDD 2018, section 4.2, equations 6 and 7.
+///
+/// # Shapes
+/// The input is `[batch, input_dim]`, each task's logit `[batch, 1]`.
+#[derive(Clone, Debug)]
+pub struct Mmoe {
+    experts: Experts,
+    gates: Vec<Gate>,
+    towers: Vec<Tower>,
+}
+
+impl Mmoe {
+    /// An MMOE over an input of `input_dim` columns, with parameters `expert.I`, `gate.TASK` and `tower.TASK`. `norms`
+    /// are those of experts and towers, and of gates.
+    pub fn new(
+        builder: &mut Builder<'_>,
+        config: &MmoeConfig,
+        n_tasks: usize,
+        input_dim: usize,
+        norms: [Norm; 2],
+    ) -> Self {
+        let names: Vec<_> = (0..config.n_experts).map(|i| Expert { name: format!("expert.{i}") }).collect();
+        let gates: Vec<_> = (0..n_tasks)
+            .map(|task| Gate { name: format!("gate.{task}"), n_experts: config.n_experts })
+            .collect();
+        let experts = Experts::new(builder, &names, &gates, input_dim, &config.expert, norms);
+        let expert_dim = config.expert.dims[config.expert.dims.len() - 1];
+        Self { experts, gates, towers: towers(builder, n_tasks, expert_dim, &config.towers, norms[0]) }
+    }
+
+    /// Records the model: one logit for each task.
+    pub fn forward(&self, tape: &mut Tape<'_>, x: Var) -> Vec<Var> {
+        let (experts, logits) = self.experts.forward(tape, x);
+        let tasks = self.gates.iter().zip(&self.towers).zip(logits);
+        let mut task = |((gate, tower), logits): ((&Gate, &Tower), Var)| {
+            let mixed = gate.forward(tape, logits, &experts);
+            tower.forward(tape, mixed)
+        };
+        tasks.map(&mut task).collect()
+    }
+}

@@ -1,0 +1,77 @@
+//! Progressive Layered Extraction.
+
+use ple_tensor::{Tape, Var};
+use serde::{Deserialize, Serialize};
+
+use crate::batch_norm::Norm;
+use crate::cgc::{CgcLayer, CgcShape, SharedStream, Source, Streams};
+use crate::init::Builder;
+use crate::mlp::MlpConfig;
+use crate::tower::{Tower, towers};
+
+/// The sizes of a PLE.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PleConfig {
+    /// The number of CGC levels.
+    pub n_levels: usize,
+    /// Experts of each task, in each level.
+    pub n_specific_experts: usize,
+    /// Experts shared by all tasks, in each level.
+    pub n_shared_experts: usize,
+    /// The experts.
+    pub expert: MlpConfig,
+    /// The towers: one for all tasks, or one for each.
+    pub towers: Vec<MlpConfig>,
+}
+
+/// Progressive Layered Extraction: CGC levels, and a tower for each task.
+///
+/// With one level it is the paper's CGC model. Source: H. Tang et al., "Progressive Layered Extraction (PLE): A Novel
+/// Multi-Task Learning (MTL) Model for Personalized Recommendations", RecSys 2020, section 4.2, equations 5 to 7.
+///
+/// # Shapes
+/// The input is `[batch, input_dim]`, each task's logit `[batch, 1]`.
+#[derive(Clone, Debug)]
+pub struct Ple {
+    levels: Vec<CgcLayer>,
+    towers: Vec<Tower>,
+}
+
+impl Ple {
+    /// A PLE over an input of `input_dim` columns. `norms` are those of experts and towers, and of gates.
+    pub fn new(
+        builder: &mut Builder<'_>,
+        config: &PleConfig,
+        n_tasks: usize,
+        input_dim: usize,
+        norms: [Norm; 2],
+    ) -> Self {
+        let expert_dim = config.expert.dims[config.expert.dims.len() - 1];
+        let level = |level: usize| CgcShape {
+            level,
+            n_tasks,
+            n_specific_experts: config.n_specific_experts,
+            n_shared_experts: config.n_shared_experts,
+            input_dim: if level == 0 { input_dim } else { expert_dim },
+            source: if level == 0 { Source::Embeddings } else { Source::Streams },
+            shared_stream: if level + 1 == config.n_levels {
+                SharedStream::Absent
+            } else {
+                SharedStream::Mixed
+            },
+        };
+        let levels =
+            (0..config.n_levels).map(|l| CgcLayer::new(builder, level(l), &config.expert, norms)).collect();
+        Self { levels, towers: towers(builder, n_tasks, expert_dim, &config.towers, norms[0]) }
+    }
+
+    /// Records the model: one logit for each task.
+    pub fn forward(&self, tape: &mut Tape<'_>, x: Var) -> Vec<Var> {
+        let mut streams = Streams { tasks: vec![x; self.towers.len()], shared: Some(x) };
+        for level in &self.levels {
+            streams = level.forward(tape, &streams);
+        }
+        self.towers.iter().zip(streams.tasks).map(|(tower, stream)| tower.forward(tape, stream)).collect()
+    }
+}

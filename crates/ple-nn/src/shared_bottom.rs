@@ -1,0 +1,52 @@
+//! The shared bottom: the model that the mixtures are compared with.
+
+use ple_tensor::{Tape, Var};
+use serde::{Deserialize, Serialize};
+
+use crate::batch_norm::Norm;
+use crate::init::Builder;
+use crate::mlp::{Mlp, MlpConfig};
+use crate::tower::{Tower, towers};
+
+/// The sizes of a shared-bottom model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SharedBottomConfig {
+    /// The bottom; without layers, the towers read the embeddings.
+    pub bottom: MlpConfig,
+    /// The towers: one for all tasks, or one for each.
+    pub towers: Vec<MlpConfig>,
+}
+
+/// One perceptron for all tasks, and a tower for each.
+///
+/// Source: R. Caruana, "Multitask Learning", Machine Learning 28, 1997.
+///
+/// # Shapes
+/// The input is `[batch, input_dim]`, each task's logit `[batch, 1]`.
+#[derive(Clone, Debug)]
+pub struct SharedBottom {
+    bottom: Mlp,
+    towers: Vec<Tower>,
+}
+
+impl SharedBottom {
+    /// A shared bottom over an input of `input_dim` columns, with parameters `bottom` and `tower.TASK`.
+    pub fn new(
+        builder: &mut Builder<'_>,
+        config: &SharedBottomConfig,
+        n_tasks: usize,
+        input_dim: usize,
+        norm: Norm,
+    ) -> Self {
+        let bottom = Mlp::new(builder, "bottom", input_dim, &config.bottom, norm);
+        let towers = towers(builder, n_tasks, bottom.output_dim(), &config.towers, norm);
+        Self { bottom, towers }
+    }
+
+    /// Records the model: one logit for each task.
+    pub fn forward(&self, tape: &mut Tape<'_>, x: Var) -> Vec<Var> {
+        let stream = self.bottom.forward(tape, x);
+        self.towers.iter().map(|tower| tower.forward(tape, stream)).collect()
+    }
+}
