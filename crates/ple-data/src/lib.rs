@@ -1,1 +1,108 @@
-//! ple-data
+//! Reads the rows that multi-task ranking models learn from, checks them, and deals them out in batches.
+//!
+//! # Brief overview
+//!
+//! - A [`FeatureSchema`] says what the columns mean: features (sparse, sequence, dense), labels, keys. It is written
+//!   by hand, read from JSON, or found in the files by [`infer_schema`].
+//! - [`read_table`] reads a CSV or Parquet file under a schema into a [`Table`]: rows in memory in which every id is
+//!   in its vocabulary and every number is finite. Whatever is amiss is a [`DataError`] that names file, row, column
+//!   and value.
+//! - An [`EpochOrder`] says which rows make up batch k of epoch e, as a pure function of (seed, e, k).
+//! - [`Batches`] fills one [`Batch`] after the other on another thread, in buffers that are used again and again.
+//! - [`generate`] makes data in the shape of Ali-CCP whose true probabilities are known.
+//!
+//! This crate knows Arrow, and nothing of models.
+//!
+//! # Example
+//!
+//! ```
+//! use std::sync::Arc;
+//! use ple_data::{
+//!     Batches, EpochOrder, GeneratorConfig, LastBatch, Roles, Shuffle, Vocabulary, ali_ccp_schema, generate,
+//!     infer_schema, read_table, write_csv,
+//! };
+//!
+//! // A file to read.
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("train.csv");
+//! let config = GeneratorConfig { rows: 500, vocabulary: Vocabulary::Small, seed: 2020 };
+//! let generated = generate(&config);
+//! write_csv(&generated.table, &path)?;
+//!
+//! // What its columns mean, and its rows.
+//! let labels = generated.table.schema().labels.clone();
+//! let schema = infer_schema(&[&path], &Roles { labels, keys: vec![], embedding_dim: 16 })?;
+//! let table = Arc::new(read_table(&path, &schema)?);
+//!
+//! // One epoch.
+//! let order = EpochOrder::new(table.rows(), 128, LastBatch::Keep, Shuffle::Seeded(1), 0);
+//! let mut batches = Batches::new(Arc::clone(&table), Arc::new(order), 2);
+//! let mut clicks = 0.0;
+//! while let Some(batch) = batches.next() {
+//!     clicks += batch.labels(0).iter().sum::<f32>();
+//! }
+//! assert_eq!(clicks as usize, table.positives(0));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Threads
+//!
+//! Readers and the generator use the rayon pool that they are called in; the results do not depend on its size.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+// What the columns mean.
+mod infer;
+mod quantiles;
+mod schema;
+
+// From a file to rows in memory.
+mod read;
+mod read_csv;
+mod read_parquet;
+mod table;
+
+mod arrow_columns;
+mod cell;
+mod csv_lines;
+mod parquet_limits;
+mod resolve;
+
+// From rows to batches.
+mod batch;
+mod order;
+mod prefetch;
+mod split;
+
+// Back to files.
+mod fingerprint;
+mod output_columns;
+mod predictions;
+mod whole_file;
+mod write_csv;
+mod write_parquet;
+
+// Generated data.
+mod ali_ccp;
+mod generate;
+mod planted;
+
+// What can go wrong.
+mod error;
+mod nearest;
+
+pub use ali_ccp::{ALI_CCP_DENSE, ALI_CCP_SPARSE, Vocabulary, ali_ccp_schema};
+pub use batch::{Batch, SequenceBatch};
+pub use error::{DataError, ErrorKind, Place};
+pub use generate::{Generated, GeneratedSplit, GeneratorConfig, generate, generate_rows, generate_split};
+pub use infer::{Roles, infer_schema};
+pub use order::{EpochOrder, LastBatch, Shuffle};
+pub use predictions::write_predictions;
+pub use prefetch::{Batches, PrefetchedBatch};
+pub use quantiles::{bin_of, quantile_edges};
+pub use read::{FileFormat, read_table};
+pub use read_csv::read_csv;
+pub use read_parquet::read_parquet;
+pub use schema::{DenseBins, Feature, FeatureKind, FeatureSchema, Label, Pooling, TaskType};
+pub use table::{SequenceColumn, Table, TableColumns};
+pub use write_csv::write_csv;
+pub use write_parquet::write_parquet;

@@ -63,7 +63,7 @@ pub use ops::{
     UncertaintyTerm, WeightedSum,
 };
 pub use replay::ReferenceParams;
-pub use store::{Entry, MatrixId, NamedBlock, ParamStore, Role, TableId};
-pub use table::Table;
+pub use store::{Entry, MatrixId, NamedBlock, ParamStore, Role, Snapshot, TableId};
+pub use table::{RowStamps, Table, TableRows};
 pub use tape::{Mode, Node, NonFinite, Tape, Var};
 pub use workspace::Workspace;

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 
-use crate::table::{Arena, Table};
+use crate::table::{Arena, RowStamps, Table, TableRows};
 
 /// Handle of a matrix in a [`ParamStore`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -72,7 +72,7 @@ struct Matrix {
 /// All parameters and buffers of a model, in insertion order.
 ///
 /// Dense parameters are row-major matrices; embedding tables are stored by row, in one arena for each dimension, with
-/// room in each row for the optimiser's slots (see [`ParamStore::with_slots`]).
+/// room in each row for the optimiser's slots (see [`ParamStore::set_slots`]).
 ///
 /// ```
 /// use ndarray::array;
@@ -91,19 +91,20 @@ pub struct ParamStore {
     arenas: Vec<Arena>,
     names: HashMap<String, Entry>,
     order: Vec<Entry>,
-    slots: usize,
+    slots: (usize, RowStamps),
+}
+
+/// The weights and buffers of a store at one moment: see [`ParamStore::snapshot`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    matrices: Vec<Array2<f32>>,
+    arenas: Vec<Vec<f32>>,
 }
 
 impl ParamStore {
     /// An empty store whose tables hold weights alone: enough for inference.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// An empty store that leaves room for `slots` optimiser values beside each weight of a table (Adam keeps two
-    /// moments: two slots), so that a row and its moments are read and written together.
-    pub fn with_slots(slots: usize) -> Self {
-        Self { slots, ..Self::default() }
     }
 
     /// Adds a matrix whose columns are the given parameters, `(name, columns)` from left to right.
@@ -154,7 +155,7 @@ impl ParamStore {
         let arena = match self.arenas.iter().position(|arena| arena.dim() == dim) {
             Some(arena) => arena,
             None => {
-                self.arenas.push(Arena::new(dim, self.slots));
+                self.arenas.push(Arena::new(dim, self.slots.0, self.slots.1));
                 self.arenas.len() - 1
             }
         };
@@ -274,20 +275,48 @@ impl ParamStore {
         self.arenas[table.arena].rows(table.first_row..table.first_row + table.rows)
     }
 
-    /// A table's rows in their arena, to be changed, and their step stamps if the arena has them.
-    pub fn table_rows_mut(&mut self, id: TableId) -> (ArrayViewMut2<'_, f32>, Option<&mut [u32]>) {
-        let table = &self.tables[id.index()];
-        self.arenas[table.arena].rows_mut(table.first_row..table.first_row + table.rows)
+    /// All tables to be changed, in insertion order: disjoint, so that threads can share them out.
+    pub fn tables_mut(&mut self) -> Vec<TableRows<'_>> {
+        let mut tables: Vec<Option<TableRows<'_>>> = self.tables.iter().map(|_| None).collect();
+        for (index, arena) in self.arenas.iter_mut().enumerate() {
+            let members: Vec<usize> =
+                (0..self.tables.len()).filter(|&t| self.tables[t].arena == index).collect();
+            let rows: Vec<usize> = members.iter().map(|&table| self.tables[table].rows).collect();
+            for (table, rows) in members.into_iter().zip(arena.split(&rows)) {
+                tables[table] = Some(rows);
+            }
+        }
+        tables.into_iter().flatten().collect()
     }
 
-    /// Gives every row of every table a step stamp, 0 at first: the step up to which exact Adam has brought it.
-    pub fn add_row_stamps(&mut self) {
-        self.arenas.iter_mut().for_each(Arena::add_stamps);
+    /// Makes room for `slots` optimiser values beside each weight of a table (Adam keeps two moments: two slots), so
+    /// that a row and its moments are read and written together; with [`RowStamps::Kept`] each row also has the number
+    /// of the last step that reached it. Slots and stamps start at zero; the weights stay.
+    pub fn set_slots(&mut self, slots: usize, stamps: RowStamps) {
+        self.arenas.iter_mut().for_each(|arena| arena.set_slots(slots, stamps));
+        self.slots = (slots, stamps);
     }
 
-    /// The number of optimiser slots beside each weight of a table.
-    pub fn slots(&self) -> usize {
-        self.slots
+    /// A copy of all weights and buffers, without the optimiser's slots.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            matrices: self.matrices.iter().map(|matrix| matrix.values.clone()).collect(),
+            arenas: self.arenas.iter().map(Arena::copy_weights).collect(),
+        }
+    }
+
+    /// Puts the weights and buffers of a snapshot back; the optimiser's slots stay as they are.
+    ///
+    /// # Panics
+    /// If the snapshot is another store's.
+    pub fn restore(&mut self, snapshot: &Snapshot) {
+        assert_eq!(snapshot.matrices.len(), self.matrices.len(), "a snapshot of another store");
+        for (matrix, values) in self.matrices.iter_mut().zip(&snapshot.matrices) {
+            matrix.values.assign(values);
+        }
+        for (arena, weights) in self.arenas.iter_mut().zip(&snapshot.arenas) {
+            arena.set_weights(weights);
+        }
     }
 
     /// The number of learned values: matrices that are not buffers, and tables.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::ArrayView2;
 
 /// Where a table lies: a range of rows of the arena of its dimension.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,37 +28,85 @@ impl Table {
     }
 }
 
+/// Whether the rows of tables are stamped with the number of the last step that reached them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RowStamps {
+    /// No stamps.
+    #[default]
+    None,
+    /// One number a row, for an optimiser that brings a row up to date only when somebody reads it.
+    Kept,
+}
+
+/// The rows of one table, to be changed.
+#[derive(Debug)]
+pub struct TableRows<'s> {
+    /// `[rows, stride]`: in each row `dim` weights, then the optimiser's slots.
+    pub data: &'s mut [f32],
+    /// The dimension.
+    pub dim: usize,
+    /// The length of a row: `dim * (1 + slots)`.
+    pub stride: usize,
+    /// The rows' stamps; empty without.
+    pub stamps: &'s mut [u32],
+}
+
 /// Rows of `dim` weights followed by `slots x dim` optimiser values, for all tables of one dimension.
 #[derive(Clone, Debug)]
 pub(crate) struct Arena {
     dim: usize,
     stride: usize,
     data: Vec<f32>,
-    stamps: Option<Vec<u32>>,
+    row_stamps: RowStamps,
+    stamps: Vec<u32>,
 }
 
 impl Arena {
-    pub(crate) fn new(dim: usize, slots: usize) -> Self {
-        Self { dim, stride: dim * (1 + slots), data: Vec::new(), stamps: None }
+    pub(crate) fn new(dim: usize, slots: usize, row_stamps: RowStamps) -> Self {
+        Self { dim, stride: dim * (1 + slots), data: Vec::new(), row_stamps, stamps: Vec::new() }
     }
 
     pub(crate) fn dim(&self) -> usize {
         self.dim
     }
 
+    fn n_rows(&self) -> usize {
+        self.data.len() / self.stride
+    }
+
     /// Adds zeroed rows and returns the first one's number.
     pub(crate) fn grow(&mut self, rows: usize) -> usize {
-        let first = self.data.len() / self.stride;
-        self.data.reserve_exact(rows * self.stride);
+        let first = self.n_rows();
         self.data.resize((first + rows) * self.stride, 0.0);
-        if let Some(stamps) = &mut self.stamps {
-            stamps.resize(first + rows, 0);
-        }
+        self.stamp_all();
         first
     }
 
-    pub(crate) fn add_stamps(&mut self) {
-        self.stamps = Some(vec![0; self.data.len() / self.stride]);
+    fn stamp_all(&mut self) {
+        self.stamps.resize(if self.row_stamps == RowStamps::Kept { self.n_rows() } else { 0 }, 0);
+    }
+
+    pub(crate) fn set_slots(&mut self, slots: usize, row_stamps: RowStamps) {
+        let stride = self.dim * (1 + slots);
+        let mut data = vec![0.0; self.n_rows() * stride];
+        for (new, old) in data.chunks_exact_mut(stride).zip(self.data.chunks_exact(self.stride)) {
+            new[..self.dim].copy_from_slice(&old[..self.dim]);
+        }
+        *self = Self { dim: self.dim, stride, data, row_stamps, stamps: Vec::new() };
+        self.stamp_all();
+    }
+
+    pub(crate) fn copy_weights(&self) -> Vec<f32> {
+        let mut weights = Vec::with_capacity(self.n_rows() * self.dim);
+        self.data.chunks_exact(self.stride).for_each(|row| weights.extend_from_slice(&row[..self.dim]));
+        weights
+    }
+
+    pub(crate) fn set_weights(&mut self, weights: &[f32]) {
+        assert_eq!(weights.len(), self.n_rows() * self.dim, "a snapshot of another store");
+        for (row, weights) in self.data.chunks_exact_mut(self.stride).zip(weights.chunks_exact(self.dim)) {
+            row[..self.dim].copy_from_slice(weights);
+        }
     }
 
     pub(crate) fn weights(&self, row: usize) -> &[f32] {
@@ -76,9 +124,16 @@ impl Arena {
         ArrayView2::from_shape((rows.len(), self.stride), data).expect("whole rows")
     }
 
-    pub(crate) fn rows_mut(&mut self, rows: Range<usize>) -> (ArrayViewMut2<'_, f32>, Option<&mut [u32]>) {
-        let data = &mut self.data[rows.start * self.stride..rows.end * self.stride];
-        let stamps = self.stamps.as_mut().map(|stamps| &mut stamps[rows.clone()]);
-        (ArrayViewMut2::from_shape((rows.len(), self.stride), data).expect("whole rows"), stamps)
+    /// The arena cut into the tables that were added to it, by their numbers of rows.
+    pub(crate) fn split(&mut self, tables: &[usize]) -> Vec<TableRows<'_>> {
+        let (mut data, mut stamps) = (&mut self.data[..], &mut self.stamps[..]);
+        let cut = tables.iter().map(|&rows| {
+            let (first, rest) = std::mem::take(&mut data).split_at_mut(rows * self.stride);
+            let n_stamps = rows.min(stamps.len());
+            let (first_stamps, rest_stamps) = std::mem::take(&mut stamps).split_at_mut(n_stamps);
+            (data, stamps) = (rest, rest_stamps);
+            TableRows { data: first, dim: self.dim, stride: self.stride, stamps: first_stamps }
+        });
+        cut.collect()
     }
 }

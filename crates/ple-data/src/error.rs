@@ -1,0 +1,448 @@
+//! Everything that can be wrong with a file, a schema or a request, in one enum whose variants carry the facts.
+//!
+//! A message has up to three lines: what was found and where, what was expected, and what to do next.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Where in a file (or a table in memory) a value stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// A line of a text file, counted from 1; the header is line 1.
+    Line(usize),
+    /// A row of a Parquet row group, both counted from 0.
+    RowGroup {
+        /// The row group, counted from 0.
+        row_group: usize,
+        /// The row inside that row group, counted from 0.
+        row: usize,
+    },
+    /// A row of a table in memory, counted from 0.
+    Row(usize),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Line(line) => write!(formatter, "line {line}"),
+            Place::RowGroup { row_group, row } => write!(formatter, "row group {row_group}, row {row}"),
+            Place::Row(row) => write!(formatter, "row {row}"),
+        }
+    }
+}
+
+/// The broad class of an error, from which a program picks its exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// A file was read and its contents are wrong.
+    BadData,
+    /// A file is not there.
+    MissingInput,
+    /// The operating system refused to read or write.
+    InputOutput,
+    /// A schema, a role or a setting is wrong, whatever the files hold.
+    Configuration,
+}
+
+/// An error of this crate. `Display` gives up to three lines: what, what was expected, the next step.
+///
+/// # Examples
+///
+/// ```
+/// use ple_data::{DataError, ErrorKind};
+///
+/// let error = DataError::MissingFile { path: "train.csv".into() };
+/// assert_eq!(error.kind(), ErrorKind::MissingInput);
+/// assert!(error.to_string().starts_with("train.csv: there is no such file"));
+/// ```
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// The file is not there.
+    #[error("{}: there is no such file\nnext: check the path; a relative one starts at the folder that the program was started in", path.display())]
+    MissingFile {
+        /// The file asked for.
+        path: PathBuf,
+    },
+
+    /// The operating system refused an operation on a file.
+    #[error("{}: could not {action}: {source}\nnext: check the permissions, the free space and the disk", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What was being done: `read`, `write`, ...
+        action: &'static str,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+
+    /// The name of a file ends in nothing that a reader is known for.
+    #[error("{}: no reader for a file ending in `{extension}`\nexpected: a name that ends in .csv or .parquet\nnext: rename the file or convert it", path.display())]
+    UnknownExtension {
+        /// The file.
+        path: PathBuf,
+        /// What its name ends in, without the dot.
+        extension: String,
+    },
+
+    /// A schema has no feature.
+    #[error(
+        "the schema has no feature\nexpected: at least one feature\nnext: list the columns that the model may read"
+    )]
+    NoFeatures,
+
+    /// A schema has no label.
+    #[error(
+        "the schema has no label\nexpected: at least one label\nnext: name the columns that the model is to predict"
+    )]
+    NoLabels,
+
+    /// Two features, two labels or two keys have one name.
+    #[error(
+        "the {role} `{name}` is named twice in the schema\nexpected: each name once\nnext: remove or rename one of the two"
+    )]
+    DuplicateName {
+        /// `feature`, `label` or `key`.
+        role: &'static str,
+        /// The name that occurs twice.
+        name: String,
+    },
+
+    /// A label is also an input of the model.
+    #[error(
+        "the column `{column}` of the label `{label}` is also read by the feature `{feature}`: the model would see its answer\nexpected: labels and features from different columns\nnext: remove `{feature}` from the features"
+    )]
+    LabelAmongFeatures {
+        /// The label.
+        label: String,
+        /// The column both read.
+        column: String,
+        /// The feature that reads it.
+        feature: String,
+    },
+
+    /// A feature shares a table that it cannot share.
+    #[error(
+        "the feature `{feature}` shares the table of `{shared_with}`, which {reason}\nexpected: an earlier sparse or sequence feature with the same vocabulary and dimension\nnext: correct shared_with, or give `{feature}` a table of its own"
+    )]
+    SharedTable {
+        /// The feature that shares.
+        feature: String,
+        /// The feature whose table it asks for.
+        shared_with: String,
+        /// Why that is not possible.
+        reason: String,
+    },
+
+    /// A size in a schema is out of range.
+    #[error(
+        "the feature `{feature}` has {setting} = {found}\nexpected: {expected}\nnext: correct {setting} in the schema"
+    )]
+    FeatureSetting {
+        /// The feature.
+        feature: String,
+        /// The name of the setting.
+        setting: &'static str,
+        /// Its value.
+        found: String,
+        /// The values that it may have.
+        expected: &'static str,
+    },
+
+    /// A schema file could not be parsed.
+    #[error(
+        "the schema cannot be read: {detail}\nexpected: features, labels and, if there are any, keys\nnext: correct the schema; a key that is not known is refused"
+    )]
+    SchemaSyntax {
+        /// What the parser said.
+        detail: String,
+    },
+
+    /// A file lacks a column that the schema asks for.
+    #[error("{}: there is no column `{column}`, which {role} needs{}\nnext: correct the schema, or add the column to the file", path.display(), nearest_line(nearest))]
+    MissingColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column asked for.
+        column: String,
+        /// Who needs it, for example ``the feature `101` ``.
+        role: String,
+        /// The column of the file whose name is nearest.
+        nearest: Option<String>,
+    },
+
+    /// A file names a column twice.
+    #[error("{}: the column `{column}` occurs twice in the header\nexpected: each column once\nnext: remove or rename one of the two", path.display())]
+    DuplicateColumn {
+        /// The file.
+        path: PathBuf,
+        /// The name that occurs twice.
+        column: String,
+    },
+
+    /// A column holds another type than its role asks for.
+    #[error("{}, column `{column}`: found {found}\nexpected: {expected}\nnext: correct the schema, or convert the column", path.display())]
+    WrongType {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// The type in the file.
+        found: String,
+        /// The types that the role accepts.
+        expected: &'static str,
+    },
+
+    /// A column of text would have become a feature, and has no ids yet.
+    #[error("{}, column `{column}`: found text (`{value}`)\nexpected: integer ids or numbers\nnext: replace its values by ids from 0, or name the column as a key, or list the features in a schema", path.display())]
+    TextFeature {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// The first text found there, or the name of its type.
+        value: String,
+    },
+
+    /// A file has no row.
+    #[error("{}: the file has no row ({found})\nexpected: at least one row of data\nnext: check how the file was made", path.display())]
+    EmptyFile {
+        /// The file.
+        path: PathBuf,
+        /// `zero bytes` or `a header alone`, for example.
+        found: &'static str,
+    },
+
+    /// A line has another number of fields than the header.
+    #[error("{}, line {line}: found {found} fields\nexpected: {expected}, as in the header\nnext: look at the line; a value that holds a comma stands in double quotes", path.display())]
+    FieldCount {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// Its number of fields.
+        found: usize,
+        /// The number of fields of the header.
+        expected: usize,
+    },
+
+    /// A line goes on for longer than any line of numbers would.
+    #[error("{}, line {line}: the line does not end within {limit} bytes\nexpected: a text file with one row a line\nnext: check that the file is CSV", path.display())]
+    LineTooLong {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// The most bytes that a line may have.
+        limit: usize,
+    },
+
+    /// A quoted field is not closed on its line, or something follows the closing quote.
+    #[error("{}, line {line}: a quoted field is not closed before the end of the field\nexpected: \"text\", with quotes inside doubled, on one line\nnext: correct the line", path.display())]
+    Quotes {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+    },
+
+    /// An id lies outside of the vocabulary of its feature.
+    #[error("{}, {place}, column `{column}`: found the id {value}\nexpected: 0 to {} (vocab_size = {vocab_size})\nnext: take the vocabulary from all files (training, validation and test), or map unknown ids to one that is kept for them", path.display(), vocab_size - 1)]
+    IdOutOfVocabulary {
+        /// The file.
+        path: PathBuf,
+        /// The row.
+        place: Place,
+        /// The column.
+        column: String,
+        /// The id found.
+        value: i128,
+        /// The size of the vocabulary.
+        vocab_size: usize,
+    },
+
+    /// A cell is not the number that its role asks for.
+    #[error("{}, {place}, column `{column}`: found `{value}`\nexpected: {expected}\nnext: correct the value, or the schema if the column has another meaning", path.display())]
+    BadNumber {
+        /// The file.
+        path: PathBuf,
+        /// The row.
+        place: Place,
+        /// The column.
+        column: String,
+        /// The text found.
+        value: String,
+        /// The numbers accepted.
+        expected: &'static str,
+    },
+
+    /// A dense value, a label or a weight is NaN or infinite (or too large for f32).
+    #[error("{}, {place}, column `{column}`: found {value}\nexpected: a finite number that fits into 32 bits\nnext: fill or remove the row before training", path.display())]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// The row.
+        place: Place,
+        /// The column.
+        column: String,
+        /// The value found.
+        value: f64,
+    },
+
+    /// A cell is empty.
+    #[error("{}, {place}, column `{column}`: the value is missing\nexpected: {expected}\nnext: fill the gap, for example with an id that is kept for it, or remove the row", path.display())]
+    MissingValue {
+        /// The file.
+        path: PathBuf,
+        /// The row.
+        place: Place,
+        /// The column.
+        column: String,
+        /// What belongs there.
+        expected: &'static str,
+    },
+
+    /// The label of a classification task is neither 0 nor 1.
+    #[error("{}, {place}, column `{column}`: found the label {value}\nexpected: 0 or 1, since the task is a classification\nnext: correct the label, or declare the task a regression", path.display())]
+    LabelNotBinary {
+        /// The file.
+        path: PathBuf,
+        /// The row.
+        place: Place,
+        /// The column.
+        column: String,
+        /// The value found.
+        value: f64,
+    },
+
+    /// A weight of a row is negative.
+    #[error("{}, {place}, column `{column}`: found the weight {value}\nexpected: 0 (the row is outside of the task) or a positive number\nnext: correct the weight", path.display())]
+    NegativeWeight {
+        /// The file.
+        path: PathBuf,
+        /// The row.
+        place: Place,
+        /// The column.
+        column: String,
+        /// The value found.
+        value: f64,
+    },
+
+    /// The ids and the weights of a sequence have different lengths.
+    #[error("{}, {place}, column `{column}`: found {ids} ids and {weights} weights in `{weights_column}`\nexpected: one weight for each id\nnext: correct one of the two columns", path.display())]
+    SequenceLengths {
+        /// The file.
+        path: PathBuf,
+        /// The row.
+        place: Place,
+        /// The column of the ids.
+        column: String,
+        /// The column of the weights.
+        weights_column: String,
+        /// The number of ids.
+        ids: usize,
+        /// The number of weights.
+        weights: usize,
+    },
+
+    /// A sequence feature was to be read from, or written to, a format that has no lists.
+    #[error("{}: the feature `{column}` is a sequence, and CSV has no lists\nexpected: sparse and dense features\nnext: keep the data as Parquet", path.display())]
+    SequenceInCsv {
+        /// The file.
+        path: PathBuf,
+        /// The sequence feature.
+        column: String,
+    },
+
+    /// A Parquet file is damaged or cut short.
+    #[error("{}: the file is damaged or cut short: {detail}\nexpected: a complete Parquet file\nnext: copy or write the file again", path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder said.
+        detail: String,
+    },
+
+    /// A file claims, or holds, more than the limit.
+    #[error("{}: {what} is {found}\nexpected: at most {limit}\nnext: split the file, or write it again if it is damaged", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// What is too large.
+        what: String,
+        /// Its size.
+        found: i128,
+        /// The limit.
+        limit: u64,
+    },
+
+    /// A column given in memory has the wrong number of values.
+    #[error("{what} has {found} values\nexpected: {expected}\nnext: pass one value for each row and column")]
+    Length {
+        /// Which array it is.
+        what: String,
+        /// Its number of values.
+        found: usize,
+        /// The number of values that the rows ask for.
+        expected: usize,
+    },
+
+    /// The parts of a split do not add up to the whole.
+    #[error(
+        "the fractions of the split are {found:?}\nexpected: positive numbers with a sum of 1\nnext: correct the fractions"
+    )]
+    Fractions {
+        /// The fractions asked for.
+        found: Vec<f64>,
+    },
+
+    /// Two columns of an output have one name.
+    #[error("{}: the output would have two columns `{column}`\nexpected: each column once\nnext: rename the task or the key", path.display())]
+    OutputColumn {
+        /// The file to be written.
+        path: PathBuf,
+        /// The name that occurs twice.
+        column: String,
+    },
+}
+
+impl DataError {
+    /// The broad class of this error, from which a program picks its exit code.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            DataError::MissingFile { .. } => ErrorKind::MissingInput,
+            DataError::Io { .. } => ErrorKind::InputOutput,
+            DataError::UnknownExtension { .. }
+            | DataError::NoFeatures
+            | DataError::NoLabels
+            | DataError::DuplicateName { .. }
+            | DataError::LabelAmongFeatures { .. }
+            | DataError::SharedTable { .. }
+            | DataError::FeatureSetting { .. }
+            | DataError::SchemaSyntax { .. }
+            | DataError::SequenceInCsv { .. }
+            | DataError::Length { .. }
+            | DataError::Fractions { .. }
+            | DataError::OutputColumn { .. } => ErrorKind::Configuration,
+            _ => ErrorKind::BadData,
+        }
+    }
+
+    /// Turns an error of the operating system into one that names the file and tells a missing file apart.
+    pub(crate) fn io(path: &std::path::Path, action: &'static str, source: std::io::Error) -> Self {
+        if source.kind() == std::io::ErrorKind::NotFound && action != "write" {
+            DataError::MissingFile { path: path.to_path_buf() }
+        } else {
+            DataError::Io { path: path.to_path_buf(), action, source }
+        }
+    }
+}
+
+fn nearest_line(nearest: &Option<String>) -> String {
+    match nearest {
+        Some(name) => format!("\nnearest: `{name}`"),
+        None => String::new(),
+    }
+}

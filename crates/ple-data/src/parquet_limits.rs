@@ -1,0 +1,109 @@
+//! Opens a Parquet file behind two walls: its claims are checked before anything is allocated, and a panic of the
+//! decoder becomes an error.
+
+use std::any::Any;
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::errors::ParquetError;
+
+use crate::error::DataError;
+
+/// The most bytes that one column of one row group may claim to have when it is unpacked.
+const MAX_CHUNK_BYTES: u64 = 2 << 30;
+
+/// Runs a piece of decoding; a panic inside becomes [`DataError::Corrupt`].
+///
+/// arrow-rs takes panics on malformed files for ordinary bugs, so they must not end a process that has run for
+/// hours. Nothing that the closure changes is looked at after a panic.
+pub(crate) fn guarded<T>(path: &Path, decode: impl FnOnce() -> Result<T, DataError>) -> Result<T, DataError> {
+    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|panic| {
+        let detail = format!("the decoder gave up ({})", panic_text(panic.as_ref()));
+        Err(DataError::Corrupt { path: path.to_path_buf(), detail })
+    })
+}
+
+/// The error for what the decoder said about a file.
+pub(crate) fn corrupt(path: &Path, error: &dyn std::fmt::Display) -> DataError {
+    // Some messages of the decoder have several lines; ours has one for this.
+    let detail = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    DataError::Corrupt { path: path.to_path_buf(), detail }
+}
+
+/// Reads the footer of a Parquet file and checks what it claims.
+pub(crate) fn open_parquet(path: &Path) -> Result<ArrowReaderMetadata, DataError> {
+    let file = File::open(path).map_err(|error| DataError::io(path, "read", error))?;
+    let length = file.metadata().map_err(|error| DataError::io(path, "read", error))?.len();
+    if length == 0 {
+        return Err(DataError::EmptyFile { path: path.to_path_buf(), found: "zero bytes" });
+    }
+    let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
+        .map_err(|error| parquet_error(path, error))?;
+    check_claims(path, &metadata, length)?;
+    Ok(metadata)
+}
+
+/// Tells an error of the operating system from one of the format.
+pub(crate) fn parquet_error(path: &Path, error: ParquetError) -> DataError {
+    match error {
+        ParquetError::External(source) => match source.downcast::<std::io::Error>() {
+            Ok(source) if source.kind() != std::io::ErrorKind::UnexpectedEof => {
+                DataError::io(path, "read", *source)
+            }
+            Ok(source) => corrupt(path, &source),
+            Err(source) => corrupt(path, &source),
+        },
+        error => corrupt(path, &error),
+    }
+}
+
+fn check_claims(path: &Path, metadata: &ArrowReaderMetadata, length: u64) -> Result<(), DataError> {
+    let too_large = |what: String, found: i128, limit: u64| {
+        Err(DataError::TooLarge { path: path.to_path_buf(), what, found, limit })
+    };
+    let file = metadata.metadata().file_metadata();
+    let mut rows: i128 = 0;
+    for (position, group) in metadata.metadata().row_groups().iter().enumerate() {
+        if group.num_rows() < 0 {
+            return Err(corrupt(path, &format!("row group {position} claims {} rows", group.num_rows())));
+        }
+        rows += i128::from(group.num_rows());
+        for column in group.columns() {
+            let name = column.column_path().string();
+            let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+            let (size, unpacked) = (column.compressed_size(), column.uncompressed_size());
+            let end = i128::from(start) + i128::from(size);
+            if start < 4 || size < 0 || unpacked < 0 || end > i128::from(length) {
+                let detail = format!(
+                    "row group {position}, column `{name}` claims bytes {start} to {end} of a file of {length}"
+                );
+                return Err(corrupt(path, &detail));
+            }
+            if unpacked as u64 > MAX_CHUNK_BYTES {
+                let what = format!("the unpacked size of row group {position}, column `{name}`");
+                return too_large(what, i128::from(unpacked), MAX_CHUNK_BYTES);
+            }
+        }
+    }
+    if rows > i128::from(u32::MAX) {
+        return too_large("the number of rows".to_string(), rows, u64::from(u32::MAX));
+    }
+    if rows != i128::from(file.num_rows()) {
+        let detail = format!("the footer claims {} rows, its row groups {rows}", file.num_rows());
+        return Err(corrupt(path, &detail));
+    }
+    if rows == 0 {
+        return Err(DataError::EmptyFile { path: path.to_path_buf(), found: "a schema alone" });
+    }
+    Ok(())
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message")
+}

@@ -1,0 +1,66 @@
+//! Reads a table by whatever reader the name of the file asks for.
+
+use std::path::Path;
+
+use crate::error::DataError;
+use crate::read_csv::read_csv;
+use crate::read_parquet::read_parquet;
+use crate::schema::FeatureSchema;
+use crate::table::Table;
+
+/// A file format that this crate reads and writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FileFormat {
+    /// Comma-separated values with a header.
+    Csv,
+    /// Apache Parquet.
+    Parquet,
+}
+
+impl FileFormat {
+    /// The format that the end of a file's name stands for: `.csv`, or `.parquet` or `.pq`, in any case.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::UnknownExtension`] for any other name.
+    pub fn of(path: &Path) -> Result<Self, DataError> {
+        let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        match extension.as_str() {
+            "csv" => Ok(FileFormat::Csv),
+            "parquet" | "pq" => Ok(FileFormat::Parquet),
+            _ => Err(DataError::UnknownExtension { path: path.to_path_buf(), extension }),
+        }
+    }
+}
+
+/// Reads a CSV or Parquet file, told apart by the end of its name.
+///
+/// # Errors
+///
+/// [`DataError::UnknownExtension`], and those of [`read_csv`] and [`read_parquet`].
+///
+/// # Examples
+///
+/// ```
+/// use ple_data::{Feature, FeatureSchema, Label, TaskType, read_table};
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("train.csv");
+/// std::fs::write(&path, "click,user,price\n1,4,0.5\n0,2,0.25\n")?;
+/// let schema = FeatureSchema::new(
+///     vec![Feature::sparse("user", 5, 8), Feature::dense("price")],
+///     vec![Label::new("click", TaskType::Classification)],
+///     vec![],
+/// )?;
+/// let table = read_table(&path, &schema)?;
+/// assert_eq!(table.rows(), 2);
+/// assert_eq!(table.sparse(0).collect::<Vec<_>>(), [4, 2]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn read_table(path: impl AsRef<Path>, schema: &FeatureSchema) -> Result<Table, DataError> {
+    let path = path.as_ref();
+    match FileFormat::of(path)? {
+        FileFormat::Csv => read_csv(path, schema),
+        FileFormat::Parquet => read_parquet(path, schema),
+    }
+}

@@ -1,0 +1,317 @@
+//! Reads Parquet files, row groups in parallel, with an error that names row group, row and column.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::datatypes::{DataType, Schema};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
+use rayon::prelude::*;
+
+use crate::arrow_columns::{
+    ID_LIST_TYPES, ID_TYPES, NUMBER_LIST_TYPES, NUMBER_TYPES, as_large_list, for_each_id, for_each_number,
+    is_id_type, is_number_type, list_element,
+};
+use crate::cell::{CellFault, check_dense, check_label, check_weight};
+use crate::error::{DataError, Place};
+use crate::parquet_limits::{corrupt, guarded, open_parquet, parquet_error};
+use crate::resolve::{ResolvedColumns, resolve};
+use crate::schema::{FeatureKind, FeatureSchema};
+use crate::table::{SequenceColumn, Table, TableColumns, join_keys};
+
+/// The rows that are decoded at a time: their ids stay in the second cache while they are put into rows.
+const ROWS_AT_A_TIME: usize = 8192;
+
+/// Reads a Parquet file; columns that the schema does not name are not even decoded.
+///
+/// Ids may have any integer type, or a dictionary of one, and are never read through floats. Dense values and labels
+/// may be floats of 16, 32 or 64 bits, integers or booleans. Sequences are lists of integers (`List`, `LargeList` or
+/// `FixedSizeList`). Keys may have any type.
+///
+/// # Errors
+///
+/// A missing or empty file, one that is cut short or damaged (also where the decoder panics; the panic's message then
+/// appears on the standard error stream as well, unless the program has set its own panic hook), a missing column, a
+/// column of another type, and for single values those of [`read_csv`](crate::read_csv), with row group, row and column.
+pub fn read_parquet(path: impl AsRef<Path>, schema: &FeatureSchema) -> Result<Table, DataError> {
+    let path = path.as_ref();
+    schema.validate()?;
+    guarded(path, || {
+        let metadata = open_parquet(path)?;
+        let schema = Arc::new(schema.clone());
+        let layout = ParquetLayout::new(path, &schema, &metadata)?;
+        let mut columns = TableColumns::empty(&schema);
+        let mut key_pieces: Vec<Vec<ArrayRef>> = vec![Vec::new(); schema.keys.len()];
+        let groups: Vec<usize> = (0..metadata.metadata().num_row_groups()).collect();
+        // One wave of row groups at a time, so that little more than the table itself is in memory.
+        for wave in groups.chunks(rayon::current_num_threads().max(1)) {
+            let decoded: Vec<Result<Piece, DataError>> =
+                wave.par_iter().map(|&group| layout.read_group(&metadata, group)).collect();
+            for piece in decoded {
+                let piece = piece?;
+                columns.append(piece.columns);
+                for (pieces, more) in key_pieces.iter_mut().zip(piece.keys) {
+                    pieces.extend(more);
+                }
+            }
+        }
+        for pieces in &key_pieces {
+            columns.keys.push(join_keys(pieces).map_err(|error| corrupt(path, &error))?);
+        }
+        Ok(Table::assembled(schema, columns))
+    })
+}
+
+/// Where the columns of a record batch go. Positions are those of the projected record batch.
+struct ParquetLayout<'a> {
+    path: &'a Path,
+    schema: &'a FeatureSchema,
+    projection: ProjectionMask,
+    resolved: ResolvedColumns,
+    names: Vec<String>,
+}
+
+/// The rows of one row group; for each key, the arrays that its record batches had.
+struct Piece {
+    columns: TableColumns,
+    keys: Vec<Vec<ArrayRef>>,
+}
+
+impl<'a> ParquetLayout<'a> {
+    fn new(
+        path: &'a Path,
+        schema: &'a FeatureSchema,
+        metadata: &ArrowReaderMetadata,
+    ) -> Result<Self, DataError> {
+        let arrow_schema = metadata.schema();
+        let in_file = resolve(path, arrow_schema.fields().iter().map(|field| field.name().as_str()), schema)?;
+        check_types(path, schema, arrow_schema, &in_file)?;
+        let mut used: Vec<usize> = positions(&in_file).collect();
+        used.sort_unstable();
+        used.dedup();
+        let parquet_schema = metadata.metadata().file_metadata().schema_descr();
+        let projection = ProjectionMask::roots(parquet_schema, used.iter().copied());
+        let names: Vec<String> =
+            used.iter().map(|&position| arrow_schema.field(position).name().clone()).collect();
+        let resolved = resolve(path, names.iter().map(String::as_str), schema)?;
+        Ok(ParquetLayout { path, schema, projection, resolved, names })
+    }
+
+    fn read_group(&self, metadata: &ArrowReaderMetadata, group: usize) -> Result<Piece, DataError> {
+        // Each row group opens the file for itself: a cloned handle would share its position with other threads.
+        let file = File::open(self.path).map_err(|error| DataError::io(self.path, "read", error))?;
+        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone())
+            .with_row_groups(vec![group])
+            .with_projection(self.projection.clone())
+            .with_batch_size(ROWS_AT_A_TIME)
+            .build()
+            .map_err(|error| parquet_error(self.path, error))?;
+        let mut piece = Piece {
+            columns: TableColumns::empty(self.schema),
+            keys: vec![Vec::new(); self.schema.keys.len()],
+        };
+        let mut first_row = 0;
+        for batch in reader {
+            let batch = batch.map_err(|error| corrupt(self.path, &error))?;
+            self.append(&batch, group, first_row, &mut piece)?;
+            first_row += batch.num_rows();
+        }
+        let claimed = metadata.metadata().row_group(group).num_rows();
+        if first_row as i64 != claimed {
+            let detail = format!("row group {group} claims {claimed} rows and holds {first_row}");
+            return Err(corrupt(self.path, &detail));
+        }
+        Ok(piece)
+    }
+
+    fn append(
+        &self,
+        batch: &RecordBatch,
+        row_group: usize,
+        first_row: usize,
+        piece: &mut Piece,
+    ) -> Result<(), DataError> {
+        let rows = batch.num_rows();
+        let columns = &mut piece.columns;
+        let at = |position: usize| {
+            move |(row, fault): (usize, CellFault)| {
+                fault.at(
+                    self.path,
+                    Place::RowGroup { row_group, row: first_row + row },
+                    &self.names[position],
+                )
+            }
+        };
+
+        let n_sparse = self.resolved.sparse.len();
+        let sparse = grown(&mut columns.sparse, rows * n_sparse, 0);
+        for (f, (&position, feature)) in self.resolved.sparse.iter().zip(self.schema.sparse()).enumerate() {
+            let put = |row: usize, id| sparse[row * n_sparse + f] = id;
+            for_each_id(batch.column(position), feature.vocab_size().unwrap_or(0), put)
+                .map_err(at(position))?;
+        }
+
+        let n_dense = self.resolved.dense.len();
+        let dense = grown(&mut columns.dense, rows * n_dense, 0.0);
+        for (d, &position) in self.resolved.dense.iter().enumerate() {
+            let put = |row: usize, value| check_dense(value).map(|value| dense[row * n_dense + d] = value);
+            for_each_number(batch.column(position), put).map_err(at(position))?;
+        }
+
+        let n_tasks = self.schema.n_tasks();
+        let labels = grown(&mut columns.labels, rows * n_tasks, 0.0);
+        for (t, (&position, label)) in self.resolved.labels.iter().zip(&self.schema.labels).enumerate() {
+            let put = |row: usize, value| {
+                check_label(value, label.task).map(|value| labels[row * n_tasks + t] = value)
+            };
+            for_each_number(batch.column(position), put).map_err(at(position))?;
+        }
+        if let Some(weights) = &mut columns.weights {
+            let weights = grown(weights, rows * n_tasks, 1.0);
+            for (t, position) in self.resolved.weights.iter().enumerate() {
+                let Some(position) = *position else { continue };
+                let put =
+                    |row: usize, value| check_weight(value).map(|value| weights[row * n_tasks + t] = value);
+                for_each_number(batch.column(position), put).map_err(at(position))?;
+            }
+        }
+
+        let sequences = self.resolved.sequences.iter().zip(self.schema.sequences());
+        for (target, (&(ids, weights), feature)) in columns.sequences.iter_mut().zip(sequences) {
+            let vocab_size = feature.vocab_size().unwrap_or(0);
+            append_ids(batch.column(ids), vocab_size, target)
+                .map_err(|fault| fault.into_error(self.path, at(ids)))?;
+            if let (Some(position), Some(weights)) = (weights, &mut target.weights) {
+                let first = target.offsets.len() - 1 - rows;
+                append_weights(
+                    batch.column(position),
+                    &target.offsets[first..],
+                    weights,
+                    &self.names[position],
+                )
+                .map_err(|fault| match fault {
+                    ListFault::Cell(row, lengths @ CellFault::Lengths { .. }) => at(ids)((row, lengths)),
+                    other => other.into_error(self.path, at(position)),
+                })?;
+            }
+        }
+
+        for (pieces, &position) in piece.keys.iter_mut().zip(&self.resolved.keys) {
+            pieces.push(Arc::clone(batch.column(position)));
+        }
+        Ok(())
+    }
+}
+
+/// What can be wrong with a list column: a cell, or the array as a whole.
+enum ListFault {
+    Cell(usize, CellFault),
+    Array(arrow::error::ArrowError),
+}
+
+impl ListFault {
+    fn into_error(self, path: &Path, at: impl FnOnce((usize, CellFault)) -> DataError) -> DataError {
+        match self {
+            ListFault::Cell(row, fault) => at((row, fault)),
+            ListFault::Array(error) => corrupt(path, &error),
+        }
+    }
+}
+
+/// Appends the lists of ids of some rows to a sequence column.
+fn append_ids(array: &ArrayRef, vocab_size: usize, target: &mut SequenceColumn) -> Result<(), ListFault> {
+    let lists = as_large_list(array).map_err(ListFault::Array)?;
+    refuse_null_lists(&lists)?;
+    let offsets = lists.value_offsets();
+    let (start, end) = (offsets[0] as usize, offsets[offsets.len() - 1] as usize);
+    let values = lists.values().slice(start, end - start);
+    let base = target.ids.len();
+    for_each_id(&values, vocab_size, |_, id| target.ids.push(id))
+        .map_err(|(position, fault)| ListFault::Cell(row_of(offsets, start + position), fault))?;
+    target.offsets.extend(offsets[1..].iter().map(|&offset| base + offset as usize - start));
+    Ok(())
+}
+
+/// Appends the lists of weights of some rows, which must be as long as the lists of ids.
+fn append_weights(
+    array: &ArrayRef,
+    id_offsets: &[usize],
+    target: &mut Vec<f32>,
+    weights_column: &str,
+) -> Result<(), ListFault> {
+    let lists = as_large_list(array).map_err(ListFault::Array)?;
+    refuse_null_lists(&lists)?;
+    let offsets = lists.value_offsets();
+    for (row, (pair, id_pair)) in offsets.windows(2).zip(id_offsets.windows(2)).enumerate() {
+        let (weights, ids) = ((pair[1] - pair[0]) as usize, id_pair[1] - id_pair[0]);
+        if weights != ids {
+            let weights_column = weights_column.to_string();
+            return Err(ListFault::Cell(row, CellFault::Lengths { weights_column, ids, weights }));
+        }
+    }
+    let (start, end) = (offsets[0] as usize, offsets[offsets.len() - 1] as usize);
+    let values = lists.values().slice(start, end - start);
+    for_each_number(&values, |_, value| check_dense(value).map(|value| target.push(value)))
+        .map_err(|(position, fault)| ListFault::Cell(row_of(offsets, start + position), fault))
+}
+
+fn refuse_null_lists(lists: &arrow::array::LargeListArray) -> Result<(), ListFault> {
+    match (0..lists.len()).find(|&row| lists.is_null(row)) {
+        Some(row) => Err(ListFault::Cell(row, CellFault::Missing { expected: "a list, which may be empty" })),
+        None => Ok(()),
+    }
+}
+
+/// The list that the element at `position` belongs to.
+fn row_of(offsets: &[i64], position: usize) -> usize {
+    offsets.partition_point(|&offset| offset as usize <= position) - 1
+}
+
+/// Makes room for `more` values and gives that room.
+fn grown<T: Copy>(values: &mut Vec<T>, more: usize, fill: T) -> &mut [T] {
+    let start = values.len();
+    values.resize(start + more, fill);
+    &mut values[start..]
+}
+
+fn positions(resolved: &ResolvedColumns) -> impl Iterator<Item = usize> + '_ {
+    let single =
+        [&resolved.sparse, &resolved.dense, &resolved.labels, &resolved.keys].into_iter().flatten().copied();
+    let sequences = resolved.sequences.iter().flat_map(|&(ids, weights)| std::iter::once(ids).chain(weights));
+    single.chain(sequences).chain(resolved.weights.iter().flatten().copied())
+}
+
+fn check_types(
+    path: &Path,
+    schema: &FeatureSchema,
+    arrow_schema: &Schema,
+    resolved: &ResolvedColumns,
+) -> Result<(), DataError> {
+    let check = |position: usize, accepts: fn(&DataType) -> bool, expected: &'static str| {
+        let field = arrow_schema.field(position);
+        if accepts(field.data_type()) {
+            return Ok(());
+        }
+        let found = format!("the type {}", field.data_type());
+        Err(DataError::WrongType { path: path.to_path_buf(), column: field.name().clone(), found, expected })
+    };
+    let is_id_list: fn(&DataType) -> bool = |data_type| list_element(data_type).is_some_and(is_id_type);
+    let is_number_list: fn(&DataType) -> bool =
+        |data_type| list_element(data_type).is_some_and(is_number_type);
+    for &position in resolved.labels.iter().chain(resolved.weights.iter().flatten()).chain(&resolved.dense) {
+        check(position, is_number_type, NUMBER_TYPES)?;
+    }
+    for &position in &resolved.sparse {
+        check(position, is_id_type, ID_TYPES)?;
+    }
+    for (&(ids, weights), feature) in resolved.sequences.iter().zip(schema.sequences()) {
+        debug_assert!(matches!(feature.kind, FeatureKind::Sequence { .. }));
+        check(ids, is_id_list, ID_LIST_TYPES)?;
+        if let Some(weights) = weights {
+            check(weights, is_number_list, NUMBER_LIST_TYPES)?;
+        }
+    }
+    Ok(())
+}

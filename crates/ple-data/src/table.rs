@@ -1,0 +1,398 @@
+//! Rows in memory, by role and checked, laid out so that a shuffled batch touches few cache lines a row.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, UInt32Array};
+use arrow::compute::{concat, take};
+
+use crate::cell::{CellFault, check_dense, check_id, check_label, check_weight};
+use crate::error::{DataError, Place};
+use crate::schema::{FeatureKind, FeatureSchema};
+
+/// The ids (and weights) of one sequence feature, for all rows: row r has `ids[offsets[r]..offsets[r + 1]]`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SequenceColumn {
+    /// One offset more than rows; the first is 0.
+    pub offsets: Vec<usize>,
+    /// The ids of all rows, one after the other.
+    pub ids: Vec<u32>,
+    /// One weight for each id, if the feature has weights.
+    pub weights: Option<Vec<f32>>,
+}
+
+/// The plain arrays that a [`Table`] is made of.
+///
+/// # Shapes
+///
+/// Row-major, so a row's values stand together: `sparse` `[rows, n_sparse]`, `dense` `[rows, n_dense]`, `labels`
+/// and `weights` `[rows, n_tasks]`.
+#[derive(Debug, Clone, Default)]
+pub struct TableColumns {
+    /// Ids of the sparse features.
+    pub sparse: Vec<u32>,
+    /// Values of the dense features.
+    pub dense: Vec<f32>,
+    /// One label for each task.
+    pub labels: Vec<f32>,
+    /// One weight for each task; `None` means that every row counts 1 in every task.
+    pub weights: Option<Vec<f32>>,
+    /// One for each sequence feature.
+    pub sequences: Vec<SequenceColumn>,
+    /// One Arrow array of any type for each key.
+    pub keys: Vec<ArrayRef>,
+}
+
+/// Rows in memory that agree with a [`FeatureSchema`]: every id is in its vocabulary, every number is finite,
+/// every label of a classification is 0 or 1.
+///
+/// # Examples
+///
+/// ```
+/// use ple_data::{Feature, FeatureSchema, Label, Table, TableColumns, TaskType};
+///
+/// let schema = FeatureSchema::new(
+///     vec![Feature::sparse("user", 10, 4), Feature::sparse("item", 20, 4)],
+///     vec![Label::new("click", TaskType::Classification)],
+///     vec![],
+/// )?;
+/// let columns = TableColumns {
+///     sparse: vec![1, 11, 2, 12, 3, 13], // user, item, user, item, ...
+///     labels: vec![0.0, 1.0, 0.0],
+///     ..TableColumns::default()
+/// };
+/// let table = Table::new(schema, columns)?;
+/// assert_eq!(table.rows(), 3);
+/// assert_eq!(table.positives(0), 1);
+/// # Ok::<(), ple_data::DataError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Table {
+    schema: Arc<FeatureSchema>,
+    rows: usize,
+    columns: TableColumns,
+}
+
+impl Table {
+    /// Checks arrays against a schema and takes them as a table. The number of rows is that of the labels.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Length`] for an array of the wrong size, and the errors of the readers for a value that is not
+    /// allowed; the "file" that they name is `table in memory`.
+    pub fn new(schema: FeatureSchema, columns: TableColumns) -> Result<Self, DataError> {
+        schema.validate()?;
+        check_lengths(&schema, &columns)?;
+        let table = Table::assembled(Arc::new(schema), columns);
+        check_values(&table)?;
+        Ok(table)
+    }
+
+    /// The same rows under another schema of the same layout, for example with other embedding dimensions.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Table::new`].
+    pub fn with_schema(self, schema: FeatureSchema) -> Result<Self, DataError> {
+        Table::new(schema, self.columns)
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// What the columns mean.
+    pub fn schema(&self) -> &FeatureSchema {
+        &self.schema
+    }
+
+    /// The arrays themselves.
+    pub fn columns(&self) -> &TableColumns {
+        &self.columns
+    }
+
+    /// The labels of one task, in row order.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such task.
+    pub fn labels(&self, task: usize) -> impl ExactSizeIterator<Item = f32> + '_ {
+        strided(&self.columns.labels, task, self.schema.n_tasks(), self.rows)
+    }
+
+    /// The weights of the rows in one task, in row order; 1 where the schema names no weight.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such task.
+    pub fn weights(&self, task: usize) -> impl ExactSizeIterator<Item = f32> + '_ {
+        let n_tasks = self.schema.n_tasks();
+        assert!(task < n_tasks, "Table::weights: task {task} of {n_tasks}");
+        let weights = self.columns.weights.as_deref();
+        (0..self.rows).map(move |row| weights.map_or(1.0, |weights| weights[row * n_tasks + task]))
+    }
+
+    /// The number of rows inside of the task (weight above 0) whose label is above 0.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such task.
+    pub fn positives(&self, task: usize) -> usize {
+        self.labels(task)
+            .zip(self.weights(task))
+            .filter(|&(label, weight)| label > 0.0 && weight > 0.0)
+            .count()
+    }
+
+    /// The number of rows inside of the task, which are those of a weight above 0.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such task.
+    pub fn rows_in_task(&self, task: usize) -> usize {
+        self.weights(task).filter(|&weight| weight > 0.0).count()
+    }
+
+    /// The values of one dense feature (counted among the dense ones), in row order.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such feature.
+    pub fn dense(&self, feature: usize) -> impl ExactSizeIterator<Item = f32> + '_ {
+        strided(&self.columns.dense, feature, self.schema.n_dense(), self.rows)
+    }
+
+    /// The ids of one sparse feature (counted among the sparse ones), in row order.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such feature.
+    pub fn sparse(&self, feature: usize) -> impl ExactSizeIterator<Item = u32> + '_ {
+        strided(&self.columns.sparse, feature, self.schema.n_sparse(), self.rows)
+    }
+
+    /// The key columns, one array for each key of the schema.
+    pub fn keys(&self) -> &[ArrayRef] {
+        &self.columns.keys
+    }
+
+    /// The key columns of some rows, in the order asked for.
+    ///
+    /// # Panics
+    ///
+    /// If an index is not below [`Table::rows`].
+    pub fn key_batch(&self, indices: &[u32]) -> Vec<ArrayRef> {
+        if self.columns.keys.is_empty() {
+            return Vec::new();
+        }
+        assert!(
+            indices.iter().all(|&index| (index as usize) < self.rows),
+            "Table::key_batch: an index is not below {} rows",
+            self.rows
+        );
+        let positions = UInt32Array::from(indices.to_vec());
+        let taken = |key: &ArrayRef| take(key, &positions, None).expect("the indices are in range");
+        self.columns.keys.iter().map(taken).collect()
+    }
+
+    /// A table of some rows, in the order asked for; a row may be asked for twice.
+    ///
+    /// # Panics
+    ///
+    /// If an index is not below [`Table::rows`].
+    pub fn select(&self, indices: &[u32]) -> Table {
+        let source = &self.columns;
+        let columns = TableColumns {
+            sparse: select_rows(&source.sparse, self.schema.n_sparse(), indices),
+            dense: select_rows(&source.dense, self.schema.n_dense(), indices),
+            labels: select_rows(&source.labels, self.schema.n_tasks(), indices),
+            weights: source
+                .weights
+                .as_ref()
+                .map(|weights| select_rows(weights, self.schema.n_tasks(), indices)),
+            sequences: source.sequences.iter().map(|sequence| sequence.select(indices)).collect(),
+            keys: self.key_batch(indices),
+        };
+        Table::assembled(Arc::clone(&self.schema), columns)
+    }
+
+    /// A table from arrays that were checked while they were made.
+    pub(crate) fn assembled(schema: Arc<FeatureSchema>, columns: TableColumns) -> Table {
+        let rows = columns.labels.len() / schema.n_tasks();
+        Table { schema, rows, columns }
+    }
+}
+
+impl TableColumns {
+    /// Empty columns of the right kinds for a schema.
+    pub(crate) fn empty(schema: &FeatureSchema) -> Self {
+        let sequence = |has_weights: bool| SequenceColumn {
+            offsets: vec![0],
+            ids: Vec::new(),
+            weights: has_weights.then(Vec::new),
+        };
+        TableColumns {
+            weights: schema.labels.iter().any(|label| label.weight.is_some()).then(Vec::new),
+            sequences: schema
+                .sequences()
+                .map(|feature| {
+                    sequence(matches!(feature.kind, FeatureKind::Sequence { weights: Some(_), .. }))
+                })
+                .collect(),
+            ..TableColumns::default()
+        }
+    }
+
+    /// Appends the rows of `other`, which was made for the same schema. Keys are not joined here.
+    pub(crate) fn append(&mut self, other: TableColumns) {
+        self.sparse.extend_from_slice(&other.sparse);
+        self.dense.extend_from_slice(&other.dense);
+        self.labels.extend_from_slice(&other.labels);
+        if let (Some(weights), Some(more)) = (&mut self.weights, &other.weights) {
+            weights.extend_from_slice(more);
+        }
+        for (sequence, more) in self.sequences.iter_mut().zip(&other.sequences) {
+            let base = sequence.ids.len();
+            sequence.offsets.extend(more.offsets[1..].iter().map(|offset| base + offset));
+            sequence.ids.extend_from_slice(&more.ids);
+            if let (Some(weights), Some(more)) = (&mut sequence.weights, &more.weights) {
+                weights.extend_from_slice(more);
+            }
+        }
+    }
+}
+
+impl SequenceColumn {
+    /// The span of one row in `ids` and `weights`.
+    pub(crate) fn span(&self, row: usize) -> std::ops::Range<usize> {
+        self.offsets[row]..self.offsets[row + 1]
+    }
+
+    fn select(&self, indices: &[u32]) -> SequenceColumn {
+        let mut offsets = Vec::with_capacity(indices.len() + 1);
+        offsets.push(0);
+        let mut ids = Vec::new();
+        let mut weights = self.weights.as_ref().map(|_| Vec::new());
+        for &index in indices {
+            let span = self.span(index as usize);
+            ids.extend_from_slice(&self.ids[span.clone()]);
+            if let (Some(target), Some(source)) = (&mut weights, &self.weights) {
+                target.extend_from_slice(&source[span]);
+            }
+            offsets.push(ids.len());
+        }
+        SequenceColumn { offsets, ids, weights }
+    }
+}
+
+/// Joins the pieces of one key column.
+pub(crate) fn join_keys(pieces: &[ArrayRef]) -> Result<ArrayRef, arrow::error::ArrowError> {
+    let pieces: Vec<&dyn arrow::array::Array> = pieces.iter().map(AsRef::as_ref).collect();
+    concat(&pieces)
+}
+
+fn strided<T: Copy>(
+    values: &[T],
+    column: usize,
+    width: usize,
+    rows: usize,
+) -> impl ExactSizeIterator<Item = T> + '_ {
+    assert!(column < width, "Table: column {column} of {width}");
+    (0..rows).map(move |row| values[row * width + column])
+}
+
+fn select_rows<T: Copy>(values: &[T], width: usize, indices: &[u32]) -> Vec<T> {
+    let mut selected = Vec::with_capacity(indices.len() * width);
+    for &index in indices {
+        let start = index as usize * width;
+        selected.extend_from_slice(&values[start..start + width]);
+    }
+    selected
+}
+
+fn check_lengths(schema: &FeatureSchema, columns: &TableColumns) -> Result<(), DataError> {
+    let check = |what: &str, found: usize, expected: usize| {
+        if found == expected {
+            Ok(())
+        } else {
+            Err(DataError::Length { what: what.to_string(), found, expected })
+        }
+    };
+    let rows = columns.labels.len().div_ceil(schema.n_tasks());
+    check("labels", columns.labels.len(), rows * schema.n_tasks())?;
+    if rows > u32::MAX as usize {
+        return Err(DataError::TooLarge {
+            path: MEMORY.into(),
+            what: "the number of rows".to_string(),
+            found: rows as i128,
+            limit: u64::from(u32::MAX),
+        });
+    }
+    check("sparse", columns.sparse.len(), rows * schema.n_sparse())?;
+    check("dense", columns.dense.len(), rows * schema.n_dense())?;
+    check("keys", columns.keys.len(), schema.keys.len())?;
+    check("sequences", columns.sequences.len(), schema.n_sequences())?;
+    if let Some(weights) = &columns.weights {
+        check("weights", weights.len(), rows * schema.n_tasks())?;
+    }
+    for (name, key) in schema.keys.iter().zip(&columns.keys) {
+        check(&format!("the key `{name}`"), key.len(), rows)?;
+    }
+    for (feature, sequence) in schema.sequences().zip(&columns.sequences) {
+        let name = &feature.name;
+        check(&format!("the offsets of `{name}`"), sequence.offsets.len(), rows + 1)?;
+        let last = sequence.offsets.last().copied().unwrap_or(0);
+        let increasing = sequence.offsets.windows(2).all(|pair| pair[0] <= pair[1]);
+        if !increasing || sequence.offsets.first() != Some(&0) {
+            let what = format!("the offsets of `{name}`, which start at 0 and never fall: one");
+            return Err(DataError::Length { what, found: 0, expected: 1 });
+        }
+        check(&format!("the ids of `{name}`"), sequence.ids.len(), last)?;
+        let weights = sequence.weights.as_ref().map_or(last, Vec::len);
+        check(&format!("the weights of `{name}`"), weights, last)?;
+    }
+    Ok(())
+}
+
+/// What errors call the "file" of a table that was made in memory.
+pub(crate) const MEMORY: &str = "table in memory";
+
+fn check_values(table: &Table) -> Result<(), DataError> {
+    let locate =
+        |fault: CellFault, row: usize, column: &str| fault.at(Path::new(MEMORY), Place::Row(row), column);
+    let vocab = |feature: &crate::schema::Feature| feature.vocab_size().unwrap_or(0);
+    for (f, feature) in table.schema.sparse().enumerate() {
+        for (row, id) in table.sparse(f).enumerate() {
+            check_id(id, vocab(feature)).map_err(|fault| locate(fault, row, &feature.name))?;
+        }
+    }
+    for (d, feature) in table.schema.dense().enumerate() {
+        for (row, value) in table.dense(d).enumerate() {
+            check_dense(f64::from(value)).map_err(|fault| locate(fault, row, &feature.name))?;
+        }
+    }
+    for (t, label) in table.schema.labels.iter().enumerate() {
+        for (row, value) in table.labels(t).enumerate() {
+            check_label(f64::from(value), label.task)
+                .map_err(|fault| locate(fault, row, label.column_name()))?;
+        }
+        for (row, value) in table.weights(t).enumerate() {
+            check_weight(f64::from(value))
+                .map_err(|fault| locate(fault, row, label.weight.as_deref().unwrap_or(&label.name)))?;
+        }
+    }
+    for (feature, sequence) in table.schema.sequences().zip(&table.columns.sequences) {
+        for row in 0..table.rows {
+            for position in sequence.span(row) {
+                check_id(sequence.ids[position], vocab(feature))
+                    .map_err(|fault| locate(fault, row, &feature.name))?;
+                if let Some(weights) = &sequence.weights {
+                    check_dense(f64::from(weights[position]))
+                        .map_err(|fault| locate(fault, row, &feature.name))?;
+                }
+            }
+        }
+    }
+    Ok(())
+}

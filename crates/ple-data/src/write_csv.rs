@@ -1,0 +1,88 @@
+//! Writes a table as CSV, in the column order of Ali-CCP's processed files: labels, then features.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+
+use crate::error::DataError;
+use crate::output_columns::{OutputColumn, output_columns};
+use crate::read_csv::refuse_sequences;
+use crate::table::Table;
+use crate::whole_file::write_whole;
+
+/// Writes a table as CSV with a header: keys, labels, weights, then features in the order of the schema.
+///
+/// Labels of classifications are written as `0` and `1`, numbers with the fewest digits that read back as the same
+/// f32 and always with a point or an exponent, so that a reader can tell them from ids. The file appears whole or
+/// not at all.
+///
+/// # Errors
+///
+/// [`DataError::SequenceInCsv`] if the table has sequences, [`DataError::OutputColumn`] if two columns have one name,
+/// [`DataError::Io`] if the file cannot be written.
+pub fn write_csv(table: &Table, path: impl AsRef<Path>) -> Result<(), DataError> {
+    let path = path.as_ref();
+    refuse_sequences(path, table.schema())?;
+    let columns = output_columns(path, table)?;
+    let options = FormatOptions::new();
+    let mut keys = Vec::new();
+    for key in table.keys() {
+        let formatter = ArrayFormatter::try_new(key, &options)
+            .map_err(|error| DataError::io(path, "write", io::Error::other(error)))?;
+        keys.push(formatter);
+    }
+    let names: Vec<String> = columns.iter().map(|(name, _)| quoted(name)).collect();
+    let values = table.columns();
+    let (n_sparse, n_dense, n_tasks) =
+        (table.schema().n_sparse(), table.schema().n_dense(), table.schema().n_tasks());
+
+    write_whole(path, |file| {
+        writeln!(file, "{}", names.join(","))?;
+        for row in 0..table.rows() {
+            let mut next_key = keys.iter();
+            for (position, (_, column)) in columns.iter().enumerate() {
+                if position > 0 {
+                    file.write_all(b",")?;
+                }
+                match column {
+                    OutputColumn::Key(_) => {
+                        let text = next_key.next().map(|key| key.value(row).to_string()).unwrap_or_default();
+                        file.write_all(quoted(&text).as_bytes())?;
+                    }
+                    OutputColumn::Label { task, is_whole: true } => {
+                        write!(file, "{}", values.labels[row * n_tasks + task])?;
+                    }
+                    OutputColumn::Label { task, is_whole: false } => {
+                        write!(file, "{:?}", values.labels[row * n_tasks + task])?;
+                    }
+                    OutputColumn::Weight { task } => {
+                        let weight =
+                            values.weights.as_ref().map_or(1.0, |weights| weights[row * n_tasks + task]);
+                        write!(file, "{weight:?}")?;
+                    }
+                    OutputColumn::Sparse(feature) => {
+                        write!(file, "{}", values.sparse[row * n_sparse + feature])?;
+                    }
+                    OutputColumn::Dense(feature) => {
+                        write!(file, "{:?}", values.dense[row * n_dense + feature])?;
+                    }
+                    OutputColumn::Sequence(_) | OutputColumn::SequenceWeights(_) => {
+                        unreachable!("sequences were refused above")
+                    }
+                }
+            }
+            file.write_all(b"\n")?;
+        }
+        Ok(())
+    })
+}
+
+/// The text as a CSV field: in quotes if it would not read back as it is.
+fn quoted(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_string()
+    }
+}

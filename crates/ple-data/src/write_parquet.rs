@@ -1,0 +1,110 @@
+//! Writes a table as Parquet.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, Float32Array, Int32Array, ListArray, RecordBatch, UInt32Array};
+use arrow::buffer::{OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::{Field, Schema};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::file::properties::WriterProperties;
+
+use crate::error::DataError;
+use crate::output_columns::{OutputColumn, output_columns};
+use crate::table::{SequenceColumn, Table};
+use crate::whole_file::write_whole;
+
+/// The rows of a row group: small enough that several are decoded at once, large enough to compress well.
+const ROWS_PER_GROUP: usize = 128 * 1024;
+
+/// Writes a table as Parquet (Snappy): keys, labels, weights, then features in the order of the schema.
+///
+/// Ids are written as `UInt32`, labels of classifications as `Int32`, other numbers as `Float32`, sequences as lists
+/// of them, keys as they are. The file appears whole or not at all.
+///
+/// # Errors
+///
+/// [`DataError::OutputColumn`] if two columns have one name, [`DataError::Io`] if the file cannot be written.
+pub fn write_parquet(table: &Table, path: impl AsRef<Path>) -> Result<(), DataError> {
+    let path = path.as_ref();
+    let columns = output_columns(path, table)?;
+    let mut fields = Vec::with_capacity(columns.len());
+    for (name, column) in &columns {
+        let array = rows_of(table, column, 0, 0);
+        fields.push(Field::new(*name, array.data_type().clone(), matches!(column, OutputColumn::Key(_))));
+    }
+    let groups = (0..table.rows()).step_by(ROWS_PER_GROUP).map(|start| {
+        let rows = ROWS_PER_GROUP.min(table.rows() - start);
+        columns.iter().map(|(_, column)| rows_of(table, column, start, rows)).collect()
+    });
+    write_record_batches(path, Schema::new(fields), groups)
+}
+
+/// Writes groups of columns as the row groups of a Parquet file, whole or not at all.
+pub(crate) fn write_record_batches(
+    path: &Path,
+    schema: Schema,
+    groups: impl Iterator<Item = Vec<ArrayRef>>,
+) -> Result<(), DataError> {
+    let schema = Arc::new(schema);
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_max_row_group_row_count(Some(ROWS_PER_GROUP))
+        .build();
+    write_whole(path, |file| {
+        let mut writer =
+            ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties)).map_err(io::Error::other)?;
+        for arrays in groups {
+            let batch = RecordBatch::try_new(Arc::clone(&schema), arrays).map_err(io::Error::other)?;
+            writer.write(&batch).map_err(io::Error::other)?;
+        }
+        writer.close().map_err(io::Error::other)?;
+        Ok(())
+    })
+}
+
+fn rows_of(table: &Table, column: &OutputColumn<'_>, start: usize, rows: usize) -> ArrayRef {
+    let span = start..start + rows;
+    let numbers = |values: &mut dyn Iterator<Item = f32>| -> ArrayRef {
+        Arc::new(values.skip(start).take(rows).collect::<Float32Array>())
+    };
+    match column {
+        OutputColumn::Key(key) => key.slice(start, rows),
+        OutputColumn::Label { task, is_whole: true } => {
+            let labels = table.labels(*task).skip(start).take(rows).map(|label| label as i32);
+            Arc::new(Int32Array::from_iter_values(labels))
+        }
+        OutputColumn::Label { task, is_whole: false } => numbers(&mut table.labels(*task)),
+        OutputColumn::Weight { task } => numbers(&mut table.weights(*task)),
+        OutputColumn::Sparse(feature) => {
+            Arc::new(UInt32Array::from_iter_values(table.sparse(*feature).skip(start).take(rows)))
+        }
+        OutputColumn::Dense(feature) => numbers(&mut table.dense(*feature)),
+        OutputColumn::Sequence(sequence) => {
+            let ids = sequence.ids[elements(sequence, &span)].to_vec();
+            lists(sequence, span, Arc::new(UInt32Array::from(ids)))
+        }
+        OutputColumn::SequenceWeights(sequence) => {
+            let weights = sequence.weights.as_deref().unwrap_or(&[]);
+            let weights = weights[elements(sequence, &span)].to_vec();
+            lists(sequence, span, Arc::new(Float32Array::from(weights)))
+        }
+    }
+}
+
+/// The elements of the lists of some rows.
+fn elements(sequence: &SequenceColumn, rows: &std::ops::Range<usize>) -> std::ops::Range<usize> {
+    sequence.offsets[rows.start]..sequence.offsets[rows.end]
+}
+
+fn lists(sequence: &SequenceColumn, rows: std::ops::Range<usize>, values: ArrayRef) -> ArrayRef {
+    let first = sequence.offsets[rows.start];
+    let offset = |offset: &usize| {
+        i32::try_from(offset - first).expect("the lists of one row group fit into 32-bit offsets")
+    };
+    let offsets: ScalarBuffer<i32> = sequence.offsets[rows.start..=rows.end].iter().map(offset).collect();
+    let field = Arc::new(Field::new_list_field(values.data_type().clone(), false));
+    Arc::new(ListArray::new(field, OffsetBuffer::new(offsets), values, None))
+}

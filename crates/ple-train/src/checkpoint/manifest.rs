@@ -1,0 +1,206 @@
+//! The manifest of a checkpoint: what is in it, down to a hash of every tensor, and the facts of the run that made it.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Component, Path};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::whole_file::io_error;
+use crate::error::TrainError;
+
+/// The form of checkpoint that this program writes and reads.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Everything that is known of a checkpoint besides the values of its tensors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The form of the checkpoint, [`FORMAT_VERSION`].
+    pub format_version: u32,
+    /// The version of this crate that wrote it.
+    pub crate_version: String,
+    /// The file with the tensors.
+    pub file: FileRecord,
+    /// The tensors in the order of the file, which is that of their names.
+    pub tensors: Vec<TensorRecord>,
+    /// What the run adds.
+    pub run: RunFacts,
+}
+
+/// A file beside the manifest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileRecord {
+    /// Its plain name.
+    pub name: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The 128-bit XXH3 hash of its bytes, in hexadecimal.
+    pub xxh3: String,
+}
+
+/// A tensor of the file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TensorRecord {
+    /// The name of the parameter, or of what else is kept.
+    pub name: String,
+    /// The type of its values.
+    pub dtype: Dtype,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// The 128-bit XXH3 hash of its values as little-endian bytes, in hexadecimal.
+    pub xxh3: String,
+}
+
+/// The types of values that a checkpoint holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Dtype {
+    /// 32-bit floats.
+    F32,
+}
+
+/// The facts of a run: enough to go on from here to the same bytes, and to say where a model came from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunFacts {
+    /// The seed that every random choice derives from.
+    pub seed: u64,
+    /// How far the run has come.
+    pub position: Position,
+    /// The instruction set in use, on which the last bits of a run depend.
+    pub instruction_set: String,
+    /// The feature schema.
+    pub schema: Value,
+    /// The configuration of the model and of the run.
+    pub config: Value,
+    /// What identifies the training data.
+    pub data_fingerprint: String,
+    /// The state of early stopping, if the run has any.
+    pub early_stopping: Option<Value>,
+    /// The metrics of the last evaluation.
+    pub metrics: Value,
+}
+
+/// A place in the data: batches are a function of the seed and these.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Position {
+    /// The epoch, counted from 0.
+    pub epoch: u64,
+    /// The steps taken in the whole run.
+    pub step: u64,
+    /// The rows of this epoch that have been trained on.
+    pub rows: u64,
+}
+
+/// The file as it is written: the hash covers every byte behind its own closing quote.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sealed {
+    #[serde(rename = "xxh3")]
+    _xxh3: String,
+    manifest: Manifest,
+}
+
+pub(super) const FILE_NAME: &str = "manifest.json";
+
+/// What stands before the hash, and the length of a hash.
+const SEAL: &str = "{\n  \"xxh3\": \"";
+const HASH_DIGITS: usize = 32;
+
+/// No manifest comes near this; what is larger is not read into memory.
+const MOST_BYTES: u64 = 256 << 20;
+
+impl Manifest {
+    /// The bytes of the file.
+    pub(super) fn encode(&self) -> io::Result<Vec<u8>> {
+        let json = serde_json::to_string_pretty(self)?.replace('\n', "\n  ");
+        let rest = format!("\",\n  \"manifest\": {json}\n}}\n");
+        Ok(format!("{SEAL}{}{rest}", hexadecimal(xxh3_128(rest.as_bytes()))).into_bytes())
+    }
+
+    /// Reads the manifest of a folder and checks everything about it that needs no other file.
+    pub(super) fn load(folder: &Path) -> Result<Self, TrainError> {
+        let path = folder.join(FILE_NAME);
+        let damaged = |detail: String| TrainError::CheckpointDamaged { path: path.clone(), detail };
+        let bytes = read_limited(&path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => TrainError::CheckpointMissing { path: folder.to_path_buf() },
+            io::ErrorKind::FileTooLarge => damaged(format!("the manifest has more than {MOST_BYTES} bytes")),
+            _ => io_error(&path, "read the file", source),
+        })?;
+        let value: Value = serde_json::from_slice(&bytes)
+            .map_err(|error| damaged(format!("the manifest is cut short or damaged ({error})")))?;
+        // The version comes first: another version may differ in everything else.
+        let version = &value["manifest"]["format_version"];
+        if *version != FORMAT_VERSION {
+            return Err(TrainError::CheckpointVersion {
+                path,
+                found: version.to_string(),
+                expected: FORMAT_VERSION,
+            });
+        }
+        if !is_sealed(&bytes) {
+            return Err(damaged("the manifest is not as it was written".to_owned()));
+        }
+        let sealed: Sealed = serde_json::from_value(value).map_err(|error| TrainError::CheckpointKey {
+            path: path.clone(),
+            detail: error.to_string(),
+            version: FORMAT_VERSION,
+        })?;
+        let manifest = sealed.manifest;
+        if !is_plain_name(&manifest.file.name) {
+            return Err(TrainError::CheckpointName { path, name: manifest.file.name });
+        }
+        Ok(manifest)
+    }
+}
+
+impl TensorRecord {
+    /// The size of its values in the file, or `None` if the shape is beyond any file.
+    pub(super) fn n_bytes(&self) -> Option<u64> {
+        let Dtype::F32 = self.dtype;
+        self.shape.iter().try_fold(4_u64, |bytes, &side| bytes.checked_mul(u64::try_from(side).ok()?))
+    }
+}
+
+/// A 128-bit hash as it stands in a manifest.
+pub(super) fn hexadecimal(hash: u128) -> String {
+    format!("{hash:0HASH_DIGITS$x}")
+}
+
+fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST_BYTES { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
+}
+
+fn is_sealed(bytes: &[u8]) -> bool {
+    let Some(rest) = bytes.strip_prefix(SEAL.as_bytes()) else { return false };
+    rest.split_at_checked(HASH_DIGITS)
+        .is_some_and(|(hash, rest)| hash == hexadecimal(xxh3_128(rest)).as_bytes())
+}
+
+/// Whether a name is that of a file in the same folder on every system: no separators, no drives, no dots alone.
+fn is_plain_name(name: &str) -> bool {
+    let mut parts = Path::new(name).components();
+    let one_part =
+        matches!(parts.next(), Some(Component::Normal(part)) if part == name) && parts.next().is_none();
+    one_part && !name.contains(['/', '\\', ':', '\0'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_plain_name;
+
+    #[test]
+    fn only_plain_names_stay_in_the_folder() {
+        assert!(is_plain_name("model.safetensors"));
+        for name in ["", ".", "..", "../a", "a/b", "/a", "a/", "./a", "a\\b", "C:a", "a\0"] {
+            assert!(!is_plain_name(name), "{name:?}");
+        }
+    }
+}

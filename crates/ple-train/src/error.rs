@@ -1,0 +1,258 @@
+//! What can go wrong outside of the program: settings, files, data, numbers. Each error is up to three lines: what was
+//! found, what was expected, and the next step.
+
+use std::path::PathBuf;
+
+use ple_data::{DataError, ErrorKind};
+use thiserror::Error;
+
+use crate::metrics::{Metric, Undefined};
+use crate::nearest::{nearest, nearest_key};
+
+/// The errors of this crate. The variants carry facts; [`exit_code`](Self::exit_code) is what a program ends with.
+///
+/// # Examples
+///
+/// ```
+/// use ple_train::TrainError;
+/// use ple_train::metrics::Metric;
+///
+/// let error: TrainError = "acu".parse::<Metric>().unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "there is no metric `acu`\nexpected: one of auc, log_loss, mse, rmse, mae\nnext: did you mean `auc`?"
+/// );
+/// assert_eq!(error.exit_code(), 2);
+/// ```
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// Reading data failed.
+    #[error(transparent)]
+    Data(#[from] DataError),
+
+    /// A metric's name is not known.
+    #[error("there is no metric `{found}`\nexpected: one of {}\nnext: {}", list(&metric_names()), hint(found, &metric_names()))]
+    UnknownMetric {
+        /// The name found.
+        found: String,
+    },
+
+    /// A task's name is not known.
+    #[error("there is no task `{found}`\nexpected: one of {}\nnext: {}", list(known), hint(found, known))]
+    UnknownTask {
+        /// The name found.
+        found: String,
+        /// The tasks of this run.
+        known: Vec<String>,
+    },
+
+    /// A watched metric is not written as a task and a metric.
+    #[error(
+        "early stopping cannot watch `{found}`\nexpected: a task and a metric, as in click.auc\nnext: correct the list of watched metrics"
+    )]
+    WatchSyntax {
+        /// What was found.
+        found: String,
+    },
+
+    /// A metric was asked of a task of another type.
+    #[error(
+        "the metric `{metric}` does not apply to the task `{task}`\nexpected: one of {}\nnext: choose one of these for `{task}`",
+        list(applicable)
+    )]
+    MetricOfOtherType {
+        /// The task.
+        task: String,
+        /// The metric.
+        metric: Metric,
+        /// The metrics that apply to the task.
+        applicable: &'static [Metric],
+    },
+
+    /// The mean of the watched metrics has no meaning, and nothing says which of them decides.
+    #[error(
+        "the watched metrics are of different kinds ({}), so they have no mean that could choose the best epoch\nexpected: the one that decides\nnext: set decide_by to one of them",
+        list(watched)
+    )]
+    MixedMetrics {
+        /// What is watched.
+        watched: Vec<String>,
+    },
+
+    /// A watched metric cannot have a value on the validation set.
+    #[error(
+        "early stopping watches {watched}, which is undefined on the validation set: {reason}\nexpected: a validation set on which every watched metric has a value\nnext: use a larger validation set, or watch another metric"
+    )]
+    WatchedUndefined {
+        /// The task and the metric.
+        watched: String,
+        /// Why it has no value.
+        reason: Undefined,
+    },
+
+    /// A setting has a value that it cannot have, or that has no effect.
+    #[error("{setting} is {found}\nexpected: {expected}\nnext: correct {setting}")]
+    Setting {
+        /// The name of the setting.
+        setting: String,
+        /// Its value.
+        found: String,
+        /// The values that it may have.
+        expected: String,
+    },
+
+    /// The saved state of a run does not belong to its settings.
+    #[error(
+        "the saved {what} is that of {found}\nexpected: {expected}\nnext: continue with the settings that the run was started with, or start anew"
+    )]
+    OtherState {
+        /// Which part of the state.
+        what: &'static str,
+        /// What it was saved for.
+        found: String,
+        /// What the settings ask for.
+        expected: String,
+    },
+
+    /// The operating system refused an operation on a file or folder.
+    #[error("{}: could not {action}: {source}\nexpected: a folder that can be written and read\nnext: check the permissions, the free space and the disk", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was being done, as in `write`.
+        action: &'static str,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+
+    /// A folder holds no checkpoint, or one whose saving was cut off.
+    #[error("{}: there is no manifest.json, so this is no complete checkpoint\nexpected: a folder that a run has saved\nnext: check the path, or take an earlier checkpoint", path.display())]
+    CheckpointMissing {
+        /// The folder.
+        path: PathBuf,
+    },
+
+    /// A file that the manifest names is not there.
+    #[error("{}: the file is missing, and manifest.json names it\nexpected: every file of the checkpoint in one folder\nnext: copy the checkpoint again, or take an earlier one", path.display())]
+    CheckpointFileMissing {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// A file of a checkpoint is longer or shorter than it was.
+    #[error("{}: found {found} bytes\nexpected: {expected}, as manifest.json says\nnext: copy the checkpoint again, or take an earlier one", path.display())]
+    CheckpointSize {
+        /// The file.
+        path: PathBuf,
+        /// Its size in bytes.
+        found: u64,
+        /// The size that was saved.
+        expected: u64,
+    },
+
+    /// The values of a tensor are not those that were saved.
+    #[error("{}: the values of `{tensor}` are damaged\nexpected: the hash {expected}, found {found}\nnext: copy the checkpoint again, or take an earlier one", path.display())]
+    CheckpointTensor {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// The hash of its values, in hexadecimal.
+        found: String,
+        /// The hash that was saved.
+        expected: String,
+    },
+
+    /// Another part of a checkpoint is not what was saved.
+    #[error("{}: {detail}\nexpected: the bytes that were saved\nnext: copy the checkpoint again, or take an earlier one", path.display())]
+    CheckpointDamaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+
+    /// A manifest names a file that is not inside its own folder.
+    #[error("{}: the name `{name}` leads out of the folder\nexpected: the plain name of a file beside manifest.json\nnext: do not use this checkpoint; it was not written by this program", path.display())]
+    CheckpointName {
+        /// The manifest.
+        path: PathBuf,
+        /// The name found.
+        name: String,
+    },
+
+    /// A manifest is of a form that this version does not know.
+    #[error("{}: the format version is {found}\nexpected: {expected}\nnext: read the checkpoint with the version of the program that wrote it", path.display())]
+    CheckpointVersion {
+        /// The manifest.
+        path: PathBuf,
+        /// The version found.
+        found: String,
+        /// The version that this program reads.
+        expected: u32,
+    },
+
+    /// A manifest has a key too many or too few, or a value of another type.
+    #[error("{}: {detail}\nexpected: the keys of format version {version}\nnext: {}", path.display(), key_hint(detail))]
+    CheckpointKey {
+        /// The manifest.
+        path: PathBuf,
+        /// What the parser said.
+        detail: String,
+        /// The format version of the manifest.
+        version: u32,
+    },
+}
+
+impl TrainError {
+    /// The code that a program ends with: 2 settings, 65 bad data, 66 missing input, 74 input or output.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Data(error) => match error.kind() {
+                ErrorKind::BadData => 65,
+                ErrorKind::MissingInput => 66,
+                ErrorKind::InputOutput => 74,
+                ErrorKind::Configuration => 2,
+            },
+            Self::UnknownMetric { .. }
+            | Self::UnknownTask { .. }
+            | Self::WatchSyntax { .. }
+            | Self::MetricOfOtherType { .. }
+            | Self::MixedMetrics { .. }
+            | Self::Setting { .. }
+            | Self::OtherState { .. } => 2,
+            Self::WatchedUndefined { .. }
+            | Self::CheckpointSize { .. }
+            | Self::CheckpointTensor { .. }
+            | Self::CheckpointDamaged { .. }
+            | Self::CheckpointName { .. }
+            | Self::CheckpointVersion { .. }
+            | Self::CheckpointKey { .. } => 65,
+            Self::CheckpointMissing { .. } | Self::CheckpointFileMissing { .. } => 66,
+            Self::Io { .. } => 74,
+        }
+    }
+}
+
+fn metric_names() -> [&'static str; 5] {
+    Metric::ALL.map(Metric::name)
+}
+
+fn list(names: &[impl ToString]) -> String {
+    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn hint(found: &str, known: &[impl AsRef<str>]) -> String {
+    match nearest(found, known.iter().map(AsRef::as_ref)) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => "choose one of these".to_owned(),
+    }
+}
+
+fn key_hint(detail: &str) -> String {
+    match nearest_key(detail) {
+        Some(name) => format!("did you mean `{name}`? The manifest was changed after it was saved"),
+        None => "take another checkpoint; this manifest was changed after it was saved".to_owned(),
+    }
+}
