@@ -1,5 +1,6 @@
 //! Linear maps: one layer may be the maps of many, side by side.
 
+use ndarray::{Array2, Axis};
 use ple_tensor::{MatrixId, Role, Tape, Var};
 
 use crate::init::Builder;
@@ -53,22 +54,15 @@ impl Linear {
     fn with_groups(builder: &mut Builder<'_>, parts: &[Part], fan_in: usize, groups: usize) -> Self {
         let initialization = builder.initialization;
         // Each part starts as if it were alone: its own random numbers, its own fan out.
-        let weights: Vec<_> = parts
-            .iter()
-            .map(|&(_, width)| {
-                let weight = initialization.weight(builder.random, fan_in, width);
-                (weight, initialization.bias(builder.random, fan_in, width))
-            })
-            .collect();
-        let side_by_side =
-            |pick: fn(&(ndarray::Array2<f32>, ndarray::Array2<f32>)) -> ndarray::ArrayView2<'_, f32>| {
-                let views: Vec<_> = weights.iter().map(pick).collect();
-                ndarray::concatenate(ndarray::Axis(1), &views).expect("the parts have as many rows")
-            };
-        let named = |what: &str| {
-            parts.iter().map(|(prefix, width)| (format!("{prefix}.{what}"), *width)).collect::<Vec<_>>()
+        let (mut weights, mut biases) = (Vec::new(), Vec::new());
+        for &(_, width) in parts {
+            weights.push(initialization.weight(builder.random, fan_in, width));
+            biases.push(initialization.bias(builder.random, fan_in, width));
+        }
+        let named = |what: &str| -> Vec<Part> {
+            parts.iter().map(|(prefix, width)| (format!("{prefix}.{what}"), *width)).collect()
         };
-        let (weight, bias) = (side_by_side(|pair| pair.0.view()), side_by_side(|pair| pair.1.view()));
+        let (weight, bias) = (side_by_side(&weights), side_by_side(&biases));
         Self {
             weight: builder.store.add_matrix(&named("weight"), weight, Role::Decayed),
             bias: builder.store.add_matrix(&named("bias"), bias, Role::Decayed),
@@ -80,4 +74,9 @@ impl Linear {
     pub fn forward(&self, tape: &mut Tape<'_>, x: Var) -> Var {
         tape.linear(x, self.weight, Some(self.bias), self.groups)
     }
+}
+
+fn side_by_side(parts: &[Array2<f32>]) -> Array2<f32> {
+    let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
+    ndarray::concatenate(Axis(1), &views).expect("the parts have as many rows")
 }
