@@ -6,10 +6,22 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod balance;
+mod bridge;
 pub mod checkpoint;
 pub mod early_stopping;
 mod error;
 pub mod metrics;
 mod nearest;
+mod optimizer;
+mod seed;
+mod task_losses;
+mod train_step;
 
+pub use balance::{Balance, Balancer};
+pub use bridge::{bank_input, feature_specs, task_specs};
 pub use error::TrainError;
+pub use optimizer::{Adam, AdamConfig, DecayKind, LearningRate, TableUpdates};
+pub use seed::RunSeed;
+pub use task_losses::task_losses;
+pub use train_step::{NonFiniteLoss, Pass, TrainState};

@@ -1,0 +1,91 @@
+//! How the losses of several tasks become one.
+
+use ndarray::arr2;
+use ple_tensor::{MatrixId, ParamStore, Role, Tape, UncertaintyTerm, Var};
+use serde::{Deserialize, Serialize};
+
+use crate::error::TrainError;
+use ple_nn::{TaskKind, TaskSpec};
+
+/// The strategy that balances the tasks, as it is written in a configuration.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Balance {
+    /// The mean of the losses, as in torch-rechub.
+    #[default]
+    Mean,
+    /// The sum of the losses, each with a fixed weight, in the order of the tasks.
+    Weights(Vec<f32>),
+    /// Uncertainty weighting: `exp(-s) * loss + s / 2` for a classification task, `exp(-s) * loss / 2 + s / 2` for a
+    /// regression task, with one learned s a task that starts at 0 and has no weight decay. The total may be negative.
+    ///
+    /// Source: A. Kendall, Y. Gal and R. Cipolla, "Multi-Task Learning Using Uncertainty to Weigh Losses", CVPR 2018.
+    Uwl,
+}
+
+/// A strategy in use, with its learned parameters if it has any.
+#[derive(Clone, Debug)]
+pub struct Balancer {
+    strategy: Strategy,
+}
+
+#[derive(Clone, Debug)]
+enum Strategy {
+    Fixed(Vec<f32>),
+    Uncertainty(Vec<(MatrixId, f32)>),
+}
+
+impl Balancer {
+    /// Prepares a strategy for the tasks; what it learns becomes `balance.TASK.log_variance` in the store.
+    ///
+    /// # Errors
+    /// [`TrainError::Setting`] for weights that do not fit the tasks.
+    pub fn new(balance: &Balance, tasks: &[TaskSpec], store: &mut ParamStore) -> Result<Self, TrainError> {
+        let strategy = match balance {
+            Balance::Mean => Strategy::Fixed(vec![1.0 / tasks.len() as f32; tasks.len()]),
+            Balance::Weights(weights) => {
+                let valid = weights.len() == tasks.len()
+                    && weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0)
+                    && weights.iter().any(|weight| *weight > 0.0);
+                if !valid {
+                    return Err(TrainError::Setting {
+                        setting: "balance: weights".to_owned(),
+                        found: format!("{weights:?}"),
+                        expected: format!("{} finite numbers, none negative, not all 0", tasks.len()),
+                    });
+                }
+                Strategy::Fixed(weights.clone())
+            }
+            Balance::Uwl => Strategy::Uncertainty(
+                tasks
+                    .iter()
+                    .map(|task| {
+                        let name = format!("balance.{}.log_variance", task.name);
+                        let factor = match task.kind {
+                            TaskKind::Classification => 1.0,
+                            TaskKind::Regression => 0.5,
+                        };
+                        (store.add(&name, arr2(&[[0.0]]), Role::NotDecayed), factor)
+                    })
+                    .collect(),
+            ),
+        };
+        Ok(Self { strategy })
+    }
+
+    /// Records the total loss. A task without rows in the batch (`None`) adds nothing.
+    pub fn total(&self, tape: &mut Tape<'_>, losses: &[Option<Var>]) -> Var {
+        match &self.strategy {
+            Strategy::Fixed(weights) => {
+                let terms = losses.iter().zip(weights).filter_map(|(loss, &weight)| Some(((*loss)?, weight)));
+                tape.weighted_sum(&terms.collect::<Vec<_>>())
+            }
+            Strategy::Uncertainty(parameters) => {
+                let terms = losses.iter().zip(parameters).filter_map(|(loss, &(log_variance, factor))| {
+                    Some(UncertaintyTerm { loss: (*loss)?, log_variance, factor })
+                });
+                tape.uncertainty(&terms.collect::<Vec<_>>())
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Adam over a whole store.
+
+use ndarray::{Array2, Zip};
+use ple_nn::{BankInput, EmbeddingBank};
+use ple_tensor::{Gradients, ParamStore, Role, RowGradients, RowStamps, TableRows};
+use rayon::prelude::*;
+
+use super::config::{AdamConfig, TableUpdates};
+use super::rule::Rule;
+use crate::error::TrainError;
+
+/// Adam with PyTorch's arithmetic, or AdamW.
+///
+/// Source: D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1; the order of
+/// operations is that of `torch.optim.Adam`. A matrix that received no gradient is left alone, as there. The moments of
+/// a table's row lie beside its weights; see [`TableUpdates`] for which rows a step reaches.
+#[derive(Debug)]
+pub struct Adam {
+    config: AdamConfig,
+    /// The number of steps that the schedule spans.
+    n_steps: u64,
+    /// The number of steps taken.
+    step: u64,
+    matrices: Vec<Option<Moments>>,
+    /// The rules of steps 1, 2, ...: what exact mode replays.
+    replayed: Vec<Rule>,
+}
+
+#[derive(Debug)]
+struct Moments {
+    m: Array2<f32>,
+    v: Array2<f32>,
+    steps: u64,
+}
+
+impl Adam {
+    /// Adam for a store, which gets room for the tables' moments. `n_steps` is the length of the run, for its schedule.
+    ///
+    /// # Errors
+    /// The first setting that Adam cannot use.
+    pub fn new(config: AdamConfig, n_steps: u64, store: &mut ParamStore) -> Result<Self, TrainError> {
+        config.check()?;
+        let stamps = match config.tables {
+            TableUpdates::Lazy => RowStamps::None,
+            TableUpdates::Exact | TableUpdates::Dense => RowStamps::Kept,
+        };
+        store.set_slots(2, stamps);
+        let matrices = store.matrix_ids().map(|_| None).collect();
+        Ok(Self { config, n_steps, step: 0, matrices, replayed: Vec::new() })
+    }
+
+    /// The number of steps taken.
+    pub fn steps(&self) -> u64 {
+        self.step
+    }
+
+    /// Exact mode: replays what the rows that a batch reads have missed, so that the forward pass reads what dense Adam
+    /// would have left. In the other modes there is nothing to do.
+    pub fn catch_up(&self, store: &mut ParamStore, bank: &EmbeddingBank, input: &BankInput<'_>) {
+        if self.config.tables != TableUpdates::Exact || self.step == 0 {
+            return;
+        }
+        let mut readings: Vec<Vec<u32>> = store.table_ids().map(|_| Vec::new()).collect();
+        bank.for_each_reading(store, input, |table, id| readings[table.index()].push(id as u32));
+        let tables: Vec<_> = store.tables_mut().into_iter().zip(readings).collect();
+        tables.into_par_iter().for_each(|(mut table, ids)| {
+            ids.into_iter().for_each(|id| self.replay(&mut table, id as usize));
+        });
+    }
+
+    /// Exact mode: replays what any row has missed, before weights are evaluated or saved.
+    pub fn catch_up_all(&self, store: &mut ParamStore) {
+        if self.config.tables == TableUpdates::Exact {
+            self.replay_all(store);
+        }
+    }
+
+    fn replay_all(&self, store: &mut ParamStore) {
+        store.tables_mut().into_par_iter().for_each(|mut table| {
+            (0..table.stamps.len()).for_each(|row| self.replay(&mut table, row));
+        });
+    }
+
+    fn replay(&self, table: &mut TableRows<'_>, row: usize) {
+        let values = &mut table.data[row * table.stride..(row + 1) * table.stride];
+        for rule in &self.replayed[table.stamps[row] as usize..] {
+            rule.step_row(values, table.dim, None);
+        }
+        table.stamps[row] = self.step as u32;
+    }
+
+    /// One step against the gradients; also puts the new running statistics in place.
+    pub fn update(&mut self, store: &mut ParamStore, gradients: &Gradients) {
+        self.step += 1;
+        for (id, values) in gradients.buffers() {
+            store.matrix_mut(*id).assign(values);
+        }
+        for id in store.matrix_ids() {
+            let (role, Some(gradient)) = (store.role(id), gradients.matrix(id)) else { continue };
+            if role == Role::Buffer {
+                continue;
+            }
+            let zeros = || Array2::zeros(gradient.dim());
+            let moments =
+                self.matrices[id.index()].get_or_insert_with(|| Moments { m: zeros(), v: zeros(), steps: 0 });
+            moments.steps += 1;
+            let rule = Rule::new(&self.config, moments.steps, self.n_steps, role == Role::Decayed);
+            Zip::from(store.matrix_mut(id))
+                .and(&mut moments.m)
+                .and(&mut moments.v)
+                .and(gradient)
+                .for_each(|weight, m, v, &gradient| rule.step(weight, m, v, gradient));
+        }
+        self.update_tables(store, gradients);
+    }
+
+    fn update_tables(&mut self, store: &mut ParamStore, gradients: &Gradients) {
+        let rule = Rule::new(&self.config, self.step, self.n_steps, true);
+        let rows: Vec<Option<&RowGradients>> = store.table_ids().map(|id| gradients.table(id)).collect();
+        let tables: Vec<_> = store.tables_mut().into_iter().zip(rows).collect();
+        let step = self.step as u32;
+        tables.into_par_iter().for_each(|(table, gradients)| {
+            let Some(gradients) = gradients else { return };
+            for (&row, gradient) in gradients.rows.iter().zip(gradients.values.chunks_exact(table.dim)) {
+                let row = row as usize;
+                let values = &mut table.data[row * table.stride..(row + 1) * table.stride];
+                rule.step_row(values, table.dim, Some(gradient));
+                if let Some(stamp) = table.stamps.get_mut(row) {
+                    *stamp = step;
+                }
+            }
+        });
+        if self.config.tables != TableUpdates::Lazy {
+            self.replayed.push(rule);
+        }
+        if self.config.tables == TableUpdates::Dense {
+            self.replay_all(store);
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Adam and AdamW: dense for matrices, by rows for embedding tables.
+
+mod adam;
+mod config;
+mod rule;
+
+pub use adam::Adam;
+pub use config::{AdamConfig, DecayKind, LearningRate, TableUpdates};

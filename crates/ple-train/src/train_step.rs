@@ -1,0 +1,86 @@
+//! The way of one batch through a training step, stage by stage: the page to read first.
+
+use ndarray::Array2;
+use ple_data::{Batch, FeatureSchema};
+use ple_nn::Model;
+use ple_tensor::{Gradients, Mode, NonFinite, ParamStore, Tape, Workspace};
+
+use crate::balance::Balancer;
+use crate::bridge::bank_input;
+use crate::optimizer::Adam;
+use crate::task_losses::task_losses;
+
+/// What a training step reads and changes.
+#[derive(Debug)]
+pub struct TrainState<'m> {
+    /// What the columns of a batch mean.
+    pub schema: &'m FeatureSchema,
+    /// The model.
+    pub model: &'m Model,
+    /// Its parameters.
+    pub store: &'m mut ParamStore,
+    /// The strategy that balances the tasks.
+    pub balancer: &'m Balancer,
+    /// The optimiser.
+    pub optimizer: &'m mut Adam,
+    /// The buffers that go from step to step.
+    pub workspace: Workspace,
+}
+
+/// What a forward and backward pass over one batch gives.
+#[derive(Debug)]
+pub struct Pass {
+    /// The logits in training mode, `[batch, tasks]`.
+    pub logits: Array2<f32>,
+    /// The loss of each task that has rows in the batch.
+    pub task_losses: Vec<Option<f32>>,
+    /// The total loss.
+    pub total: f32,
+    /// The gradients of the total loss.
+    pub gradients: Gradients,
+}
+
+/// A pass whose total loss is not finite.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NonFiniteLoss {
+    /// The position of the first task whose loss is not finite, if one is.
+    pub task: Option<usize>,
+    /// The first value that is not.
+    pub first: Option<NonFinite>,
+}
+
+impl TrainState<'_> {
+    /// From a batch to gradients: catch up, embeddings, CGC levels, towers, task losses, total loss, backward.
+    ///
+    /// # Errors
+    /// A loss that is not finite; nothing has been changed then.
+    pub fn forward_backward(&mut self, batch: &Batch, dropout_seed: u64) -> Result<Pass, NonFiniteLoss> {
+        let input = bank_input(self.schema, batch);
+        self.optimizer.catch_up(self.store, self.model.bank(), &input);
+
+        let mut tape =
+            Tape::new(self.store, std::mem::take(&mut self.workspace), Mode::Train { dropout_seed });
+        let logits = self.model.forward(&mut tape, &input);
+        let losses = task_losses(&mut tape, self.model.tasks(), &logits, batch);
+        let total = self.balancer.total(&mut tape, &losses);
+
+        let task_losses: Vec<_> = losses.iter().map(|loss| loss.map(|loss| tape.scalar(loss))).collect();
+        let loss = tape.scalar(total);
+        if !loss.is_finite() {
+            let task = task_losses.iter().position(|loss| loss.is_some_and(|loss| !loss.is_finite()));
+            return Err(NonFiniteLoss { task, first: tape.first_non_finite() });
+        }
+        let values = Array2::from_shape_fn((batch.rows(), logits.len()), |(row, task)| {
+            tape.value(logits[task])[[row, 0]]
+        });
+        let (gradients, workspace) = tape.backward(total);
+        self.workspace = workspace;
+        Ok(Pass { logits: values, task_losses, total: loss, gradients })
+    }
+
+    /// From gradients to new parameters: Adam, dense for the network, rows for the tables.
+    pub fn update(&mut self, gradients: Gradients) {
+        self.optimizer.update(self.store, &gradients);
+        self.workspace.recycle_gradients(gradients);
+    }
+}
