@@ -386,7 +386,8 @@ fn two_tensors_of_one_name_are_a_bug() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    // Few, because every case waits for the disk a dozen times.
+    #![proptest_config(ProptestConfig::with_cases(8))]
 
     /// Sizes around the buffer, rows of every width, and any bits as values.
     #[test]
