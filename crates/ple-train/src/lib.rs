@@ -14,6 +14,7 @@ mod error;
 pub mod metrics;
 mod nearest;
 mod optimizer;
+pub mod parity;
 mod seed;
 mod task_losses;
 mod train_step;

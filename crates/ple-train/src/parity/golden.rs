@@ -1,0 +1,291 @@
+//! A golden file: its configuration in torch-rechub's words, its tensors, and what of it this crate can rebuild.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use ple_nn::{
+    Activation, Architecture, MlpConfig, MmoeConfig, ModelConfig, Norm, PleConfig, SharedBottomConfig,
+};
+use safetensors::{Dtype, SafeTensors};
+use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+
+/// Why a file cannot be checked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParityError {
+    /// The file cannot be read.
+    #[error("{}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The file is not a golden file.
+    #[error("{}: {detail}\nexpected: a safetensors file with the metadata keys `config` and `noise`", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
+    /// A model that this version does not have.
+    #[error("{}: the model {model} is not supported\nexpected: ple, mmoe or shared_bottom", path.display())]
+    NotSupported {
+        /// The file.
+        path: PathBuf,
+        /// The model's name.
+        model: String,
+    },
+    /// A tensor is missing, or is not what it must be.
+    #[error("{}: tensor {name}: {detail}", path.display())]
+    Tensor {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The configuration cannot be built or trained.
+    #[error("{}: {detail}", path.display())]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
+}
+
+/// A golden file in memory.
+#[derive(Debug)]
+pub struct GoldenFile {
+    pub(super) path: PathBuf,
+    pub(super) config: GoldenConfig,
+    pub(super) noise: BTreeMap<String, f64>,
+    floats: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+    ids: BTreeMap<String, (Vec<usize>, Vec<i64>)>,
+}
+
+/// The configuration in torch-rechub's words.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct GoldenConfig {
+    pub(super) model: String,
+    pub(super) sparse: Ordered,
+    pub(super) dense: Vec<String>,
+    pub(super) embed_dim: usize,
+    pub(super) sequence: Option<GoldenSequence>,
+    pub(super) task_types: Vec<ple_data::TaskType>,
+    pub(super) lr: f64,
+    pub(super) eps: f64,
+    pub(super) weight_decay: f64,
+    pub(super) steps: usize,
+    #[serde(default)]
+    pub(super) norm: GoldenNorm,
+    #[serde(default)]
+    pub(super) balance: GoldenBalance,
+    n_level: Option<usize>,
+    n_expert_specific: Option<usize>,
+    n_expert_shared: Option<usize>,
+    n_expert: Option<usize>,
+    expert_params: Option<GoldenMlp>,
+    bottom_params: Option<GoldenMlp>,
+    #[serde(default)]
+    tower_params: Vec<GoldenMlp>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct GoldenSequence {
+    pub(super) name: String,
+    pub(super) vocab_size: usize,
+    pub(super) pooling: ple_data::Pooling,
+    pub(super) padding_idx: Option<u32>,
+    pub(super) shared_with: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum GoldenNorm {
+    #[default]
+    Batch,
+    None,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum GoldenBalance {
+    #[default]
+    Mean,
+    Uwl,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GoldenMlp {
+    dims: Vec<usize>,
+    #[serde(default)]
+    activation: Activation,
+}
+
+/// A JSON object whose order counts.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ordered(pub(super) Vec<(String, usize)>);
+
+impl<'de> Deserialize<'de> for Ordered {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Ordered;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of names and vocabulary sizes")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Ordered, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Ordered(entries))
+            }
+        }
+        deserializer.deserialize_map(Entries)
+    }
+}
+
+impl GoldenFile {
+    /// Reads a golden file.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or is none; a model that is not supported.
+    pub fn read(path: &Path) -> Result<Self, ParityError> {
+        let bytes =
+            std::fs::read(path).map_err(|source| ParityError::Read { path: path.to_owned(), source })?;
+        Self::parse(path, &bytes)
+    }
+
+    /// Reads a golden file that is in memory; `path` is its name in messages.
+    ///
+    /// # Errors
+    /// As [`GoldenFile::read`].
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, ParityError> {
+        let format = |detail: String| ParityError::Format { path: path.to_owned(), detail };
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| format(error.to_string()))?;
+        let metadata = header.metadata().clone().unwrap_or_default();
+        let text =
+            |key: &str| metadata.get(key).ok_or_else(|| format(format!("there is no metadata key `{key}`")));
+        let named: BTreeMap<String, serde_json::Value> =
+            serde_json::from_str(text("config")?).map_err(|error| format(format!("config: {error}")))?;
+        let model = named.get("model").and_then(|model| model.as_str()).unwrap_or("without a name");
+        if !["ple", "mmoe", "shared_bottom"].contains(&model) {
+            return Err(ParityError::NotSupported { path: path.to_owned(), model: model.to_owned() });
+        }
+        let config =
+            serde_json::from_str(text("config")?).map_err(|error| format(format!("config: {error}")))?;
+        let noise =
+            serde_json::from_str(text("noise")?).map_err(|error| format(format!("noise: {error}")))?;
+        let tensors = SafeTensors::deserialize(bytes).map_err(|error| format(error.to_string()))?;
+        let (mut floats, mut ids) = (BTreeMap::new(), BTreeMap::new());
+        for (name, tensor) in tensors.tensors() {
+            let shape = tensor.shape().to_vec();
+            match tensor.dtype() {
+                Dtype::F32 => {
+                    let values = tensor.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+                    floats.insert(name, (shape, values.collect()));
+                }
+                Dtype::I64 => {
+                    let values = tensor.data().as_chunks().0.iter().map(|bytes| i64::from_le_bytes(*bytes));
+                    ids.insert(name, (shape, values.collect()));
+                }
+                other => {
+                    let detail = format!("its type is {other:?}, expected F32 or I64");
+                    return Err(ParityError::Tensor { path: path.to_owned(), name, detail });
+                }
+            }
+        }
+        Ok(Self { path: path.to_owned(), config, noise, floats, ids })
+    }
+
+    /// A tensor of floats, if there is one of that name.
+    pub(super) fn find(&self, name: &str) -> Option<(&[usize], &[f32])> {
+        self.floats.get(name).map(|(shape, values)| (&shape[..], &values[..]))
+    }
+
+    /// A tensor of floats with so many values.
+    pub(super) fn floats(&self, name: &str, length: usize) -> Result<&[f32], ParityError> {
+        let values = self.find(name).map(|(_, values)| values);
+        match values {
+            Some(values) if values.len() == length => Ok(values),
+            Some(values) => {
+                Err(self.tensor_error(name, format!("{} values, expected {length}", values.len())))
+            }
+            None => Err(self.tensor_error(name, format!("missing, expected {length} floats"))),
+        }
+    }
+
+    /// A tensor of ids.
+    pub(super) fn ids(&self, name: &str) -> Result<(&[usize], Vec<u32>), ParityError> {
+        let (shape, values) = self
+            .ids
+            .get(name)
+            .ok_or_else(|| self.tensor_error(name, "missing, expected int64 ids".to_owned()))?;
+        let ids = values.iter().map(|&id| u32::try_from(id)).collect::<Result<_, _>>();
+        ids.map(|ids| (&shape[..], ids)).map_err(|_| self.tensor_error(name, "an id is negative".to_owned()))
+    }
+
+    /// The names of the float tensors that begin with a prefix.
+    pub(super) fn names<'g>(&'g self, prefix: &'g str) -> impl Iterator<Item = &'g str> {
+        self.floats.keys().filter_map(move |name| name.strip_prefix(prefix))
+    }
+
+    pub(super) fn tensor_error(&self, name: &str, detail: String) -> ParityError {
+        ParityError::Tensor { path: self.path.clone(), name: name.to_owned(), detail }
+    }
+
+    pub(super) fn model_error(&self, detail: impl ToString) -> ParityError {
+        ParityError::Model { path: self.path.clone(), detail: detail.to_string() }
+    }
+
+    /// The configuration in this project's words.
+    pub(super) fn model_config(&self) -> Result<ModelConfig, ParityError> {
+        let config = &self.config;
+        let size = |name: &str, value: Option<usize>| {
+            value.ok_or_else(|| self.model_error(format!("config: {name} is missing")))
+        };
+        let mlp = |golden: &GoldenMlp| MlpConfig {
+            dims: golden.dims.clone(),
+            activation: golden.activation,
+            dropout: 0.0,
+        };
+        let params = |name: &str, golden: &Option<GoldenMlp>| match golden {
+            Some(golden) => Ok(mlp(golden)),
+            None => Err(self.model_error(format!("config: {name} is missing"))),
+        };
+        let towers: Vec<MlpConfig> = config.tower_params.iter().map(mlp).collect();
+        let architecture = match config.model.as_str() {
+            "ple" => Architecture::Ple(PleConfig {
+                n_levels: size("n_level", config.n_level)?,
+                n_specific_experts: size("n_expert_specific", config.n_expert_specific)?,
+                n_shared_experts: size("n_expert_shared", config.n_expert_shared)?,
+                expert: params("expert_params", &config.expert_params)?,
+                towers,
+            }),
+            "mmoe" => Architecture::Mmoe(MmoeConfig {
+                n_experts: size("n_expert", config.n_expert)?,
+                expert: params("expert_params", &config.expert_params)?,
+                towers,
+            }),
+            _ => Architecture::SharedBottom(SharedBottomConfig {
+                bottom: params("bottom_params", &config.bottom_params)?,
+                towers,
+            }),
+        };
+        let norm = match config.norm {
+            GoldenNorm::Batch => Norm::Batch,
+            GoldenNorm::None => Norm::None,
+        };
+        Ok(ModelConfig { architecture, norm, gate_norm: norm, ..ModelConfig::default() })
+    }
+}

@@ -1,0 +1,10 @@
+//! Agreement with PyTorch: a golden file records what torch-rechub's classes computed for one model, and this module
+//! rebuilds the model, trains it by the same steps as any run, and compares every value.
+
+mod compare;
+mod golden;
+mod run;
+
+pub use compare::{GROUPS, Report};
+pub use golden::{GoldenFile, ParityError};
+pub use run::check_golden;

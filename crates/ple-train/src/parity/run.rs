@@ -1,0 +1,240 @@
+//! One golden file run through the project's own training step.
+
+use std::collections::HashSet;
+
+use ndarray::{Array2, s};
+use ple_data::{Batch, Feature, FeatureKind, FeatureSchema, Label, SequenceColumn, Table, TableColumns};
+use ple_nn::Model;
+use ple_nn::rechub::{Layout, import_rechub, rechub_name};
+use ple_tensor::{Entry, Gradients, ParamStore, Workspace};
+
+use super::compare::Report;
+use super::golden::{GoldenBalance, GoldenFile, ParityError};
+use crate::balance::{Balance, Balancer};
+use crate::bridge::{bank_input, feature_specs, task_specs};
+use crate::optimizer::{Adam, AdamConfig, TableUpdates};
+use crate::seed::RunSeed;
+use crate::train_step::TrainState;
+
+/// Rebuilds the model of a golden file, runs its steps, and compares every value.
+///
+/// `tables` is [`TableUpdates::Dense`] or [`TableUpdates::Exact`]: the reference's Adam moves every row.
+///
+/// # Errors
+/// A file that lacks a tensor, or whose configuration cannot be built.
+pub fn check_golden(golden: &GoldenFile, tables: TableUpdates) -> Result<Report, ParityError> {
+    let config = &golden.config;
+    let name = golden.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let mut report = Report::new(name, |group| golden.noise.get(group).copied().unwrap_or(0.0));
+
+    let schema = schema(golden)?;
+    let checked = golden.model_config()?.check(feature_specs(&schema), task_specs(&schema));
+    let mut store = ParamStore::new();
+    let model =
+        Model::new(&mut store, checked.map_err(|e| golden.model_error(e))?, &mut RunSeed(0).generator("", 0));
+    import_rechub(&model, &mut store, |name| golden.find(&format!("param.{name}")))
+        .map_err(|error| golden.model_error(error))?;
+    let balance = match config.balance {
+        GoldenBalance::Mean => Balance::Mean,
+        GoldenBalance::Uwl => Balance::Uwl,
+    };
+    let balancer = Balancer::new(&balance, model.tasks(), &mut store).map_err(|e| golden.model_error(e))?;
+    let adam = AdamConfig {
+        learning_rate: config.lr,
+        weight_decay: config.weight_decay,
+        epsilon: config.eps,
+        tables,
+        ..AdamConfig::default()
+    };
+    let mut optimizer =
+        Adam::new(adam, config.steps as u64, &mut store).map_err(|error| golden.model_error(error))?;
+
+    let batches =
+        (0..config.steps).map(|step| batch(golden, &schema, step)).collect::<Result<Vec<_>, _>>()?;
+    let Some(first) = batches.first() else { return Err(golden.model_error("config: steps is 0")) };
+    let eval = golden.floats("out.eval", first.rows() * schema.n_tasks())?;
+    report.compare("out.eval", "out.eval", predictions(&schema, &model, &store, first), eval);
+
+    let mut state = TrainState {
+        schema: &schema,
+        model: &model,
+        store: &mut store,
+        balancer: &balancer,
+        optimizer: &mut optimizer,
+        workspace: Workspace::new(),
+    };
+    for (step, batch) in batches.iter().enumerate() {
+        let pass = state.forward_backward(batch, 0);
+        let pass = pass.map_err(|_| golden.model_error(format!("the loss of step {step} is not finite")))?;
+        let outputs = pass.logits.indexed_iter().map(|((_, task), &logit)| match schema.labels[task].task {
+            ple_data::TaskType::Classification => ple_tensor::sigmoid(logit),
+            ple_data::TaskType::Regression => logit,
+        });
+        let name = format!("batch{step}.out.train");
+        report.compare("out.train", &name, outputs, golden.floats(&name, pass.logits.len())?);
+        let name = format!("batch{step}.task_loss");
+        let losses = pass.task_losses.iter().map(|loss| loss.unwrap_or(0.0));
+        report.compare("loss", &name, losses, golden.floats(&name, schema.n_tasks())?);
+        let name = format!("batch{step}.loss");
+        report.compare("loss", &name, [pass.total], golden.floats(&name, 1)?);
+        if step == 0 {
+            let gradient = |entry: Entry| gradient_of(state.store, &pass.gradients, entry);
+            compare_parameters(golden, &mut report, "grad", &model, state.store, gradient)?;
+        }
+        state.update(pass.gradients);
+    }
+    optimizer.catch_up_all(&mut store);
+    compare_parameters(golden, &mut report, "after", &model, &store, |entry| values_of(&store, entry))?;
+    let eval = golden.floats("after.out.eval", first.rows() * schema.n_tasks())?;
+    report.compare("after.out.eval", "after.out.eval", predictions(&schema, &model, &store, first), eval);
+    Ok(report)
+}
+
+fn schema(golden: &GoldenFile) -> Result<FeatureSchema, ParityError> {
+    let config = &golden.config;
+    let embedding_dim = config.embed_dim;
+    let mut features: Vec<Feature> = config
+        .sparse
+        .0
+        .iter()
+        .map(|(name, vocab_size)| Feature::sparse(name, *vocab_size, embedding_dim))
+        .collect();
+    features.extend(config.sequence.iter().map(|sequence| Feature {
+        name: sequence.name.clone(),
+        kind: FeatureKind::Sequence {
+            vocab_size: sequence.vocab_size,
+            embedding_dim,
+            pooling: sequence.pooling,
+            padding_id: sequence.padding_idx,
+            weights: None,
+            shared_with: sequence.shared_with.clone(),
+        },
+    }));
+    features.extend(config.dense.iter().map(Feature::dense));
+    let labels =
+        config.task_types.iter().enumerate().map(|(task, kind)| Label::new(format!("task{task}"), *kind));
+    FeatureSchema::new(features, labels.collect(), vec![]).map_err(|error| golden.model_error(error))
+}
+
+/// The batch of a step, through the same table and gathering as any data.
+fn batch(golden: &GoldenFile, schema: &FeatureSchema, step: usize) -> Result<Batch, ParityError> {
+    let (shape, _) = golden
+        .find(&format!("batch{step}.y"))
+        .ok_or_else(|| golden.tensor_error(&format!("batch{step}.y"), "missing".to_owned()))?;
+    let rows = shape[0];
+    let mut columns = TableColumns {
+        sparse: vec![0; rows * schema.n_sparse()],
+        dense: vec![0.0; rows * schema.n_dense()],
+        labels: golden.floats(&format!("batch{step}.y"), rows * schema.n_tasks())?.to_vec(),
+        weights: None,
+        sequences: Vec::new(),
+        keys: Vec::new(),
+    };
+    for (index, feature) in schema.sparse().enumerate() {
+        let name = format!("batch{step}.x.{}", feature.name);
+        let (_, ids) = golden.ids(&name)?;
+        if ids.len() != rows {
+            return Err(golden.tensor_error(&name, format!("{} ids, expected {rows}", ids.len())));
+        }
+        ids.iter().enumerate().for_each(|(row, &id)| columns.sparse[row * schema.n_sparse() + index] = id);
+    }
+    for feature in schema.sequences() {
+        let name = format!("batch{step}.x.{}", feature.name);
+        let (shape, ids) = golden.ids(&name)?;
+        if shape.len() != 2 || shape[0] != rows {
+            return Err(golden.tensor_error(&name, format!("shape {shape:?}, expected [{rows}, length]")));
+        }
+        let offsets = (0..=rows).map(|row| row * shape[1]).collect();
+        columns.sequences.push(SequenceColumn { offsets, ids, weights: None });
+    }
+    for (index, feature) in schema.dense().enumerate() {
+        let values = golden.floats(&format!("batch{step}.x.{}", feature.name), rows)?;
+        values
+            .iter()
+            .enumerate()
+            .for_each(|(row, &value)| columns.dense[row * schema.n_dense() + index] = value);
+    }
+    let table = Table::new(schema.clone(), columns).map_err(|error| golden.model_error(error))?;
+    let mut batch = Batch::new();
+    table.gather(&(0..rows as u32).collect::<Vec<_>>(), &mut batch);
+    Ok(batch)
+}
+
+fn predictions(schema: &FeatureSchema, model: &Model, store: &ParamStore, batch: &Batch) -> Vec<f32> {
+    let (predictions, _) = model.predict(store, &bank_input(schema, batch), Workspace::new());
+    predictions.into_iter().collect()
+}
+
+/// Compares every parameter under its name in torch-rechub, and that the file names no other.
+fn compare_parameters(
+    golden: &GoldenFile,
+    report: &mut Report,
+    group: &str,
+    model: &Model,
+    store: &ParamStore,
+    ours: impl Fn(Entry) -> Array2<f32>,
+) -> Result<(), ParityError> {
+    let mut compared = HashSet::new();
+    let mut uncertainty = Vec::new();
+    for &entry in store.entries() {
+        let name = store.entry_name(entry);
+        let values = ours(entry);
+        match rechub_name(&model.config().architecture, name) {
+            None => uncertainty.extend(values.iter().copied()),
+            // Running statistics have no gradient.
+            Some((theirs, _)) if group == "grad" && theirs.contains(".running_") => {}
+            Some((theirs, layout)) => {
+                let expected = golden.floats(&format!("{group}.{theirs}"), values.len())?;
+                let values = if layout == Layout::Transposed { values.reversed_axes() } else { values };
+                report.compare(group, &format!("{group}.{theirs}"), values.iter().copied(), expected);
+                compared.insert(theirs);
+            }
+        }
+    }
+    if golden.config.balance == GoldenBalance::Uwl {
+        let name = format!("{group}.uwl");
+        report.compare(group, &name, uncertainty.iter().copied(), golden.floats(&name, uncertainty.len())?);
+        compared.insert("uwl".to_owned());
+    }
+    let prefix = format!("{group}.");
+    let unknown = golden.names(&prefix).find(|name| !compared.contains(*name) && *name != "out.eval");
+    match unknown {
+        None => Ok(()),
+        Some(name) => {
+            Err(golden.tensor_error(&format!("{group}.{name}"), "the model has no such parameter".into()))
+        }
+    }
+}
+
+fn values_of(store: &ParamStore, entry: Entry) -> Array2<f32> {
+    match entry {
+        Entry::Table(table) => store.table_rows(table).slice(s![.., ..store.table(table).dim]).to_owned(),
+        Entry::Block(block) => {
+            let block = &store.blocks()[block];
+            store.matrix(block.matrix).slice(s![.., block.columns.clone()]).to_owned()
+        }
+    }
+}
+
+/// A parameter's gradient in its shape; zero where it received none.
+fn gradient_of(store: &ParamStore, gradients: &Gradients, entry: Entry) -> Array2<f32> {
+    match entry {
+        Entry::Table(id) => {
+            let table = store.table(id);
+            let mut dense = Array2::zeros((table.rows, table.dim));
+            if let Some(rows) = gradients.table(id) {
+                for (&row, values) in rows.rows.iter().zip(rows.values.chunks_exact(table.dim)) {
+                    dense.row_mut(row as usize).iter_mut().zip(values).for_each(|(d, v)| *d = *v);
+                }
+            }
+            dense
+        }
+        Entry::Block(block) => {
+            let block = &store.blocks()[block];
+            match gradients.matrix(block.matrix) {
+                Some(gradient) => gradient.slice(s![.., block.columns.clone()]).to_owned(),
+                None => Array2::zeros((store.matrix(block.matrix).nrows(), block.columns.len())),
+            }
+        }
+    }
+}
