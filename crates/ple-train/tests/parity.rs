@@ -1,0 +1,95 @@
+//! Agreement with PyTorch on every golden file, and the proof that a disagreement would be seen.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+
+use ple_train::TableUpdates;
+use ple_train::parity::{GROUPS, GoldenFile, check_golden};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+fn files() -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| !path.ends_with("esmm.safetensors"));
+    files.sort();
+    assert!(files.len() >= 9, "{files:?}");
+    files
+}
+
+#[test]
+fn every_golden_file_agrees() {
+    for path in files() {
+        let golden = GoldenFile::read(&path).unwrap();
+        for tables in [TableUpdates::Dense, TableUpdates::Exact] {
+            let report = check_golden(&golden, tables).unwrap();
+            assert!(report.agrees(), "{tables:?}: {report}");
+        }
+    }
+}
+
+#[test]
+fn exact_and_dense_print_the_same_line() {
+    let golden = GoldenFile::read(&folder().join("ple_sequence_mean.safetensors")).unwrap();
+    let [dense, exact] =
+        [TableUpdates::Dense, TableUpdates::Exact].map(|t| check_golden(&golden, t).unwrap());
+    assert_eq!(dense, exact);
+}
+
+#[test]
+fn a_model_that_is_missing_is_named() {
+    let error = GoldenFile::read(&folder().join("esmm.safetensors")).unwrap_err().to_string();
+    assert!(
+        error.ends_with(
+            "esmm.safetensors: the model esmm is not supported\nexpected: ple, mmoe or shared_bottom"
+        ),
+        "{error}"
+    );
+}
+
+/// One value of each group is moved by ten times its tolerance.
+#[test]
+fn one_wrong_value_in_any_group_is_seen() {
+    let path = folder().join("ple_tutorial.safetensors");
+    let bytes = std::fs::read(&path).unwrap();
+    let tensors = [
+        ("out.eval", "out.eval"),
+        ("out.train", "batch1.out.train"),
+        ("loss", "batch2.loss"),
+        ("loss", "batch0.task_loss"),
+        ("grad", "grad.cgc_layers.0.experts_shared.0.mlp.0.weight"),
+        ("grad", "grad.embedding.embed_dict.205.weight"),
+        ("after", "after.embedding.embed_dict.101.weight"),
+        ("after", "after.towers.1.mlp.1.running_var"),
+        ("after.out.eval", "after.out.eval"),
+    ];
+    assert!(GROUPS.iter().all(|group| tensors.iter().any(|(of, _)| of == group)));
+    for (group, tensor) in tensors {
+        let (header, metadata) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+        let start = 8 + header + metadata.info(tensor).unwrap().data_offsets.0;
+        let value = f32::from_le_bytes(bytes[start..start + 4].try_into().unwrap());
+        let tolerance = if group == "grad" { 2e-6 + 1e-4 * value.abs() } else { 2e-5 };
+        let mut changed = bytes.clone();
+        changed[start..start + 4].copy_from_slice(&(value + 10.0 * tolerance).to_le_bytes());
+        let golden = GoldenFile::parse(&path, &changed).unwrap();
+        let report = check_golden(&golden, TableUpdates::Dense).unwrap();
+        assert_eq!(report.differing(), [group], "{tensor}: {report}");
+        assert!(report.to_string().ends_with(&format!("DIFFERS ({tensor})")), "{report}");
+    }
+}
+
+#[test]
+fn a_file_that_is_cut_short_or_is_none_is_refused() {
+    let path = folder().join("ple_tutorial.safetensors");
+    let bytes = std::fs::read(&path).unwrap();
+    for length in [0, 7, 8, 100, bytes.len() / 2, bytes.len() - 1] {
+        let error =
+            GoldenFile::parse(Path::new("cut.safetensors"), &bytes[..length]).unwrap_err().to_string();
+        assert!(error.starts_with("cut.safetensors: "), "{error}");
+    }
+    let missing = GoldenFile::read(Path::new("no/such/file.safetensors")).unwrap_err().to_string();
+    assert!(missing.starts_with("no/such/file.safetensors: No such file"), "{missing}");
+}
