@@ -159,7 +159,7 @@ mod tests {
     }
 
     /// Written down when the order was defined: a change here breaks every run that is to be resumed.
-    const PINNED: [u32; 12] = [0; 12];
+    const PINNED: [u32; 12] = [1, 10, 6, 3, 9, 7, 11, 2, 8, 0, 4, 5];
 
     #[test]
     fn every_position_is_equally_likely() {
