@@ -1,7 +1,7 @@
 //! How the losses of several tasks become one.
 
 use ndarray::arr2;
-use ple_tensor::{MatrixId, ParamStore, Role, Tape, UncertaintyTerm, Var};
+use ple_tensor::{Entry, MatrixId, ParamStore, Role, Tape, UncertaintyTerm, Var};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
@@ -65,7 +65,7 @@ impl Balancer {
                             TaskKind::Classification => 1.0,
                             TaskKind::Regression => 0.5,
                         };
-                        (store.add(&name, arr2(&[[0.0]]), Role::NotDecayed), factor)
+                        (log_variance(store, &name), factor)
                     })
                     .collect(),
             ),
@@ -87,5 +87,13 @@ impl Balancer {
                 tape.uncertainty(&terms.collect::<Vec<_>>())
             }
         }
+    }
+}
+
+/// The parameter of that name, which is there already when a model is trained on.
+fn log_variance(store: &mut ParamStore, name: &str) -> MatrixId {
+    match store.entry(name) {
+        Some(Entry::Block(block)) => store.blocks()[block].matrix,
+        _ => store.add(name, arr2(&[[0.0]]), Role::NotDecayed),
     }
 }

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use ple_data::{DataError, ErrorKind};
+use ple_nn::NnError;
 use thiserror::Error;
 
 use crate::metrics::{Metric, Undefined};
@@ -30,6 +31,51 @@ pub enum TrainError {
     /// Reading data failed.
     #[error(transparent)]
     Data(#[from] DataError),
+
+    /// A model that cannot be built.
+    #[error(transparent)]
+    Model(#[from] NnError),
+
+    /// A classification task has no positive row to learn from.
+    #[error(
+        "the task `{task}` has no positive label in its {rows} training rows\nexpected: at least one\nnext: check the label's column, or train on more rows"
+    )]
+    NoPositives {
+        /// The task.
+        task: String,
+        /// The rows of the task.
+        rows: usize,
+    },
+
+    /// A loss is NaN or infinite.
+    #[error(
+        "the loss of {task} is not finite at epoch {epoch}, step {step}: first in {tensor}, row {row}\nexpected: finite values everywhere\nnext: lower the learning rate, or look for extreme values among the dense features"
+    )]
+    NonFiniteLoss {
+        /// The task, or `all tasks together` where only the total is not finite.
+        task: String,
+        /// The epoch, counted from 1.
+        epoch: u64,
+        /// The step of the epoch, counted from 1.
+        step: u64,
+        /// The first tensor with such a value, in the order of computation.
+        tensor: String,
+        /// The row of that tensor.
+        row: usize,
+    },
+
+    /// The tensors of a checkpoint are another model's.
+    #[error("{}: the checkpoint is another model's: for {tensor} found {found}\nexpected: {expected}\nnext: load it with the configuration that it was saved with", path.display())]
+    OtherModel {
+        /// The folder.
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// What the checkpoint has.
+        found: String,
+        /// What the model needs.
+        expected: String,
+    },
 
     /// A metric's name is not known.
     #[error("there is no metric `{found}`\nexpected: one of {}\nnext: {}", list(&metric_names()), hint(found, &metric_names()))]
@@ -206,7 +252,8 @@ pub enum TrainError {
 }
 
 impl TrainError {
-    /// The code that a program ends with: 2 settings, 65 bad data, 66 missing input, 74 input or output.
+    /// The code that a program ends with: 2 settings, 65 bad data, 66 missing input, 74 input or output, 77 a loss
+    /// that is not finite.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Data(error) => match error.kind() {
@@ -215,14 +262,18 @@ impl TrainError {
                 ErrorKind::InputOutput => 74,
                 ErrorKind::Configuration => 2,
             },
-            Self::UnknownMetric { .. }
+            Self::Model(_)
+            | Self::UnknownMetric { .. }
             | Self::UnknownTask { .. }
             | Self::WatchSyntax { .. }
             | Self::MetricOfOtherType { .. }
             | Self::MixedMetrics { .. }
             | Self::Setting { .. }
             | Self::OtherState { .. } => 2,
-            Self::WatchedUndefined { .. }
+            Self::NonFiniteLoss { .. } => 77,
+            Self::NoPositives { .. }
+            | Self::OtherModel { .. }
+            | Self::WatchedUndefined { .. }
             | Self::CheckpointSize { .. }
             | Self::CheckpointTensor { .. }
             | Self::CheckpointDamaged { .. }

@@ -1,0 +1,249 @@
+//! A model with its schema and its values: what is trained, evaluated, asked for predictions, saved and loaded.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use ple_data::{Batch, FeatureSchema, Table, TaskType};
+use ple_nn::{Model, ModelConfig};
+use ple_tensor::{Entry, Mode, ParamStore, Tape, Workspace};
+use rayon::prelude::*;
+
+use crate::bridge::{bank_input, feature_specs, task_specs};
+use crate::checkpoint::{self, Manifest, RunFacts, StoredTensor, TensorEntry, TensorSource};
+use crate::error::TrainError;
+use crate::metrics::TaskMetrics;
+use crate::seed::RunSeed;
+
+/// Rows to a forward pass of evaluation: fixed, so that results do not depend on the number of threads.
+const EVALUATION_ROWS: usize = 4096;
+
+/// A model, the schema of its data, and the values of its parameters.
+///
+/// ```
+/// use std::sync::Arc;
+/// use ple_data::{GeneratorConfig, Vocabulary, generate};
+/// use ple_nn::ModelConfig;
+/// use ple_train::{RankingModel, RunSeed};
+///
+/// let table = generate(&GeneratorConfig { rows: 200, vocabulary: Vocabulary::Small, seed: 1 }).table;
+/// let model = RankingModel::new(table.schema().clone(), ModelConfig::default(), RunSeed(1))?;
+/// let predictions = model.predict(&table);
+/// assert_eq!((predictions.len(), predictions[0].len()), (2, 200));
+/// # Ok::<(), ple_train::TrainError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct RankingModel {
+    pub(crate) schema: FeatureSchema,
+    pub(crate) model: Model,
+    pub(crate) store: ParamStore,
+}
+
+impl RankingModel {
+    /// A new model for data of a schema; its first values are a function of the seed.
+    ///
+    /// # Errors
+    /// A configuration that cannot be built for these features and tasks.
+    pub fn new(schema: FeatureSchema, config: ModelConfig, seed: RunSeed) -> Result<Self, TrainError> {
+        let checked = config.check(feature_specs(&schema), task_specs(&schema))?;
+        let mut store = ParamStore::new();
+        let model = Model::new(&mut store, checked, &mut seed.generator("initialization", 0));
+        Ok(Self { schema, model, store })
+    }
+
+    /// What the columns of its data mean.
+    pub fn schema(&self) -> &FeatureSchema {
+        &self.schema
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The values of its parameters.
+    pub fn store(&self) -> &ParamStore {
+        &self.store
+    }
+
+    /// The tasks' names and types.
+    pub fn tasks(&self) -> Vec<(String, TaskType)> {
+        self.schema.labels.iter().map(|label| (label.name.clone(), label.task)).collect()
+    }
+
+    /// The logit (of a regression: the value) of each row, a list for each task, in the order of the table.
+    pub fn logits(&self, table: &Table) -> Vec<Vec<f32>> {
+        let starts: Vec<usize> = (0..table.rows()).step_by(EVALUATION_ROWS).collect();
+        let blocks: Vec<Vec<Vec<f32>>> = starts
+            .into_par_iter()
+            .map_init(
+                || (Workspace::new(), Batch::new()),
+                |(workspace, batch), start| {
+                    let end = table.rows().min(start + EVALUATION_ROWS);
+                    table.gather(&(start as u32..end as u32).collect::<Vec<_>>(), batch);
+                    let input = bank_input(&self.schema, batch);
+                    let mut tape = Tape::new(&self.store, std::mem::take(workspace), Mode::Evaluate);
+                    let logits = self.model.forward(&mut tape, &input);
+                    let values =
+                        logits.iter().map(|&logit| tape.value(logit).iter().copied().collect()).collect();
+                    *workspace = tape.finish();
+                    values
+                },
+            )
+            .collect();
+        let mut tasks = vec![Vec::with_capacity(table.rows()); self.schema.n_tasks()];
+        for block in blocks {
+            tasks.iter_mut().zip(block).for_each(|(all, values)| all.extend(values));
+        }
+        tasks
+    }
+
+    /// The prediction for each row, a list for each task, in the order of the table: the probability of a
+    /// classification task, the value of a regression task.
+    pub fn predict(&self, table: &Table) -> Vec<Vec<f32>> {
+        let mut outputs = self.logits(table);
+        for (values, label) in outputs.iter_mut().zip(&self.schema.labels) {
+            if label.task == TaskType::Classification {
+                values.iter_mut().for_each(|value| *value = ple_tensor::sigmoid(*value));
+            }
+        }
+        outputs
+    }
+
+    /// The metrics of each task on a table, over the task's own rows.
+    pub fn evaluate(&self, table: &Table) -> Vec<TaskMetrics> {
+        let outputs = self.logits(table);
+        let tasks: Vec<_> = outputs.iter().zip(&self.schema.labels).enumerate().collect();
+        tasks
+            .into_par_iter()
+            .map(|(task, (outputs, label))| {
+                let labels: Vec<f32> = table.labels(task).collect();
+                let weights: Vec<f32> = table.weights(task).collect();
+                TaskMetrics::compute(&label.name, label.task, outputs, &labels, Some(&weights))
+            })
+            .collect()
+    }
+
+    /// Saves the model into a folder, whole or not at all; `facts` says of which run. Schema and model configuration are
+    /// filled in.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`].
+    pub fn save(&self, folder: &Path, facts: &RunFacts) -> Result<Manifest, TrainError> {
+        let store = &self.store;
+        // A block of columns is gathered; tables, which are most of a model, are streamed row by row.
+        let blocks: Vec<(String, Vec<usize>, Vec<f32>)> = store
+            .blocks()
+            .iter()
+            .map(|block| {
+                let values = store.matrix(block.matrix);
+                let values = values.slice(ndarray::s![.., block.columns.clone()]);
+                (block.name.clone(), values.shape().to_vec(), values.iter().copied().collect())
+            })
+            .collect();
+        let mut entries: Vec<TensorEntry<'_>> = blocks
+            .iter()
+            .map(|(name, shape, values)| TensorEntry {
+                name: name.clone(),
+                shape: shape.clone(),
+                source: TensorSource::Contiguous(values),
+            })
+            .collect();
+        let views: Vec<_> = store.table_ids().map(|id| (store.table(id), store.table_rows(id))).collect();
+        for (table, rows) in &views {
+            let data = rows.to_slice().expect("a table's rows are adjacent");
+            let (dim, stride, rows) = (table.dim, rows.ncols(), table.rows);
+            let source = TensorSource::Rows { data: &data[..(rows - 1) * stride + dim], dim, stride, rows };
+            entries.push(TensorEntry { name: table.name.clone(), shape: vec![rows, dim], source });
+        }
+        let json = |value: serde_json::Result<serde_json::Value>| value.expect("plain data becomes JSON");
+        let facts = RunFacts {
+            schema: json(serde_json::to_value(&self.schema)),
+            config: serde_json::json!({
+                "model": json(serde_json::to_value(self.model.config())),
+                "training": facts.config,
+            }),
+            ..facts.clone()
+        };
+        let metadata = BTreeMap::from([
+            ("schema".to_owned(), facts.schema.to_string()),
+            ("config".to_owned(), facts.config.to_string()),
+        ]);
+        checkpoint::write(folder, &entries, &metadata, &facts)
+    }
+
+    /// Loads a model that was saved, after verifying every byte; gives back what the manifest says of its run, too.
+    ///
+    /// # Errors
+    /// A checkpoint that is missing, damaged, or another model's.
+    pub fn load(folder: &Path) -> Result<(Self, Manifest), TrainError> {
+        let stored = checkpoint::read(folder)?;
+        let damaged = |detail: String| TrainError::CheckpointDamaged { path: folder.to_owned(), detail };
+        let run = &stored.manifest.run;
+        let schema = FeatureSchema::from_json(&run.schema.to_string())?;
+        let config = run.config.get("model").cloned().unwrap_or_default();
+        let config: ModelConfig =
+            serde_json::from_value(config).map_err(|error| damaged(format!("the configuration: {error}")))?;
+        let mut loaded = Self::new(schema, config, RunSeed(run.seed))?;
+        loaded.set_values(folder, &stored.tensors)?;
+        Ok((loaded, stored.manifest))
+    }
+
+    fn set_values(
+        &mut self,
+        folder: &Path,
+        tensors: &BTreeMap<String, StoredTensor>,
+    ) -> Result<(), TrainError> {
+        let other = |tensor: &str, found: String, expected: String| TrainError::OtherModel {
+            path: folder.to_owned(),
+            tensor: tensor.to_owned(),
+            found,
+            expected,
+        };
+        for entry in self.store.entries().to_vec() {
+            let name = self.store.entry_name(entry).to_owned();
+            let expected = match entry {
+                Entry::Table(table) => vec![self.store.table(table).rows, self.store.table(table).dim],
+                Entry::Block(_) => {
+                    self.store.get(&name).map_or_else(Vec::new, |values| values.shape().to_vec())
+                }
+            };
+            let shape = |shape: &[usize]| format!("shape {shape:?}");
+            let Some(tensor) = tensors.get(&name) else {
+                return Err(other(&name, "no such tensor".to_owned(), shape(&expected)));
+            };
+            if tensor.shape != expected {
+                return Err(other(&name, shape(&tensor.shape), shape(&expected)));
+            }
+            match entry {
+                Entry::Table(table) => {
+                    for (row, values) in tensor.values.chunks_exact(expected[1]).enumerate() {
+                        self.store.table_row_mut(table, row).copy_from_slice(values);
+                    }
+                }
+                Entry::Block(_) => {
+                    if let Some(mut values) = self.store.get_mut(&name) {
+                        values.iter_mut().zip(&tensor.values).for_each(|(value, stored)| *value = *stored);
+                    }
+                }
+            }
+        }
+        // What a balancing strategy has learned is saved with the model, and no part of it.
+        match tensors.keys().find(|name| self.store.entry(name).is_none() && !name.starts_with("balance.")) {
+            Some(name) => Err(other(name, "a tensor".to_owned(), "no such parameter".to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    /// Fails unless a table's columns are this model's.
+    pub(crate) fn check_table(&self, table: &Arc<Table>, what: &str) -> Result<(), TrainError> {
+        match *table.schema() == self.schema {
+            true => Ok(()),
+            false => Err(TrainError::OtherState {
+                what: "model's schema",
+                found: "other features, labels or vocabularies".to_owned(),
+                expected: format!("the schema of the {what} data"),
+            }),
+        }
+    }
+}
