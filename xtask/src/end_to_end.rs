@@ -15,7 +15,14 @@ struct Run {
 }
 
 /// Every run, in order: a later one may read what an earlier one left in `{scratch}`.
-const RUNS: &[Run] = &[];
+const RUNS: &[Run] = &[
+    Run {
+        example: "ali_ccp",
+        arguments: &["--rows", "4000", "--epochs", "1", "--out", "{scratch}/ali_ccp", "--json"],
+        exit_code: 0,
+    },
+    Run { example: "ali_ccp", arguments: &["--data", "{scratch}/missing"], exit_code: 66 },
+];
 
 /// Examples that have no run of their own here, each with its reason.
 const NOT_RUN: &[(&str, &str)] = &[("parity", "it needs golden files, which are its arguments")];

@@ -1,0 +1,6 @@
+//! What the training examples share: their options, the terminal, and the way from tables to a saved model.
+
+pub(crate) mod options;
+pub(crate) mod report;
+pub(crate) mod terminal;
+pub(crate) mod training;

@@ -1,0 +1,67 @@
+//! The options of the training examples.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use ple_nn::{Architecture, MlpConfig, MmoeConfig, ModelConfig, PleConfig, SharedBottomConfig};
+
+/// Options that every training example takes.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RunOptions {
+    /// The model.
+    #[arg(long, value_enum, default_value = "ple")]
+    pub model: ModelName,
+    /// The largest number of epochs.
+    #[arg(long)]
+    pub epochs: Option<u64>,
+    /// Rows to a step.
+    #[arg(long)]
+    pub batch_size: Option<usize>,
+    /// The seed of every random choice.
+    #[arg(long, default_value_t = 2020)]
+    pub seed: u64,
+    /// Threads; all processors without it. The result does not depend on it.
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// The folder for the trained model.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// A Parquet file for the test rows' predictions.
+    #[arg(long)]
+    pub predictions: Option<PathBuf>,
+    /// Print the result as one JSON object, in the last line of standard output.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The models by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ModelName {
+    /// Progressive Layered Extraction.
+    Ple,
+    /// Multi-gate Mixture of Experts.
+    Mmoe,
+    /// One perceptron for all tasks.
+    SharedBottom,
+}
+
+impl ModelName {
+    /// The model of that name with experts (or a bottom) and towers of the given form.
+    pub(crate) fn config(self, expert: MlpConfig, tower: MlpConfig) -> ModelConfig {
+        let towers = vec![tower];
+        let architecture = match self {
+            ModelName::Ple => Architecture::Ple(PleConfig {
+                n_levels: 1,
+                n_specific_experts: 2,
+                n_shared_experts: 1,
+                expert,
+                towers,
+            }),
+            ModelName::Mmoe => Architecture::Mmoe(MmoeConfig { n_experts: 5, expert, towers }),
+            ModelName::SharedBottom => {
+                Architecture::SharedBottom(SharedBottomConfig { bottom: expert, towers })
+            }
+        };
+        ModelConfig { architecture, ..ModelConfig::default() }
+    }
+}
