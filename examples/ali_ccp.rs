@@ -14,8 +14,9 @@ use ple_data::{
     DataError, GeneratorConfig, Label, Roles, TaskType, Vocabulary, generate_split, infer_schema, read_table,
 };
 use ple_nn::MlpConfig;
+use ple_train::early_stopping::EarlyStopping;
 use ple_train::metrics::roc_auc;
-use ple_train::{TrainConfig, TrainError};
+use ple_train::{AdamConfig, TrainConfig, TrainError};
 use run::options::RunOptions;
 use run::report::Outcome;
 use run::training::{Tables, train};
@@ -27,8 +28,8 @@ struct Arguments {
     /// A folder with ali_ccp_{train,val,test}[_sample].csv or .parquet; without it rows are generated.
     #[arg(long)]
     data: Option<PathBuf>,
-    /// Generated training rows; a quarter as many for validation and for test.
-    #[arg(long, default_value_t = 200_000, conflicts_with = "data")]
+    /// Generated training rows; a tenth as many for validation and for test.
+    #[arg(long, default_value_t = 2_000_000, conflicts_with = "data")]
     rows: usize,
     /// The vocabulary sizes of generated rows.
     #[arg(long, value_enum, default_value = "small", conflicts_with = "data")]
@@ -80,6 +81,9 @@ fn run(arguments: &Arguments) -> Result<Outcome, TrainError> {
         epochs: options.epochs.unwrap_or(default.epochs),
         batch_size: options.batch_size.unwrap_or(default.batch_size),
         seed: options.seed,
+        optimizer: AdamConfig { tables: options.tables.into(), ..default.optimizer },
+        // The tutorial's patience of 5 epochs out of 5 would never stop a run.
+        early_stopping: EarlyStopping::new(2),
         ..default
     };
     config.check()?;
@@ -93,7 +97,7 @@ fn run(arguments: &Arguments) -> Result<Outcome, TrainError> {
                 VocabularyName::Small => Vocabulary::Small,
             };
             let generator = GeneratorConfig { rows: arguments.rows, vocabulary, seed: options.seed };
-            let held_out = arguments.rows / 4;
+            let held_out = arguments.rows / 10;
             eprintln!("generating {} rows", arguments.rows + 2 * held_out);
             let data = generate_split(&generator, held_out, held_out);
             let truth = data.test.probabilities;

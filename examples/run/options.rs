@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use ple_nn::{Architecture, MlpConfig, MmoeConfig, ModelConfig, PleConfig, SharedBottomConfig};
+use ple_train::TableUpdates;
 
 /// Options that every training example takes.
 #[derive(Args, Clone, Debug)]
@@ -20,6 +21,9 @@ pub(crate) struct RunOptions {
     /// The seed of every random choice.
     #[arg(long, default_value_t = 2020)]
     pub seed: u64,
+    /// Which rows of the embedding tables a step changes.
+    #[arg(long, value_enum, default_value = "lazy")]
+    pub(crate) tables: TablesName,
     /// Threads; all processors without it. The result does not depend on it.
     #[arg(long)]
     pub threads: Option<usize>,
@@ -34,6 +38,27 @@ pub(crate) struct RunOptions {
     pub json: bool,
 }
 
+/// The updates of embedding tables by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TablesName {
+    /// The rows that the batch read.
+    Lazy,
+    /// The numbers of dense Adam, by replay of the steps that a row missed.
+    Exact,
+    /// Every row at every step.
+    Dense,
+}
+
+impl From<TablesName> for TableUpdates {
+    fn from(name: TablesName) -> Self {
+        match name {
+            TablesName::Lazy => TableUpdates::Lazy,
+            TablesName::Exact => TableUpdates::Exact,
+            TablesName::Dense => TableUpdates::Dense,
+        }
+    }
+}
+
 /// The models by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ModelName {
@@ -43,6 +68,8 @@ pub(crate) enum ModelName {
     Mmoe,
     /// One perceptron for all tasks.
     SharedBottom,
+    /// The embeddings and dense values, weighted and summed: what the others have to beat.
+    LogisticRegression,
 }
 
 impl ModelName {
@@ -58,6 +85,10 @@ impl ModelName {
                 towers,
             }),
             ModelName::Mmoe => Architecture::Mmoe(MmoeConfig { n_experts: 5, expert, towers }),
+            ModelName::LogisticRegression => {
+                let (bottom, towers) = (MlpConfig::new([]), vec![MlpConfig::new([])]);
+                Architecture::SharedBottom(SharedBottomConfig { bottom, towers })
+            }
             ModelName::SharedBottom => {
                 Architecture::SharedBottom(SharedBottomConfig { bottom: expert, towers })
             }

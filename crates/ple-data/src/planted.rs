@@ -15,7 +15,7 @@
 //!
 //! Products of factors with mean 0 are invisible to a linear model: it finds the third terms alone. Both tasks want
 //! the same two products, but disagree on the sign of the second. Few ids carry all of the signal, and each occurs
-//! often, so it can be learned from some hundred thousand rows; the large vocabularies are noise, as most ids of
+//! often, so it can be learned from a million rows; the large vocabularies are noise, as most ids of
 //! the real data are.
 
 use crate::ali_ccp::ALI_CCP_SPARSE;
@@ -33,20 +33,20 @@ struct Strengths {
 }
 
 const STRENGTHS: Strengths = Strengths {
-    click_fit: 0.9,
-    click_urge: 0.6,
-    click_taste: 0.45,
-    conversion_fit: 0.7,
-    conversion_urge: 0.9,
-    conversion_need: 0.45,
+    click_fit: 1.0,
+    click_urge: 0.4,
+    click_taste: 0.3,
+    conversion_fit: 0.4,
+    conversion_urge: 0.6,
+    conversion_need: 0.2,
     click_rate: 0.045,
     purchase_rate: 0.012,
 };
 
 /// The fields whose ids make up `taste`.
-const TASTE_FIELDS: [&str; 4] = ["121", "122", "125", "129"];
+const TASTE_FIELDS: [&str; 2] = ["121", "125"];
 /// The fields whose ids make up `need`.
-const NEED_FIELDS: [&str; 5] = ["124", "126", "127", "128", "301"];
+const NEED_FIELDS: [&str; 2] = ["124", "129"];
 /// The dense columns (by position) that make up `mood`.
 const MOOD_COLUMNS: [usize; 2] = [0, 1];
 /// The dense columns (by position) that make up `moment`.
