@@ -16,10 +16,10 @@ use ple_data::{
 use ple_nn::MlpConfig;
 use ple_train::early_stopping::EarlyStopping;
 use ple_train::metrics::roc_auc;
-use ple_train::{AdamConfig, TrainConfig, TrainError};
+use ple_train::{TrainConfig, TrainError};
 use run::options::RunOptions;
 use run::report::Outcome;
-use run::training::{Tables, train};
+use run::training::{Tables, run_program, train};
 
 /// Trains PLE (or another model) on Ali-CCP.
 #[derive(Parser, Debug)]
@@ -48,47 +48,16 @@ enum VocabularyName {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let mut pool = rayon::ThreadPoolBuilder::new();
-    if let Some(threads) = arguments.run.threads {
-        pool = pool.num_threads(threads);
-    }
-    let pool = match pool.build() {
-        Ok(pool) => pool,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::from(2);
-        }
-    };
-    match pool.install(|| run(&arguments)) {
-        Ok(outcome) => {
-            outcome.print();
-            if arguments.run.json {
-                println!("{}", outcome.json());
-            }
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(error.exit_code())
-        }
-    }
+    run_program(&arguments.run, || run(&arguments))
 }
 
 fn run(arguments: &Arguments) -> Result<Outcome, TrainError> {
     let options = &arguments.run;
-    let default = TrainConfig::default();
-    let config = TrainConfig {
-        epochs: options.epochs.unwrap_or(default.epochs),
-        batch_size: options.batch_size.unwrap_or(default.batch_size),
-        seed: options.seed,
-        optimizer: AdamConfig { tables: options.tables.into(), ..default.optimizer },
-        // The tutorial's patience of 5 epochs out of 5 would never stop a run.
-        early_stopping: EarlyStopping::new(2),
-        ..default
-    };
-    config.check()?;
     let model = options.model.config(MlpConfig::new([16]), MlpConfig::new([8]));
-    let out = options.out.clone().unwrap_or_else(|| PathBuf::from("target/ali_ccp"));
+    // The tutorial's patience of 5 epochs out of 5 would never stop a run.
+    let config = TrainConfig { early_stopping: EarlyStopping::new(2), ..TrainConfig::default() };
+    let (model, config) = options.apply(model, config)?;
+    let out = options.out("ali_ccp");
     match &arguments.data {
         Some(folder) => train(options, &out, read(folder)?, model, &config),
         None => {
@@ -96,7 +65,7 @@ fn run(arguments: &Arguments) -> Result<Outcome, TrainError> {
                 VocabularyName::Full => Vocabulary::Full,
                 VocabularyName::Small => Vocabulary::Small,
             };
-            let generator = GeneratorConfig { rows: arguments.rows, vocabulary, seed: options.seed };
+            let generator = GeneratorConfig { rows: arguments.rows, vocabulary, seed: config.seed };
             let held_out = arguments.rows / 10;
             eprintln!("generating {} rows", arguments.rows + 2 * held_out);
             let data = generate_split(&generator, held_out, held_out);

@@ -2,5 +2,6 @@
 
 pub(crate) mod options;
 pub(crate) mod report;
+pub(crate) mod settings;
 pub(crate) mod terminal;
 pub(crate) mod training;

@@ -1,10 +1,12 @@
 //! The options of the training examples.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use ple_nn::{Architecture, MlpConfig, MmoeConfig, ModelConfig, PleConfig, SharedBottomConfig};
-use ple_train::TableUpdates;
+use ple_train::{TableUpdates, TrainConfig, TrainError};
+
+use super::settings::read_settings;
 
 /// Options that every training example takes.
 #[derive(Args, Clone, Debug)]
@@ -19,11 +21,14 @@ pub(crate) struct RunOptions {
     #[arg(long)]
     pub batch_size: Option<usize>,
     /// The seed of every random choice.
-    #[arg(long, default_value_t = 2020)]
-    pub seed: u64,
+    #[arg(long)]
+    pub seed: Option<u64>,
     /// Which rows of the embedding tables a step changes.
-    #[arg(long, value_enum, default_value = "lazy")]
-    pub(crate) tables: TablesName,
+    #[arg(long, value_enum)]
+    pub tables: Option<TablesName>,
+    /// A JSON file with any of the settings of model and training, as `{"model": {...}, "training": {...}}`.
+    #[arg(long)]
+    pub settings: Option<PathBuf>,
     /// Threads; all processors without it. The result does not depend on it.
     #[arg(long)]
     pub threads: Option<usize>,
@@ -36,6 +41,33 @@ pub(crate) struct RunOptions {
     /// Print the result as one JSON object, in the last line of standard output.
     #[arg(long)]
     pub json: bool,
+}
+
+impl RunOptions {
+    /// The defaults of a program, changed by the settings file and then by the options.
+    pub(crate) fn apply(
+        &self,
+        model: ModelConfig,
+        training: TrainConfig,
+    ) -> Result<(ModelConfig, TrainConfig), TrainError> {
+        let (model, mut training) = match &self.settings {
+            Some(path) => read_settings(path, model, training)?,
+            None => (model, training),
+        };
+        training.epochs = self.epochs.unwrap_or(training.epochs);
+        training.batch_size = self.batch_size.unwrap_or(training.batch_size);
+        training.seed = self.seed.unwrap_or(training.seed);
+        if let Some(tables) = self.tables {
+            training.optimizer.tables = tables.into();
+        }
+        training.check()?;
+        Ok((model, training))
+    }
+
+    /// The folder for the trained model.
+    pub(crate) fn out(&self, program: &str) -> PathBuf {
+        self.out.clone().unwrap_or_else(|| Path::new("target").join(program))
+    }
 }
 
 /// The updates of embedding tables by name.

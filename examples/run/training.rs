@@ -1,6 +1,7 @@
 //! From tables to a trained, tested and saved model.
 
 use std::path::Path;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use ple_data::{Table, write_predictions};
@@ -11,6 +12,34 @@ use ple_train::{FitReport, RankingModel, RunInput, RunSeed, TrainConfig, TrainEr
 use super::options::RunOptions;
 use super::report::Outcome;
 use super::terminal::Terminal;
+
+/// Runs a program in a pool of the threads asked for, prints what it found, and gives back its exit code.
+pub(crate) fn run_program(
+    options: &RunOptions,
+    program: impl FnOnce() -> Result<Outcome, TrainError> + Send,
+) -> ExitCode {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads.unwrap_or(0)).build();
+    let result = match pool {
+        Ok(pool) => pool.install(program),
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(outcome) => {
+            outcome.print();
+            if options.json {
+                println!("{}", outcome.json());
+            }
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
 
 /// The three tables of a run.
 pub(crate) struct Tables {

@@ -1,0 +1,102 @@
+//! PLE on Census-Income (KDD), the public data set of the MMOE and PLE papers: over 50K, and never married.
+//!
+//! `cargo run --release -p ple-train --example census_income -- --data DIR`
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod run;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+use ple_data::{
+    DenseBins, FeatureKind, FeatureSchema, Label, Roles, Table, TaskType, infer_schema, quantile_edges,
+    read_table,
+};
+use ple_nn::{MlpConfig, ModelConfig, Norm};
+use ple_train::early_stopping::EarlyStopping;
+use ple_train::{AdamConfig, Balance, LearningRate, TrainConfig, TrainError};
+use run::options::RunOptions;
+use run::report::Outcome;
+use run::training::{Tables, run_program, train};
+
+/// Trains PLE (or another model) on Census-Income.
+#[derive(Parser, Debug)]
+#[command(name = "census_income")]
+struct Arguments {
+    /// A folder with {train,val,test}.parquet and the label columns income and never_married.
+    #[arg(long)]
+    data: PathBuf,
+    /// Quantile bins of each numeric column, each with an embedding; 0 for none.
+    #[arg(long, default_value_t = 100)]
+    bins: usize,
+    /// The dimension of every embedding.
+    #[arg(long, default_value_t = 16)]
+    embedding_dim: usize,
+    #[command(flatten)]
+    run: RunOptions,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    run_program(&arguments.run, || run(&arguments))
+}
+
+fn run(arguments: &Arguments) -> Result<Outcome, TrainError> {
+    let options = &arguments.run;
+    let expert = MlpConfig { dropout: 0.3, ..MlpConfig::new([128, 64]) };
+    let tower = MlpConfig { dropout: 0.3, ..MlpConfig::new([16]) };
+    let model = ModelConfig {
+        norm: Norm::Batch,
+        gate_norm: Norm::None,
+        embedding_deviation: 0.05,
+        embedding_dropout: 0.4,
+        ..options.model.config(expert, tower)
+    };
+    let config = TrainConfig {
+        epochs: 20,
+        batch_size: 1024,
+        balance: Balance::Mean,
+        optimizer: AdamConfig { schedule: LearningRate::Cosine, ..AdamConfig::default() },
+        early_stopping: EarlyStopping::new(20),
+        ..TrainConfig::default()
+    };
+    let (model, config) = options.apply(model, config)?;
+    let tables = read(&arguments.data, arguments.bins, arguments.embedding_dim)?;
+    train(options, &options.out("census_income"), tables, model, &config)
+}
+
+/// The three files, under a schema that all of them fit; bins are cut at the quantiles of the training rows.
+fn read(folder: &Path, bins: usize, embedding_dim: usize) -> Result<Tables, TrainError> {
+    let paths = ["train", "val", "test"].map(|split| folder.join(format!("{split}.parquet")));
+    let labels = vec![
+        Label::new("income", TaskType::Classification),
+        Label::new("never_married", TaskType::Classification),
+    ];
+    let schema = infer_schema(&paths, &Roles { labels, keys: vec![], embedding_dim })?;
+    let train = read_table(&paths[0], &schema)?;
+    let schema = with_bins(schema, &train, bins, embedding_dim)?;
+    Ok(Tables {
+        train: train.with_schema(schema.clone())?,
+        validation: read_table(&paths[1], &schema)?,
+        test: read_table(&paths[2], &schema)?,
+    })
+}
+
+fn with_bins(
+    schema: FeatureSchema,
+    train: &Table,
+    bins: usize,
+    embedding_dim: usize,
+) -> Result<FeatureSchema, TrainError> {
+    let FeatureSchema { mut features, labels, keys } = schema;
+    let dense = features.iter_mut().filter(|feature| matches!(feature.kind, FeatureKind::Dense { .. }));
+    if bins > 0 {
+        for (index, feature) in dense.enumerate() {
+            let edges = quantile_edges(&train.dense(index).collect::<Vec<_>>(), bins);
+            feature.kind = FeatureKind::Dense { bins: Some(DenseBins { edges, embedding_dim }) };
+        }
+    }
+    Ok(FeatureSchema::new(features, labels, keys)?)
+}
