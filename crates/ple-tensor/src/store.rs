@@ -217,11 +217,15 @@ impl ParamStore {
         }
     }
 
-    /// The names of the parameters that a matrix holds, joined by commas: for messages.
+    /// The name of a matrix's first parameter, and how many more it holds: for messages.
     pub fn matrix_name(&self, id: MatrixId) -> String {
-        let names: Vec<_> =
-            self.blocks.iter().filter(|block| block.matrix == id).map(|b| b.name.as_str()).collect();
-        names.join(", ")
+        let mut names =
+            self.blocks.iter().filter(|block| block.matrix == id).map(|block| block.name.as_str());
+        match (names.next(), names.count()) {
+            (None, _) => "a matrix without parameters".to_owned(),
+            (Some(name), 0) => name.to_owned(),
+            (Some(name), more) => format!("{name} and {more} more"),
+        }
     }
 
     /// The values of a dense parameter, by name.

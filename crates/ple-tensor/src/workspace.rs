@@ -42,21 +42,19 @@ impl Workspace {
         Array2::from_shape_vec((rows, columns), buffer).expect("the length is rows x columns")
     }
 
-    /// A buffer with room for `length` values (the smallest that fits) and left-over contents.
+    /// A buffer with room for `length` values and left-over contents.
     pub(crate) fn floats(&mut self, length: usize) -> Vec<f32> {
-        let fits = self.free.iter().enumerate().filter(|(_, buffer)| buffer.capacity() >= length);
-        match fits.min_by_key(|(_, buffer)| buffer.capacity()).map(|(index, _)| index) {
-            Some(index) => self.free.swap_remove(index),
-            None => Vec::with_capacity(length),
-        }
+        take(&mut self.free, length)
     }
 
-    pub(crate) fn ids(&mut self) -> Vec<u32> {
-        self.ids.pop().unwrap_or_default()
+    /// An empty buffer with room for `length` ids.
+    pub(crate) fn ids(&mut self, length: usize) -> Vec<u32> {
+        cleared(take(&mut self.ids, length))
     }
 
-    pub(crate) fn keys(&mut self) -> Vec<u64> {
-        self.keys.pop().unwrap_or_default()
+    /// An empty buffer with room for `length` sort keys.
+    pub(crate) fn keys(&mut self, length: usize) -> Vec<u64> {
+        cleared(take(&mut self.keys, length))
     }
 
     /// Takes a matrix back.
@@ -84,4 +82,18 @@ impl Workspace {
             self.ids.push(rows.rows);
         }
     }
+}
+
+/// The smallest buffer of a pool that has room for `length` values, or a new one.
+fn take<T>(pool: &mut Vec<Vec<T>>, length: usize) -> Vec<T> {
+    let fits = pool.iter().enumerate().filter(|(_, buffer)| buffer.capacity() >= length);
+    match fits.min_by_key(|(_, buffer)| buffer.capacity()).map(|(index, _)| index) {
+        Some(index) => pool.swap_remove(index),
+        None => Vec::with_capacity(length),
+    }
+}
+
+fn cleared<T>(mut buffer: Vec<T>) -> Vec<T> {
+    buffer.clear();
+    buffer
 }

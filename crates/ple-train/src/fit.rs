@@ -153,7 +153,8 @@ pub fn fit(
                 let pass = state.forward_backward(&batch, dropout_seed);
                 let pass = pass.map_err(|loss| run.non_finite(loss, model.model.tasks(), step_in_epoch))?;
                 run.add(&pass.task_losses, batch.rows());
-                state.update(pass.gradients);
+                let loss = pass.total;
+                state.update(pass);
                 workspace = state.workspace;
                 step_in_epoch += 1;
 
@@ -162,7 +163,7 @@ pub fn fit(
                     step: step_in_epoch,
                     steps_per_epoch,
                     rows: run.report.rows,
-                    loss: pass.total,
+                    loss,
                 };
                 let control = observer.stepped(&progress);
                 let due = match config.evaluate_every {

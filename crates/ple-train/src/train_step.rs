@@ -58,6 +58,7 @@ impl TrainState<'_> {
         let input = bank_input(self.schema, batch);
         self.optimizer.catch_up(self.store, self.model.bank(), &input);
 
+        let mut values = self.workspace.zeros(batch.rows(), self.model.tasks().len());
         let mut tape =
             Tape::new(self.store, std::mem::take(&mut self.workspace), Mode::Train { dropout_seed });
         let logits = self.model.forward(&mut tape, &input);
@@ -70,17 +71,18 @@ impl TrainState<'_> {
             let task = task_losses.iter().position(|loss| loss.is_some_and(|loss| !loss.is_finite()));
             return Err(NonFiniteLoss { task, first: tape.first_non_finite() });
         }
-        let values = Array2::from_shape_fn((batch.rows(), logits.len()), |(row, task)| {
-            tape.value(logits[task])[[row, 0]]
-        });
+        for (mut column, &logit) in values.columns_mut().into_iter().zip(&logits) {
+            column.assign(&tape.value(logit).column(0));
+        }
         let (gradients, workspace) = tape.backward(total);
         self.workspace = workspace;
         Ok(Pass { logits: values, task_losses, total: loss, gradients })
     }
 
     /// From gradients to new parameters: Adam, dense for the network, rows for the tables.
-    pub fn update(&mut self, gradients: Gradients) {
-        self.optimizer.update(self.store, &gradients);
-        self.workspace.recycle_gradients(gradients);
+    pub fn update(&mut self, pass: Pass) {
+        self.optimizer.update(self.store, &pass.gradients);
+        self.workspace.recycle(pass.logits);
+        self.workspace.recycle_gradients(pass.gradients);
     }
 }

@@ -238,9 +238,7 @@ impl Operation for Embedding<'_> {
             let readings: usize = of_table().map(|(_, segment)| segment.readings()).sum();
             let mut values = pass.workspace.floats(readings * dim);
             values.clear();
-            let (mut keys, mut rows) = (pass.workspace.keys(), pass.workspace.ids());
-            keys.clear();
-            rows.clear();
+            let (keys, rows) = (pass.workspace.keys(readings), pass.workspace.ids(readings));
             jobs.push((table, keys, RowGradients { rows, values }));
         }
         jobs.par_iter_mut()

@@ -81,7 +81,7 @@ pub fn check_golden(golden: &GoldenFile, tables: TableUpdates) -> Result<Report,
             let gradient = |entry: Entry| gradient_of(state.store, &pass.gradients, entry);
             compare_parameters(golden, &mut report, "grad", &model, state.store, gradient)?;
         }
-        state.update(pass.gradients);
+        state.update(pass);
     }
     optimizer.catch_up_all(&mut store);
     compare_parameters(golden, &mut report, "after", &model, &store, |entry| values_of(&store, entry))?;

@@ -1,0 +1,421 @@
+//! Training runs: what they promise about bytes, best weights and errors.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ple_data::{GeneratedSplit, GeneratorConfig, Table, Vocabulary, generate_split};
+use ple_nn::{Architecture, ModelConfig};
+use ple_train::early_stopping::{EarlyStopping, Watch};
+use ple_train::metrics::Metric;
+use ple_train::{
+    AdamConfig, Balance, Control, DecayKind, Ended, Evaluation, Every, FitReport, LearningRate, Observer,
+    RankingModel, RunInput, RunSeed, StepProgress, TableUpdates, TrainConfig, TrainError, fit,
+};
+
+/// 1,500 training rows of a seed whose every split has positives of both tasks.
+fn data() -> GeneratedSplit {
+    generate_split(&GeneratorConfig { rows: 1_500, vocabulary: Vocabulary::Small, seed: 3 }, 700, 300)
+}
+
+fn input(data: GeneratedSplit) -> RunInput {
+    RunInput {
+        train: Arc::new(data.train.table),
+        validation: Some(Arc::new(data.val.table)),
+        checkpoints: None,
+    }
+}
+
+fn config() -> TrainConfig {
+    TrainConfig { epochs: 3, batch_size: 200, ..TrainConfig::default() }
+}
+
+/// A model with dropout, so that masks take part in every comparison of bytes.
+fn model(table: &Table) -> RankingModel {
+    let mut config = ModelConfig { embedding_dropout: 0.1, ..ModelConfig::default() };
+    if let Architecture::Ple(ple) = &mut config.architecture {
+        ple.expert.dropout = 0.2;
+        ple.n_levels = 2;
+    }
+    RankingModel::new(table.schema().clone(), config, RunSeed(7)).unwrap()
+}
+
+fn train(config: &TrainConfig) -> (RankingModel, FitReport) {
+    let input = input(data());
+    let mut model = model(&input.train);
+    let report = fit(&mut model, &input, config, &mut ()).unwrap();
+    (model, report)
+}
+
+fn bytes(model: &RankingModel, report: &FitReport) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    model.save(folder.path(), &report.facts).unwrap();
+    std::fs::read(folder.path().join("model.safetensors")).unwrap()
+}
+
+#[test]
+fn one_two_and_three_threads_give_the_same_bytes() {
+    for tables in [TableUpdates::Lazy, TableUpdates::Exact] {
+        let config = TrainConfig { optimizer: AdamConfig { tables, ..AdamConfig::default() }, ..config() };
+        let [one, two, three] = [1, 2, 3].map(|threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let (model, report) = train(&config);
+                bytes(&model, &report)
+            })
+        });
+        assert!(one == two && one == three, "{tables:?}");
+    }
+}
+
+#[test]
+fn another_seed_gives_another_model() {
+    let (one, report) = train(&config());
+    let (other, _) = train(&TrainConfig { seed: 1, ..config() });
+    assert_ne!(bytes(&one, &report), bytes(&other, &report));
+}
+
+#[test]
+fn exact_updates_give_the_bytes_of_dense_ones() {
+    for decay in [DecayKind::Coupled, DecayKind::Decoupled] {
+        for (weight_decay, schedule) in [(1e-2, LearningRate::Cosine), (0.0, LearningRate::Constant)] {
+            let adam = |tables| AdamConfig { weight_decay, decay, schedule, tables, ..AdamConfig::default() };
+            let [dense, exact, lazy] =
+                [TableUpdates::Dense, TableUpdates::Exact, TableUpdates::Lazy].map(|tables| {
+                    let config = TrainConfig { optimizer: adam(tables), ..config() };
+                    let (model, _) = train(&config);
+                    model.store().snapshot()
+                });
+            assert!(dense == exact, "{decay:?} {weight_decay} {schedule:?}");
+            assert!(dense != lazy);
+        }
+    }
+}
+
+#[test]
+fn saving_checkpoints_changes_no_bit_and_leaves_the_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let without = input(data());
+    let with = RunInput { checkpoints: Some(folder.path().join("checkpoints")), ..without.clone() };
+    let snapshots = [without, with].map(|input| {
+        let mut model = model(&input.train);
+        fit(&mut model, &input, &config(), &mut ()).unwrap();
+        model.store().snapshot()
+    });
+    assert!(snapshots[0] == snapshots[1]);
+    let left: Vec<_> = std::fs::read_dir(folder.path().join("checkpoints")).unwrap().collect();
+    assert_eq!(left.len(), 1);
+    let (_, manifest) = RankingModel::load(&folder.path().join("checkpoints/step-00000024")).unwrap();
+    assert_eq!((manifest.run.position.epoch, manifest.run.position.step), (2, 24));
+}
+
+#[test]
+fn a_saved_model_predicts_the_same() {
+    let (model, report) = train(&config());
+    let table = data().test.table;
+    let folder = tempfile::tempdir().unwrap();
+    model.save(folder.path(), &report.facts).unwrap();
+    let (loaded, manifest) = RankingModel::load(folder.path()).unwrap();
+    assert_eq!(loaded.schema(), model.schema());
+    assert_eq!(loaded.predict(&table), model.predict(&table));
+    assert_eq!(manifest.run.seed, 2020);
+    assert!(!manifest.run.instruction_set.is_empty());
+}
+
+/// A run that reaches its last epoch keeps the best weights, not the last.
+#[test]
+fn the_best_weights_are_restored_at_every_end() {
+    let high_rate = AdamConfig { learning_rate: 0.03, ..AdamConfig::default() };
+    for patience in [1, 50] {
+        let early_stopping = EarlyStopping::new(patience);
+        let config = TrainConfig { epochs: 12, optimizer: high_rate.clone(), early_stopping, ..config() };
+        let input = input(data());
+        let mut model = model(&input.train);
+        let report = fit(&mut model, &input, &config, &mut ()).unwrap();
+        match patience {
+            1 => assert!(matches!(report.ended, Ended::Stalled(_)), "{:?}", report.ended),
+            _ => assert_eq!(report.ended, Ended::LastEpoch),
+        }
+        let best = report.best.unwrap();
+        assert!(best + 1 < report.evaluations.len(), "the last evaluation of this run is not its best");
+        let again = model.evaluate(input.validation.as_ref().unwrap());
+        assert_eq!(again, report.evaluations[best].validation);
+        let mean = |evaluation: &Evaluation| {
+            let values = evaluation.validation.iter().map(|m| m.get(Metric::Auc).unwrap().value().unwrap());
+            values.sum::<f64>()
+        };
+        assert!(
+            report.evaluations.iter().all(|evaluation| mean(evaluation) <= mean(&report.evaluations[best]))
+        );
+    }
+}
+
+#[test]
+fn without_validation_data_there_is_no_stopping_and_the_last_weights_are_kept() {
+    let input = RunInput { validation: None, ..input(data()) };
+    let mut model = model(&input.train);
+    let config = TrainConfig { early_stopping: EarlyStopping::new(1), ..config() };
+    let report = fit(&mut model, &input, &config, &mut ()).unwrap();
+    assert_eq!((report.ended, report.best, report.epochs), (Ended::LastEpoch, None, 3));
+    assert!(report.evaluations.iter().all(|evaluation| evaluation.validation.is_empty()));
+}
+
+#[test]
+fn evaluations_come_when_they_are_asked_for() {
+    let config =
+        TrainConfig { evaluate_every: Every::Steps(5), early_stopping: EarlyStopping::new(50), ..config() };
+    let (_, report) = train(&config);
+    let steps: Vec<u64> = report.evaluations.iter().map(|evaluation| evaluation.step).collect();
+    assert_eq!(steps, [5, 10, 15, 20, 24]);
+}
+
+struct StopAfter(u64);
+
+impl Observer for StopAfter {
+    fn stepped(&mut self, progress: &StepProgress) -> Control {
+        if progress.rows >= self.0 { Control::Interrupt } else { Control::Continue }
+    }
+}
+
+#[test]
+fn an_interrupted_run_ends_after_its_step() {
+    let input = input(data());
+    let mut model = model(&input.train);
+    let report = fit(&mut model, &input, &config(), &mut StopAfter(600)).unwrap();
+    assert_eq!((report.ended, report.steps, report.evaluations.len()), (Ended::Interrupted, 3, 1));
+}
+
+fn error(config: TrainConfig, change: impl FnOnce(&mut RunInput)) -> TrainError {
+    let mut input = input(data());
+    change(&mut input);
+    let mut model = model(&input.train);
+    fit(&mut model, &input, &config, &mut ()).unwrap_err()
+}
+
+fn without_positives(table: &Table, task: usize) -> Arc<Table> {
+    let mut labels = table.labels(task);
+    let rows: Vec<u32> = (0..table.rows() as u32).filter(|_| labels.next() == Some(0.0)).collect();
+    Arc::new(table.select(&rows))
+}
+
+#[test]
+fn a_task_without_positives_is_found_before_training() {
+    let error = error(config(), |input| input.train = without_positives(&input.train, 1));
+    assert_eq!(
+        error.to_string(),
+        "the task `conversion` has no positive label in its 1482 training rows\n\
+         expected: at least one\n\
+         next: check the label's column, or train on more rows"
+    );
+    assert_eq!(error.exit_code(), 65);
+}
+
+#[test]
+fn a_watched_metric_that_is_undefined_is_found_before_training() {
+    let error = error(config(), |input| {
+        input.validation = input.validation.take().map(|table| without_positives(&table, 1));
+    });
+    assert_eq!(
+        error.to_string(),
+        "early stopping watches conversion.auc, which is undefined on the validation set: no row has a positive label\n\
+         expected: a validation set on which every watched metric has a value\n\
+         next: use a larger validation set, or watch another metric"
+    );
+}
+
+#[test]
+fn an_unknown_metric_is_found_before_training() {
+    let watch = Watch::Each(vec!["click.auk".to_owned()]);
+    let early_stopping = EarlyStopping { watch, ..EarlyStopping::new(2) };
+    let error = error(TrainConfig { early_stopping, ..config() }, |_| ());
+    assert_eq!(
+        error.to_string(),
+        "there is no metric `auk`\nexpected: one of auc, log_loss, mse, rmse, mae\nnext: did you mean `auc`?"
+    );
+    assert_eq!(error.exit_code(), 2);
+}
+
+#[test]
+fn a_loss_that_is_not_finite_names_task_epoch_step_and_tensor() {
+    let optimizer = AdamConfig { learning_rate: 1e30, ..AdamConfig::default() };
+    let error = error(TrainConfig { optimizer, balance: Balance::Mean, ..config() }, |_| ());
+    let TrainError::NonFiniteLoss { task, epoch, step, tensor, .. } = &error else { panic!("{error}") };
+    assert_eq!((task.as_str(), *epoch, *step), ("click", 1, 2));
+    assert!(tensor.starts_with("output of linear of cgc.0.task.0.expert.0.layer.0.weight"), "{tensor}");
+    let text = error.to_string();
+    assert!(
+        text.starts_with("the loss of click is not finite at epoch 1, step 2: first in output of"),
+        "{text}"
+    );
+    assert!(
+        text.ends_with(
+            "\nexpected: finite values everywhere\nnext: lower the learning rate, or look for extreme values among \
+             the dense features"
+        ),
+        "{text}"
+    );
+    assert_eq!(error.exit_code(), 77);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_found_before_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "in the way").unwrap();
+    let error = error(config(), |input| input.checkpoints = Some(file.join("checkpoints")));
+    assert!(matches!(&error, TrainError::Io { path, .. } if path.starts_with(&file)), "{error}");
+    assert_eq!(error.exit_code(), 74);
+}
+
+#[test]
+fn impossible_settings_are_refused() {
+    let message = |config: TrainConfig| {
+        error(config, |_| ()).to_string().lines().take(2).collect::<Vec<_>>().join("; ")
+    };
+    let adam = |change: fn(&mut AdamConfig)| {
+        let mut optimizer = AdamConfig::default();
+        change(&mut optimizer);
+        TrainConfig { optimizer, ..config() }
+    };
+    assert_eq!(message(TrainConfig { epochs: 0, ..config() }), "epochs is 0; expected: at least 1");
+    assert_eq!(message(TrainConfig { batch_size: 1, ..config() }), "batch_size is 1; expected: at least 2");
+    assert_eq!(
+        message(TrainConfig { evaluate_every: Every::Steps(0), ..config() }),
+        "evaluate_every: steps is 0; expected: at least 1"
+    );
+    assert_eq!(
+        message(adam(|adam| adam.learning_rate = f64::NAN)),
+        "learning_rate is NaN; expected: a finite number above 0"
+    );
+    assert_eq!(
+        message(adam(|adam| adam.weight_decay = -1.0)),
+        "weight_decay is -1; expected: a finite number, at least 0"
+    );
+    assert_eq!(message(adam(|adam| adam.beta1 = 1.0)), "beta1 is 1; expected: at least 0 and less than 1");
+    assert_eq!(
+        message(adam(|adam| adam.beta2 = -0.1)),
+        "beta2 is -0.1; expected: at least 0 and less than 1"
+    );
+    assert_eq!(message(adam(|adam| adam.epsilon = 0.0)), "epsilon is 0; expected: a finite number above 0");
+    assert_eq!(
+        message(TrainConfig { balance: Balance::Weights(vec![1.0]), ..config() }),
+        "balance: weights is [1.0]; expected: 2 finite numbers, none negative, not all 0"
+    );
+}
+
+#[test]
+fn data_of_another_schema_is_refused() {
+    let input = input(data());
+    let other = generate_split(&GeneratorConfig { rows: 100, vocabulary: Vocabulary::Full, seed: 1 }, 0, 0);
+    let mut model = model(&other.train.table);
+    let error = fit(&mut model, &input, &config(), &mut ()).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "the saved model's schema is that of other features, labels or vocabularies\n\
+         expected: the schema of the training data\n\
+         next: continue with the settings that the run was started with, or start anew"
+    );
+}
+
+/// Every key of both configurations with one letter changed is refused.
+#[test]
+fn a_typo_in_any_key_is_refused() {
+    fn keys(value: &serde_json::Value, path: &mut Vec<String>, all: &mut Vec<Vec<String>>) {
+        if let serde_json::Value::Object(object) = value {
+            for (key, value) in object {
+                path.push(key.clone());
+                all.push(path.clone());
+                keys(value, path, all);
+                path.pop();
+            }
+        }
+    }
+    fn misspell(value: &mut serde_json::Value, path: &[String]) {
+        let object = value.as_object_mut().unwrap();
+        if path.len() > 1 {
+            return misspell(&mut object[&path[0]], &path[1..]);
+        }
+        let inner = object.remove(&path[0]).unwrap();
+        let first = if path[0].starts_with('x') { "y" } else { "x" };
+        object.insert(format!("{first}{}", &path[0][1..]), inner);
+    }
+    let mut checked = 0;
+    let mut check = |value: serde_json::Value, parses: &dyn Fn(serde_json::Value) -> bool| {
+        assert!(parses(value.clone()));
+        let mut all = Vec::new();
+        keys(&value, &mut Vec::new(), &mut all);
+        for path in all {
+            let mut changed = value.clone();
+            misspell(&mut changed, &path);
+            assert!(!parses(changed), "{path:?} with another first letter was accepted");
+            checked += 1;
+        }
+    };
+    check(serde_json::to_value(TrainConfig::default()).unwrap(), &|value| {
+        serde_json::from_value::<TrainConfig>(value).is_ok()
+    });
+    check(serde_json::to_value(ModelConfig::default()).unwrap(), &|value| {
+        serde_json::from_value::<ModelConfig>(value).is_ok()
+    });
+    assert!(checked > 25, "{checked}");
+}
+
+#[test]
+fn a_checkpoint_of_another_model_is_refused() {
+    let (small, report) = train(&config());
+    let folder = tempfile::tempdir().unwrap();
+    small.save(folder.path(), &report.facts).unwrap();
+    let manifest = ple_train::checkpoint::read_manifest(folder.path()).unwrap();
+    // The same tensors under a configuration with one expert more.
+    let stored = ple_train::checkpoint::read(folder.path()).unwrap();
+    let mut facts = manifest.run.clone();
+    facts.config["model"]["architecture"]["ple"]["n_shared_experts"] = serde_json::json!(2);
+    let entries: Vec<_> = stored
+        .tensors
+        .iter()
+        .map(|(name, tensor)| ple_train::checkpoint::TensorEntry {
+            name: name.clone(),
+            shape: tensor.shape.clone(),
+            source: ple_train::checkpoint::TensorSource::Contiguous(&tensor.values),
+        })
+        .collect();
+    let other = tempfile::tempdir().unwrap();
+    ple_train::checkpoint::write(other.path(), &entries, &stored.metadata, &facts).unwrap();
+    let error = RankingModel::load(other.path()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "{}: the checkpoint is another model's: for cgc.0.shared.expert.1.layer.0.weight found no such tensor\n\
+             expected: shape [376, 16]\n\
+             next: load it with the configuration that it was saved with",
+            other.path().display()
+        )
+    );
+    assert_eq!(error.exit_code(), 65);
+}
+
+#[test]
+fn a_checkpoint_that_is_missing_or_cut_short_is_refused() {
+    let missing = RankingModel::load(Path::new("no/such/folder")).unwrap_err();
+    assert!(missing.to_string().starts_with("no/such/folder: there is no manifest.json"), "{missing}");
+    assert_eq!(missing.exit_code(), 66);
+
+    let (model, report) = train(&config());
+    let folder = tempfile::tempdir().unwrap();
+    model.save(folder.path(), &report.facts).unwrap();
+    let path = folder.path().join("model.safetensors");
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+    let cut = RankingModel::load(folder.path()).unwrap_err();
+    assert!(
+        cut.to_string().contains(&format!("found {} bytes\nexpected: {}", whole.len() - 1, whole.len())),
+        "{cut}"
+    );
+    let mut flipped = whole;
+    let last = flipped.len() - 1;
+    flipped[last] ^= 1;
+    std::fs::write(&path, &flipped).unwrap();
+    let flipped = RankingModel::load(folder.path()).unwrap_err();
+    assert!(flipped.to_string().contains("the values of `tower.1.norm.0.weight` are damaged"), "{flipped}");
+}
