@@ -1,8 +1,12 @@
 //! The result of a run: a table for people, one JSON object for programs.
 
+use std::path::PathBuf;
+
 use ple_train::metrics::{Metric, TaskMetrics};
 use ple_train::{Ended, FitReport};
 use serde_json::{Map, Value, json};
+
+use super::terminal::cell;
 
 /// What a training example found.
 pub(crate) struct Outcome {
@@ -14,38 +18,58 @@ pub(crate) struct Outcome {
     pub report: FitReport,
     /// The metrics on the test rows.
     pub test: Vec<TaskMetrics>,
+    /// Where the model is.
+    pub out: PathBuf,
     /// The AUC of the true probabilities, where they are known.
     pub best_possible: Vec<Option<f64>>,
 }
 
 impl Outcome {
-    /// The table at the end.
+    /// The table at the end, why the run ended, and what somebody would do next.
     pub(crate) fn print(&self) {
+        let known = self.best_possible.iter().any(Option::is_some);
         let mut table = comfy_table::Table::new();
         table.load_style(comfy_table::presets::NOTHING);
-        table.set_header(["task", "test AUC", "best possible", "log loss", "rows", "positives"]);
+        let mut header = vec!["task", "test AUC", "log loss", "rows", "positives"];
+        if known {
+            header.insert(2, "best possible");
+        }
+        table.set_header(header);
         for (metrics, best) in self.test.iter().zip(&self.best_possible) {
             let value =
                 |metric| metrics.get(metric).map_or_else(|| "–".to_owned(), |value| value.to_string());
-            table.add_row([
+            let mut row = vec![
                 metrics.task.clone(),
                 value(Metric::Auc),
-                best.map_or_else(|| "–".to_owned(), |best| format!("{best:.4}")),
                 value(Metric::LogLoss),
                 metrics.counts.rows.to_string(),
                 metrics.counts.positives.to_string(),
-            ]);
+            ];
+            if known {
+                row.insert(2, cell(*best));
+            }
+            table.add_row(row);
         }
-        println!("{table}");
+        println!("\n{table}\n");
         let why = match &self.report.ended {
-            Ended::LastEpoch => "the last epoch was reached".to_owned(),
+            Ended::LastEpoch => "it reached its last epoch".to_owned(),
             Ended::Stalled(reason) => reason.to_string(),
             Ended::Interrupted => "it was interrupted".to_owned(),
         };
-        let best = self.report.best.map_or(0, |best| self.report.evaluations[best].epoch);
+        println!("The run ended because {why}.");
+        if let Some(best) = self.report.best {
+            let best = &self.report.evaluations[best];
+            println!("The weights are those of epoch {}, step {}.", best.epoch, best.step);
+        }
         println!(
-            "ended because {why}; the weights are those of epoch {best}; {:.0} rows a second",
+            "{} rows in {:.1} s of training, {:.0} a second.",
+            self.report.rows,
+            self.report.train_time.as_secs_f64(),
             self.report.rows_per_second()
+        );
+        println!("The model is in {}.", self.out.display());
+        println!(
+            "\nNext: --predictions FILE.parquet for the test rows' predictions, --help for everything else."
         );
     }
 

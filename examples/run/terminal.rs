@@ -1,86 +1,138 @@
-//! Progress on standard error: a bar in a terminal, otherwise a plain line every ten seconds.
+//! Progress on standard error: a bar in a terminal, otherwise a plain line every ten seconds. Ctrl-C ends the run after
+//! its step; a second one leaves at once.
 
 use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use ple_train::metrics::Metric;
 use ple_train::{Control, Evaluation, Observer, RunStart, StepProgress};
+
+/// The time between two lines where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// Watches a run for somebody at a terminal, or for a log file.
 pub(crate) struct Terminal {
-    bar: Option<ProgressBar>,
-    last_line: Instant,
-    started: Instant,
     tasks: Vec<String>,
+    bar: Option<ProgressBar>,
+    started: Instant,
+    last_line: Instant,
+    interrupted: Arc<AtomicBool>,
+    /// The best primary metric of each task so far.
+    best: Vec<Option<f64>>,
+    total_steps: u64,
 }
 
 impl Terminal {
-    /// A terminal for the tasks of a run.
+    /// A terminal for the tasks of a run; takes Ctrl-C over.
     pub(crate) fn new(tasks: Vec<String>) -> Self {
-        let now = Instant::now();
-        Self { bar: None, last_line: now, started: now, tasks }
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&interrupted);
+        let handler = move || {
+            if flag.swap(true, Ordering::SeqCst) {
+                std::process::exit(130);
+            }
+            eprintln!(
+                "\ninterrupted: ending after this step, saving the best weights; once more to leave at once"
+            );
+        };
+        if let Err(error) = ctrlc::set_handler(handler) {
+            eprintln!("Ctrl-C will not save the model: {error}");
+        }
+        let (now, best) = (Instant::now(), vec![None; tasks.len()]);
+        Self { tasks, bar: None, started: now, last_line: now, interrupted, best, total_steps: 0 }
     }
 
     /// A line above the bar.
     pub(crate) fn line(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.println(text),
+            Some(bar) => bar.suspend(|| eprintln!("{text}")),
             None => eprintln!("{text}"),
         }
     }
+
+    fn row(&mut self, evaluation: &Evaluation, task: usize) -> String {
+        let epoch = if task == 0 { evaluation.epoch.to_string() } else { String::new() };
+        let (name, loss) = (&self.tasks[task], evaluation.train_losses[task]);
+        let trained = format!("{epoch:>5}  {name:<16} {loss:>9.4}");
+        let Some(metrics) = evaluation.validation.get(task) else { return trained };
+        let primary = metrics.primary().value();
+        let change = match (primary, self.best[task]) {
+            (Some(value), Some(best)) => format!("{:+.4}", value - best),
+            _ => String::new(),
+        };
+        let direction = Metric::primary(metrics.task_type).direction();
+        if let Some(value) = primary
+            && self.best[task].is_none_or(|best| direction.is_better(value, best))
+        {
+            self.best[task] = Some(value);
+        }
+        format!(
+            "{trained} {:>9} {:>9} {change:>9} {:>9} {:>9}",
+            cell(primary),
+            cell(metrics.loss().value()),
+            metrics.counts.rows,
+            metrics.counts.positives,
+        )
+    }
+}
+
+/// Four decimals, or a dash.
+pub(crate) fn cell(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), |value| format!("{value:.4}"))
 }
 
 impl Observer for Terminal {
     fn started(&mut self, start: &RunStart) {
         self.started = Instant::now();
-        if let Some(text) = &start.early_stopping {
-            self.line(text);
+        self.last_line = self.started;
+        self.total_steps = start.epochs * start.steps_per_epoch as u64;
+        match &start.early_stopping {
+            Some(text) => self.line(text),
+            None => self.line("no validation data: no early stopping, and the last weights are kept"),
         }
+        self.line("");
+        self.line("epoch  task             train loss      AUC      loss  to best      rows  positives");
         if std::io::stderr().is_terminal() {
-            let style = ProgressStyle::with_template(
-                "{msg} {bar:30} {pos}/{len} steps, {elapsed} elapsed, {eta} left",
-            );
-            let bar = ProgressBar::new(start.steps_per_epoch as u64);
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-            self.bar = Some(bar);
+            let template = "epoch {msg}  {bar:30} {pos}/{len} steps  {elapsed} so far, at most {eta} more";
+            let style =
+                ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+            self.bar = Some(ProgressBar::new(self.total_steps).with_style(style));
         }
     }
 
     fn stepped(&mut self, progress: &StepProgress) -> Control {
+        let StepProgress { epoch, step, steps_per_epoch, rows, loss } = *progress;
+        let steps = (epoch - 1) * steps_per_epoch as u64 + step as u64;
         match &self.bar {
             Some(bar) => {
-                bar.set_message(format!("epoch {}", progress.epoch));
-                bar.set_position(progress.step as u64);
+                bar.set_message(epoch.to_string());
+                bar.set_position(steps);
             }
-            None if self.last_line.elapsed() >= Duration::from_secs(10) => {
+            None if self.last_line.elapsed() >= LINE_EVERY => {
                 self.last_line = Instant::now();
-                let rate = progress.rows as f64 / self.started.elapsed().as_secs_f64();
-                let StepProgress { epoch, step, steps_per_epoch, loss, .. } = progress;
+                let seconds = self.started.elapsed().as_secs_f64();
+                let left = seconds / steps as f64 * (self.total_steps - steps) as f64;
                 eprintln!(
-                    "epoch {epoch}, step {step}/{steps_per_epoch}, loss {loss:.4}, {rate:.0} rows a second"
+                    "epoch {epoch}, step {step} of {steps_per_epoch}: loss {loss:.4}, {:.0} rows a second, at most \
+                     {left:.0} s more",
+                    rows as f64 / seconds
                 );
             }
             None => {}
         }
-        Control::Continue
+        match self.interrupted.load(Ordering::SeqCst) {
+            true => Control::Interrupt,
+            false => Control::Continue,
+        }
     }
 
     fn evaluated(&mut self, evaluation: &Evaluation) {
-        for (task, name) in self.tasks.iter().enumerate() {
-            let validation = evaluation.validation.get(task).map_or_else(String::new, |metrics| {
-                let better =
-                    evaluation.improved.iter().any(|improved| improved.starts_with(&format!("{name}.")));
-                let mark = if better { " *" } else { "" };
-                format!(", validation {:.4}, loss {:.4}{mark}", metrics.primary(), metrics.loss())
-            });
-            let loss = evaluation.train_losses[task];
-            self.line(&format!(
-                "epoch {:>2}  {name:<14} training loss {loss:.4}{validation}",
-                evaluation.epoch
-            ));
-        }
-        if let Some(bar) = &self.bar {
-            bar.reset();
+        for task in 0..self.tasks.len() {
+            let row = self.row(evaluation, task);
+            self.line(&row);
         }
     }
 }

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use ple_data::{Table, write_predictions};
+use ple_data::{Table, TaskType, write_predictions};
 use ple_nn::ModelConfig;
 use ple_train::checkpoint::check_writable;
-use ple_train::{FitReport, RankingModel, RunInput, RunSeed, TrainConfig, TrainError, fit};
+use ple_train::{Ended, RankingModel, RunInput, RunSeed, TrainConfig, TrainError, fit, instruction_set};
+use serde_json::json;
 
 use super::options::RunOptions;
 use super::report::Outcome;
@@ -32,10 +33,16 @@ pub(crate) fn run_program(
             if options.json {
                 println!("{}", outcome.json());
             }
-            ExitCode::SUCCESS
+            match outcome.report.ended {
+                Ended::Interrupted => ExitCode::from(130),
+                Ended::LastEpoch | Ended::Stalled(_) => ExitCode::SUCCESS,
+            }
         }
         Err(error) => {
             eprintln!("error: {error}");
+            if options.json {
+                println!("{}", json!({"error": error.to_string(), "exit_code": error.exit_code()}));
+            }
             ExitCode::from(error.exit_code())
         }
     }
@@ -63,14 +70,14 @@ pub(crate) fn train(
     let mut model = RankingModel::new(tables.train.schema().clone(), model, RunSeed(config.seed))?;
     let tasks: Vec<String> = model.tasks().into_iter().map(|(name, _)| name).collect();
     let mut terminal = Terminal::new(tasks.clone());
-    banner(&terminal, &model, &tables, config);
+    banner(&terminal, &model, &tables, config, out);
 
     let input = RunInput {
         train: Arc::new(tables.train),
         validation: Some(Arc::new(tables.validation)),
         checkpoints: Some(out.join("checkpoints")),
     };
-    let report: FitReport = fit(&mut model, &input, config, &mut terminal)?;
+    let report = fit(&mut model, &input, config, &mut terminal)?;
     let test = model.evaluate(&tables.test);
     model.save(out, &report.facts)?;
     if let Some(path) = &options.predictions {
@@ -83,26 +90,47 @@ pub(crate) fn train(
         parameters: model.store().n_parameters(),
         report,
         test,
+        out: out.to_owned(),
         best_possible: vec![None; tasks.len()],
     })
 }
 
-fn banner(terminal: &Terminal, model: &RankingModel, tables: &Tables, config: &TrainConfig) {
-    let rows = [&tables.train, &tables.validation, &tables.test].map(Table::rows);
+/// What is about to happen.
+fn banner(terminal: &Terminal, model: &RankingModel, tables: &Tables, config: &TrainConfig, out: &Path) {
+    let [train, validation, test] = [&tables.train, &tables.validation, &tables.test].map(Table::rows);
+    let (schema, parameters) = (model.schema(), model.store().n_parameters());
+    terminal.line(&format!("rows        {train} training, {validation} validation, {test} test"));
     terminal.line(&format!(
-        "{} with {} parameters; {} training, {} validation and {} test rows; seed {}; {} threads; {}",
+        "features    {} sparse, {} sequence, {} dense; {} ids in all",
+        schema.n_sparse(),
+        schema.n_sequences(),
+        schema.n_dense(),
+        schema.features.iter().filter_map(ple_data::Feature::vocab_size).sum::<usize>(),
+    ));
+    for (task, (name, kind)) in model.tasks().iter().enumerate() {
+        let rows = tables.train.rows_in_task(task);
+        let what = match kind {
+            TaskType::Regression => format!("regression over {rows} training rows"),
+            TaskType::Classification => {
+                let positives = tables.train.positives(task);
+                let rate = 100.0 * positives as f64 / rows as f64;
+                format!("{positives} of {rows} training rows are positive ({rate:.2}%)")
+            }
+        };
+        terminal.line(&format!("task        {name}: {what}"));
+    }
+    terminal.line(&format!(
+        "model       {}, {parameters} parameters, {} MB with Adam's moments",
         model.model().config().architecture.name(),
-        model.store().n_parameters(),
-        rows[0],
-        rows[1],
-        rows[2],
+        (12 * parameters).div_ceil(1_000_000),
+    ));
+    terminal.line(&format!(
+        "run         at most {} epochs of batches of {}, seed {}, {} threads, {}",
+        config.epochs,
+        config.batch_size,
         config.seed,
         rayon::current_num_threads(),
-        ple_train::instruction_set(),
+        instruction_set(),
     ));
-    for (task, (name, _)) in model.tasks().iter().enumerate() {
-        let (positives, rows) = (tables.train.positives(task), tables.train.rows_in_task(task));
-        let rate = 100.0 * positives as f64 / rows as f64;
-        terminal.line(&format!("{name}: {positives} of {rows} training rows are positive ({rate:.2}%)"));
-    }
+    terminal.line(&format!("results     {}", out.display()));
 }
