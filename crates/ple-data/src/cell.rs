@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use crate::error::{DataError, Place};
+use crate::error::DataError;
+use crate::place::Place;
 use crate::schema::TaskType;
 
 /// What is wrong with one value, before it is known where the value stands.
@@ -64,7 +65,8 @@ pub(crate) fn check_dense(value: f64) -> Result<f32, CellFault> {
 
 /// Accepts the label of a task: 0 or 1 for a classification, any finite number for a regression.
 pub(crate) fn check_label(value: f64, task: TaskType) -> Result<f32, CellFault> {
-    let label = check_dense(value)?;
+    // Adding 0 makes a negative zero positive, so that it reads the same from every file format.
+    let label = check_dense(value)? + 0.0;
     match task {
         TaskType::Classification if value != 0.0 && value != 1.0 => Err(CellFault::NotBinary { value }),
         _ => Ok(label),

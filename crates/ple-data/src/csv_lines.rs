@@ -154,7 +154,26 @@ pub(crate) fn header_names(path: &Path, line_number: usize, line: &[u8]) -> Resu
     let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
     split_fields(line, &mut fields)
         .map_err(|()| DataError::Quotes { path: path.to_path_buf(), line: line_number })?;
-    Ok(fields.iter().map(|field| String::from_utf8_lossy(field).trim().to_string()).collect())
+    let name = |field: &Cow<'_, [u8]>| utf8(path, line_number, field).map(|name| name.trim().to_string());
+    fields.iter().map(name).collect()
+}
+
+/// A field as text.
+pub(crate) fn utf8<'a>(path: &Path, line: usize, field: &'a [u8]) -> Result<&'a str, DataError> {
+    std::str::from_utf8(field).map_err(|_| {
+        let text = shortened(&String::from_utf8_lossy(field));
+        DataError::NotUtf8 { path: path.to_path_buf(), line, text }
+    })
+}
+
+/// The start of a text, short enough for a message, with control characters made visible.
+pub(crate) fn shortened(text: &str) -> String {
+    const LONGEST: usize = 40;
+    let mut shown: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 fn count_lines(bytes: &[u8]) -> usize {

@@ -2,49 +2,11 @@
 //!
 //! A message has up to three lines: what was found and where, what was expected, and what to do next.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Where in a file (or a table in memory) a value stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// A line of a text file, counted from 1; the header is line 1.
-    Line(usize),
-    /// A row of a Parquet row group, both counted from 0.
-    RowGroup {
-        /// The row group, counted from 0.
-        row_group: usize,
-        /// The row inside that row group, counted from 0.
-        row: usize,
-    },
-    /// A row of a table in memory, counted from 0.
-    Row(usize),
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Place::Line(line) => write!(formatter, "line {line}"),
-            Place::RowGroup { row_group, row } => write!(formatter, "row group {row_group}, row {row}"),
-            Place::Row(row) => write!(formatter, "row {row}"),
-        }
-    }
-}
-
-/// The broad class of an error, from which a program picks its exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ErrorKind {
-    /// A file was read and its contents are wrong.
-    BadData,
-    /// A file is not there.
-    MissingInput,
-    /// The operating system refused to read or write.
-    InputOutput,
-    /// A schema, a role or a setting is wrong, whatever the files hold.
-    Configuration,
-}
+use crate::place::Place;
 
 /// An error of this crate. `Display` gives up to three lines: what, what was expected, the next step.
 ///
@@ -196,10 +158,12 @@ pub enum DataError {
     },
 
     /// A column of text would have become a feature, and has no ids yet.
-    #[error("{}, column `{column}`: found text (`{value}`)\nexpected: integer ids or numbers\nnext: replace its values by ids from 0, or name the column as a key, or list the features in a schema", path.display())]
+    #[error("{}{}, column `{column}`: found text (`{value}`)\nexpected: integer ids or numbers\nnext: replace its values by ids from 0, or name the column as a key, or list the features in a schema", path.display(), after_comma(place))]
     TextFeature {
         /// The file.
         path: PathBuf,
+        /// The row, unless the type of the column says it all.
+        place: Option<Place>,
         /// The column.
         column: String,
         /// The first text found there, or the name of its type.
@@ -246,6 +210,17 @@ pub enum DataError {
         path: PathBuf,
         /// The line, counted from 1.
         line: usize,
+    },
+
+    /// A name or a key is not UTF-8. (Columns that the schema does not name may hold any bytes.)
+    #[error("{}, line {line}: the text `{text}` is not UTF-8\nexpected: a file in UTF-8\nnext: save the file as UTF-8", path.display())]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// The text, with replacement characters for the bytes that have no meaning.
+        text: String,
     },
 
     /// An id lies outside of the vocabulary of its feature.
@@ -356,6 +331,15 @@ pub enum DataError {
         column: String,
     },
 
+    /// A text with a line break was to be written as CSV, where a row is one line.
+    #[error("{}: the text `{text}` holds a line break, and a row of CSV is one line\nexpected: names and keys on one line\nnext: write Parquet, or replace the line break", path.display())]
+    LineBreakInCsv {
+        /// The file to be written.
+        path: PathBuf,
+        /// The text, with the line break as `\n`.
+        text: String,
+    },
+
     /// A Parquet file is damaged or cut short.
     #[error("{}: the file is damaged or cut short: {detail}\nexpected: a complete Parquet file\nnext: copy or write the file again", path.display())]
     Corrupt {
@@ -389,6 +373,15 @@ pub enum DataError {
         expected: usize,
     },
 
+    /// The offsets of a sequence given in memory are no offsets.
+    #[error(
+        "the offsets of `{feature}` do not start at 0, or fall\nexpected: 0, then the number of ids up to each row\nnext: correct the offsets"
+    )]
+    Offsets {
+        /// The sequence feature.
+        feature: String,
+    },
+
     /// The parts of a split do not add up to the whole.
     #[error(
         "the fractions of the split are {found:?}\nexpected: positive numbers with a sum of 1\nnext: correct the fractions"
@@ -409,27 +402,6 @@ pub enum DataError {
 }
 
 impl DataError {
-    /// The broad class of this error, from which a program picks its exit code.
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            DataError::MissingFile { .. } => ErrorKind::MissingInput,
-            DataError::Io { .. } => ErrorKind::InputOutput,
-            DataError::UnknownExtension { .. }
-            | DataError::NoFeatures
-            | DataError::NoLabels
-            | DataError::DuplicateName { .. }
-            | DataError::LabelAmongFeatures { .. }
-            | DataError::SharedTable { .. }
-            | DataError::FeatureSetting { .. }
-            | DataError::SchemaSyntax { .. }
-            | DataError::SequenceInCsv { .. }
-            | DataError::Length { .. }
-            | DataError::Fractions { .. }
-            | DataError::OutputColumn { .. } => ErrorKind::Configuration,
-            _ => ErrorKind::BadData,
-        }
-    }
-
     /// Turns an error of the operating system into one that names the file and tells a missing file apart.
     pub(crate) fn io(path: &std::path::Path, action: &'static str, source: std::io::Error) -> Self {
         if source.kind() == std::io::ErrorKind::NotFound && action != "write" {
@@ -438,6 +410,10 @@ impl DataError {
             DataError::Io { path: path.to_path_buf(), action, source }
         }
     }
+}
+
+fn after_comma(place: &Option<Place>) -> String {
+    place.map_or(String::new(), |place| format!(", {place}"))
 }
 
 fn nearest_line(nearest: &Option<String>) -> String {

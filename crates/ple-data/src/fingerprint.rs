@@ -1,6 +1,8 @@
 //! A number that stands for the contents of a table, so that a manifest can tell whether the data is still the same.
 
-use arrow::row::{RowConverter, SortField};
+use std::fmt::Write;
+
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::table::Table;
@@ -9,7 +11,8 @@ impl Table {
     /// A 64-bit hash (XXH3) of the schema and of every value, in row order.
     ///
     /// It does not depend on the file format, the row groups, or the machine's byte order, so the CSV and the
-    /// Parquet form of the same rows agree. It detects accidents, not forgery.
+    /// Parquet form of the same rows agree: keys count by their text, whatever their type. It detects accidents, not
+    /// forgery.
     pub fn fingerprint(&self) -> u64 {
         let columns = self.columns();
         let mut hash = Xxh3::new();
@@ -24,15 +27,20 @@ impl Table {
             update(&mut hash, &sequence.ids, |id| id.to_le_bytes());
             update(&mut hash, sequence.weights.as_deref().unwrap_or(&[]), |value| value.to_le_bytes());
         }
+        let options = FormatOptions::new();
+        let mut text = String::new();
         for key in &columns.keys {
-            hash.update(key.data_type().to_string().as_bytes());
-            let field = SortField::new(key.data_type().clone());
-            let rows = RowConverter::new(vec![field])
-                .and_then(|converter| converter.convert_columns(std::slice::from_ref(key)));
-            match rows {
-                Ok(rows) => rows.iter().for_each(|row| hash.update(row.as_ref())),
-                // A type without a row format (a map, say) still counts by its length.
-                Err(_) => hash.update(&(key.len() as u64).to_le_bytes()),
+            let Ok(formatter) = ArrayFormatter::try_new(key, &options) else {
+                // A type without a text form still counts by its length.
+                hash.update(&(key.len() as u64).to_le_bytes());
+                continue;
+            };
+            for row in 0..key.len() {
+                text.clear();
+                // Writing into a string fails for a value that has no text form alone; it counts as an empty one.
+                let _ = write!(text, "{}", formatter.value(row));
+                hash.update(&(text.len() as u64).to_le_bytes());
+                hash.update(text.as_bytes());
             }
         }
         hash.digest()

@@ -10,11 +10,12 @@ use rayon::prelude::*;
 
 use crate::arrow_columns::{as_large_list, for_each_id, is_id_type, is_number_type, list_element};
 use crate::cell::{A_NUMBER, AN_ID, CellFault};
-use crate::csv_lines::{BlockReader, header_names, numbered_lines, split_fields};
-use crate::error::{DataError, Place};
+use crate::csv_lines::{BlockReader, header_names, numbered_lines, shortened, split_fields};
+use crate::error::DataError;
 use crate::parquet_limits::{corrupt, guarded, open_parquet, parquet_error};
+use crate::place::Place;
 use crate::read::FileFormat;
-use crate::read_csv::{parse_integer, parse_number, shortened};
+use crate::read_csv::{parse_integer, parse_number};
 use crate::resolve::Header;
 use crate::schema::{Feature, FeatureSchema, Label};
 
@@ -57,7 +58,7 @@ pub fn infer_schema(paths: &[impl AsRef<Path>], roles: &Roles) -> Result<Feature
     let mut columns: Vec<FoundColumn> = Vec::new();
     for (position, path) in paths.iter().enumerate() {
         let path = path.as_ref();
-        let found = match FileFormat::of(path)? {
+        let mut found = match FileFormat::of(path)? {
             FileFormat::Csv => scan_csv(path, roles)?,
             FileFormat::Parquet => guarded(path, || scan_parquet(path, roles))?,
         };
@@ -65,27 +66,31 @@ pub fn infer_schema(paths: &[impl AsRef<Path>], roles: &Roles) -> Result<Feature
             columns = found;
             continue;
         }
-        let header = Header::new(path, found.iter().map(|column| column.name.as_str()))?;
+        let names: Vec<String> = found.iter().map(|column| column.name.clone()).collect();
+        let header = Header::new(path, names.iter().map(String::as_str))?;
+        let positions =
+            |name: &str| header.position(name, || format!("the feature `{name}` of the first file"));
         for column in &mut columns {
-            let role = || format!("the feature `{}` of the first file", column.name);
-            let other = &found[header.position(&column.name, role)?];
+            let other = &mut found[positions(&column.name)?];
             column.contents = column.contents.joined(other.contents).ok_or_else(|| DataError::WrongType {
                 path: path.to_path_buf(),
                 column: column.name.clone(),
                 found: other.contents.describe().to_string(),
                 expected: column.contents.describe(),
             })?;
+            column.not_an_id = column.not_an_id.take().or(other.not_an_id.take());
         }
     }
-    let features = columns.into_iter().map(|column| column.into_feature(roles.embedding_dim)).collect();
-    FeatureSchema::new(features, roles.labels.clone(), roles.keys.clone())
+    let features: Result<Vec<Feature>, DataError> =
+        columns.into_iter().map(|column| column.into_feature(roles.embedding_dim)).collect();
+    FeatureSchema::new(features?, roles.labels.clone(), roles.keys.clone())
 }
 
 /// A column of a file that is to become a feature.
 struct FoundColumn {
     name: String,
     contents: Contents,
-    /// The first integer that cannot be an id; an error unless the column turns out to hold numbers.
+    /// The first integer of any file that cannot be an id; an error unless the column turns out to hold numbers.
     not_an_id: Option<DataError>,
 }
 
@@ -122,12 +127,15 @@ impl Contents {
 }
 
 impl FoundColumn {
-    fn into_feature(self, embedding_dim: usize) -> Feature {
-        match self.contents {
-            Contents::Ids { largest } => Feature::sparse(self.name, largest as usize + 1, embedding_dim),
+    fn into_feature(self, embedding_dim: usize) -> Result<Feature, DataError> {
+        Ok(match self.contents {
+            Contents::Ids { largest } => match self.not_an_id {
+                Some(error) => return Err(error),
+                None => Feature::sparse(self.name, largest as usize + 1, embedding_dim),
+            },
             Contents::Lists { largest } => Feature::sequence(self.name, largest as usize + 1, embedding_dim),
             Contents::Numbers => Feature::dense(self.name),
-        }
+        })
     }
 }
 
@@ -184,7 +192,7 @@ fn not_a_feature(path: &Path, column: &str, data_type: &DataType) -> DataError {
     };
     if is_text(data_type) {
         let value = format!("the type {data_type}");
-        DataError::TextFeature { path: path.to_path_buf(), column: column.to_string(), value }
+        DataError::TextFeature { path: path.to_path_buf(), place: None, column: column.to_string(), value }
     } else {
         DataError::WrongType {
             path: path.to_path_buf(),
@@ -281,8 +289,12 @@ fn scan_csv(path: &Path, roles: &Roles) -> Result<Vec<FoundColumn>, DataError> {
                 match contents_of(field, column.contents) {
                     Ok(contents) => column.contents = contents,
                     Err(CellFault::NotANumber { value, .. }) => {
-                        let column = column.name.clone();
-                        return Err(DataError::TextFeature { path: path.to_path_buf(), column, value });
+                        return Err(DataError::TextFeature {
+                            path: path.to_path_buf(),
+                            place: Some(Place::Line(line)),
+                            column: column.name.clone(),
+                            value,
+                        });
                     }
                     Err(fault @ CellFault::Id { .. }) if column.not_an_id.is_none() => {
                         column.not_an_id = Some(fault.at(path, Place::Line(line), &column.name));
@@ -297,11 +309,7 @@ fn scan_csv(path: &Path, roles: &Roles) -> Result<Vec<FoundColumn>, DataError> {
     if rows == 0 {
         return Err(DataError::EmptyFile { path: path.to_path_buf(), found });
     }
-    let finished = |(_, column): (usize, FoundColumn)| match (column.contents, column.not_an_id) {
-        (Contents::Ids { .. }, Some(error)) => Err(error),
-        (contents, _) => Ok(FoundColumn { name: column.name, contents, not_an_id: None }),
-    };
-    columns.into_iter().map(finished).collect()
+    Ok(columns.into_iter().map(|(_, column)| column).collect())
 }
 
 /// What a column holds after one more of its fields was seen.

@@ -88,14 +88,18 @@ mod planted;
 
 // What can go wrong.
 mod error;
+mod error_kind;
 mod nearest;
+mod place;
 
 pub use ali_ccp::{ALI_CCP_DENSE, ALI_CCP_SPARSE, Vocabulary, ali_ccp_schema};
 pub use batch::{Batch, SequenceBatch};
-pub use error::{DataError, ErrorKind, Place};
+pub use error::DataError;
+pub use error_kind::ErrorKind;
 pub use generate::{Generated, GeneratedSplit, GeneratorConfig, generate, generate_rows, generate_split};
 pub use infer::{Roles, infer_schema};
 pub use order::{EpochOrder, LastBatch, Shuffle};
+pub use place::Place;
 pub use predictions::write_predictions;
 pub use prefetch::{Batches, PrefetchedBatch};
 pub use quantiles::{bin_of, quantile_edges};

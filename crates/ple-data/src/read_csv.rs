@@ -7,8 +7,9 @@ use arrow::array::{Array, ArrayRef, Int64Array, LargeStringArray, LargeStringBui
 use rayon::prelude::*;
 
 use crate::cell::{A_NUMBER, AN_ID, CellFault, check_dense, check_id, check_label, check_weight};
-use crate::csv_lines::{BlockReader, header_names, numbered_lines, split_fields};
-use crate::error::{DataError, Place};
+use crate::csv_lines::{BlockReader, header_names, numbered_lines, shortened, split_fields, utf8};
+use crate::error::DataError;
+use crate::place::Place;
 use crate::resolve::{ResolvedColumns, resolve};
 use crate::schema::FeatureSchema;
 use crate::table::{Table, TableColumns, join_keys};
@@ -20,7 +21,7 @@ use crate::table::{Table, TableColumns, join_keys};
 ///
 /// # Errors
 ///
-/// A missing or empty file, a missing column, a line with too few or too many fields, an id that is no integer or
+/// A missing or empty file, a missing column, a name or key that is not UTF-8, a line with too few or too many fields, an id that is no integer or
 /// lies outside of its vocabulary, a number that is missing, not a number or not finite, a label other than 0 and 1
 /// in a classification, a sequence feature (CSV has no lists). Each names file, line and column; of several errors,
 /// the first one in the file is reported.
@@ -152,7 +153,7 @@ impl CsvLayout<'_> {
                 columns.dense.push(value.map_err(|fault| at(field, fault))?);
             }
             for (&field, key) in self.resolved.keys.iter().zip(&mut keys) {
-                key.append_value(String::from_utf8_lossy(&fields[field]));
+                key.append_value(utf8(self.path, line, &fields[field])?);
             }
         }
         let keys = keys.into_iter().map(|mut key| Arc::new(key.finish()) as ArrayRef).collect();
@@ -182,16 +183,6 @@ fn trimmed<'a>(field: &'a [u8], expected: &'static str) -> Result<std::borrow::C
         return Err(CellFault::Missing { expected });
     }
     Ok(String::from_utf8_lossy(field))
-}
-
-/// The start of a text, short enough for a message, with control characters made visible.
-pub(crate) fn shortened(text: &str) -> String {
-    const LONGEST: usize = 40;
-    let mut shown: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
-    if text.chars().nth(LONGEST).is_some() {
-        shown.push('…');
-    }
-    shown
 }
 
 /// The values as integers if each of them is written as one in the usual way (so that `007` stays text).

@@ -15,8 +15,9 @@ use crate::arrow_columns::{
     is_id_type, is_number_type, list_element,
 };
 use crate::cell::{CellFault, check_dense, check_label, check_weight};
-use crate::error::{DataError, Place};
+use crate::error::DataError;
 use crate::parquet_limits::{corrupt, guarded, open_parquet, parquet_error};
+use crate::place::Place;
 use crate::resolve::{ResolvedColumns, resolve};
 use crate::schema::{FeatureKind, FeatureSchema};
 use crate::table::{SequenceColumn, Table, TableColumns, join_keys};

@@ -7,7 +7,8 @@ use arrow::array::{ArrayRef, UInt32Array};
 use arrow::compute::{concat, take};
 
 use crate::cell::{CellFault, check_dense, check_id, check_label, check_weight};
-use crate::error::{DataError, Place};
+use crate::error::DataError;
+use crate::place::Place;
 use crate::schema::{FeatureKind, FeatureSchema};
 
 /// The ids (and weights) of one sequence feature, for all rows: row r has `ids[offsets[r]..offsets[r + 1]]`.
@@ -17,7 +18,7 @@ pub struct SequenceColumn {
     pub offsets: Vec<usize>,
     /// The ids of all rows, one after the other.
     pub ids: Vec<u32>,
-    /// One weight for each id, if the feature has weights.
+    /// One weight for each id, if the feature names a column of weights.
     pub weights: Option<Vec<f32>>,
 }
 
@@ -35,7 +36,7 @@ pub struct TableColumns {
     pub dense: Vec<f32>,
     /// One label for each task.
     pub labels: Vec<f32>,
-    /// One weight for each task; `None` means that every row counts 1 in every task.
+    /// One weight for each task, if a label of the schema names a weight; else every row counts 1 in every task.
     pub weights: Option<Vec<f32>>,
     /// One for each sequence feature.
     pub sequences: Vec<SequenceColumn>,
@@ -333,9 +334,9 @@ fn check_lengths(schema: &FeatureSchema, columns: &TableColumns) -> Result<(), D
     check("dense", columns.dense.len(), rows * schema.n_dense())?;
     check("keys", columns.keys.len(), schema.keys.len())?;
     check("sequences", columns.sequences.len(), schema.n_sequences())?;
-    if let Some(weights) = &columns.weights {
-        check("weights", weights.len(), rows * schema.n_tasks())?;
-    }
+    let has_weights = schema.labels.iter().any(|label| label.weight.is_some());
+    let n_weights = if has_weights { rows * schema.n_tasks() } else { 0 };
+    check("weights", columns.weights.as_ref().map_or(0, Vec::len), n_weights)?;
     for (name, key) in schema.keys.iter().zip(&columns.keys) {
         check(&format!("the key `{name}`"), key.len(), rows)?;
     }
@@ -345,12 +346,12 @@ fn check_lengths(schema: &FeatureSchema, columns: &TableColumns) -> Result<(), D
         let last = sequence.offsets.last().copied().unwrap_or(0);
         let increasing = sequence.offsets.windows(2).all(|pair| pair[0] <= pair[1]);
         if !increasing || sequence.offsets.first() != Some(&0) {
-            let what = format!("the offsets of `{name}`, which start at 0 and never fall: one");
-            return Err(DataError::Length { what, found: 0, expected: 1 });
+            return Err(DataError::Offsets { feature: name.clone() });
         }
         check(&format!("the ids of `{name}`"), sequence.ids.len(), last)?;
-        let weights = sequence.weights.as_ref().map_or(last, Vec::len);
-        check(&format!("the weights of `{name}`"), weights, last)?;
+        let has_weights = matches!(feature.kind, FeatureKind::Sequence { weights: Some(_), .. });
+        let weights = sequence.weights.as_ref().map_or(0, Vec::len);
+        check(&format!("the weights of `{name}`"), weights, if has_weights { last } else { 0 })?;
     }
     Ok(())
 }

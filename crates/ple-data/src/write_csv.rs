@@ -5,6 +5,7 @@ use std::path::Path;
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
+use crate::csv_lines::shortened;
 use crate::error::DataError;
 use crate::output_columns::{OutputColumn, output_columns};
 use crate::read_csv::refuse_sequences;
@@ -20,6 +21,7 @@ use crate::whole_file::write_whole;
 /// # Errors
 ///
 /// [`DataError::SequenceInCsv`] if the table has sequences, [`DataError::OutputColumn`] if two columns have one name,
+/// [`DataError::LineBreakInCsv`] for a name or key with a line break,
 /// [`DataError::Io`] if the file cannot be written.
 pub fn write_csv(table: &Table, path: impl AsRef<Path>) -> Result<(), DataError> {
     let path = path.as_ref();
@@ -31,6 +33,10 @@ pub fn write_csv(table: &Table, path: impl AsRef<Path>) -> Result<(), DataError>
         let formatter = ArrayFormatter::try_new(key, &options)
             .map_err(|error| DataError::io(path, "write", io::Error::other(error)))?;
         keys.push(formatter);
+    }
+    refuse_line_breaks(path, columns.iter().map(|(name, _)| (*name).to_string()))?;
+    for (key, array) in keys.iter().zip(table.keys()) {
+        refuse_line_breaks(path, (0..array.len()).map(|row| key.value(row).to_string()))?;
     }
     let names: Vec<String> = columns.iter().map(|(name, _)| quoted(name)).collect();
     let values = table.columns();
@@ -76,6 +82,13 @@ pub fn write_csv(table: &Table, path: impl AsRef<Path>) -> Result<(), DataError>
         }
         Ok(())
     })
+}
+
+fn refuse_line_breaks(path: &Path, mut texts: impl Iterator<Item = String>) -> Result<(), DataError> {
+    match texts.find(|text| text.contains('\n')) {
+        Some(text) => Err(DataError::LineBreakInCsv { path: path.to_path_buf(), text: shortened(&text) }),
+        None => Ok(()),
+    }
 }
 
 /// The text as a CSV field: in quotes if it would not read back as it is.
