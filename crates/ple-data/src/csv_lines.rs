@@ -15,6 +15,13 @@ use crate::error::DataError;
 /// The bytes read at a time, and so the most that one line may have.
 pub(crate) const BLOCK_BYTES: usize = 8 << 20;
 
+/// What a file without rows holds, for messages.
+pub(crate) const ZERO_BYTES: &str = "zero bytes";
+/// What a file without rows holds, for messages.
+pub(crate) const BLANK_LINES: &str = "blank lines alone";
+/// What a file without rows holds, for messages.
+pub(crate) const HEADER_ALONE: &str = "a header alone";
+
 /// Reads a file in blocks that end with a line feed (the last one may lack it).
 pub(crate) struct BlockReader<'a> {
     path: &'a Path,
@@ -154,6 +161,9 @@ pub(crate) fn header_names(path: &Path, line_number: usize, line: &[u8]) -> Resu
     let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
     split_fields(line, &mut fields)
         .map_err(|()| DataError::Quotes { path: path.to_path_buf(), line: line_number })?;
+    if let ([_], Some(&separator)) = (&fields[..], line.iter().find(|byte| b";\t|".contains(byte))) {
+        return Err(DataError::Separator { path: path.to_path_buf(), found: char::from(separator) });
+    }
     let name = |field: &Cow<'_, [u8]>| utf8(path, line_number, field).map(|name| name.trim().to_string());
     fields.iter().map(name).collect()
 }

@@ -136,7 +136,7 @@ pub enum DataError {
     },
 
     /// A file names a column twice.
-    #[error("{}: the column `{column}` occurs twice in the header\nexpected: each column once\nnext: remove or rename one of the two", path.display())]
+    #[error("{}: the column `{column}` occurs twice\nexpected: each column once\nnext: remove or rename one of the two", path.display())]
     DuplicateColumn {
         /// The file.
         path: PathBuf,
@@ -175,8 +175,17 @@ pub enum DataError {
     EmptyFile {
         /// The file.
         path: PathBuf,
-        /// `zero bytes` or `a header alone`, for example.
+        /// `zero bytes`, `blank lines alone`, `a header alone` or `a schema alone`.
         found: &'static str,
+    },
+
+    /// The header is one name that holds another separator than the comma.
+    #[error("{}: the header has no comma, but `{}`\nexpected: fields separated by commas\nnext: write the file again with commas", path.display(), found.escape_debug())]
+    Separator {
+        /// The file.
+        path: PathBuf,
+        /// The separator that the file seems to use.
+        found: char,
     },
 
     /// A line has another number of fields than the header.
@@ -254,7 +263,7 @@ pub enum DataError {
     },
 
     /// A dense value, a label or a weight is NaN or infinite (or too large for f32).
-    #[error("{}, {place}, column `{column}`: found {value}\nexpected: a finite number that fits into 32 bits\nnext: fill or remove the row before training", path.display())]
+    #[error("{}, {place}, column `{column}`: found {value:?}\nexpected: a finite number that fits into 32 bits\nnext: fill or remove the row before training", path.display())]
     NotFinite {
         /// The file.
         path: PathBuf,
@@ -267,7 +276,7 @@ pub enum DataError {
     },
 
     /// A cell is empty.
-    #[error("{}, {place}, column `{column}`: the value is missing\nexpected: {expected}\nnext: fill the gap, for example with an id that is kept for it, or remove the row", path.display())]
+    #[error("{}, {place}, column `{column}`: the value is missing\nexpected: {expected}\nnext: fill the gap, or remove the row", path.display())]
     MissingValue {
         /// The file.
         path: PathBuf,

@@ -10,7 +10,9 @@ use rayon::prelude::*;
 
 use crate::arrow_columns::{as_large_list, for_each_id, is_id_type, is_number_type, list_element};
 use crate::cell::{A_NUMBER, AN_ID, CellFault};
-use crate::csv_lines::{BlockReader, header_names, numbered_lines, shortened, split_fields};
+use crate::csv_lines::{
+    BLANK_LINES, BlockReader, HEADER_ALONE, ZERO_BYTES, header_names, numbered_lines, shortened, split_fields,
+};
 use crate::error::DataError;
 use crate::parquet_limits::{corrupt, guarded, open_parquet, parquet_error};
 use crate::place::Place;
@@ -255,13 +257,16 @@ fn scan_csv(path: &Path, roles: &Roles) -> Result<Vec<FoundColumn>, DataError> {
     let mut names: Vec<String> = Vec::new();
     let mut columns: Vec<(usize, FoundColumn)> = Vec::new();
     let mut rows = 0;
-    let mut found = "zero bytes";
+    let mut found = ZERO_BYTES;
     while let Some(block) = blocks.next_block()? {
         let mut first_line = block.first_line;
         let mut bytes = block.bytes.as_slice();
         if names.is_empty() {
-            let Some((line, header)) = numbered_lines(first_line, bytes).next() else { continue };
-            found = "a header alone";
+            let Some((line, header)) = numbered_lines(first_line, bytes).next() else {
+                found = BLANK_LINES;
+                continue;
+            };
+            found = HEADER_ALONE;
             names = header_names(path, line, header)?;
             let texts: Vec<&str> = names.iter().map(String::as_str).collect();
             for position in feature_positions(path, &texts, roles)? {

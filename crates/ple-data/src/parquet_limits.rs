@@ -3,12 +3,14 @@
 
 use std::any::Any;
 use std::fs::File;
+use std::io::{Read, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::errors::ParquetError;
 
+use crate::csv_lines::ZERO_BYTES;
 use crate::error::DataError;
 
 /// The most bytes that one column of one row group may claim to have when it is unpacked.
@@ -37,12 +39,21 @@ pub(crate) fn open_parquet(path: &Path) -> Result<ArrowReaderMetadata, DataError
     let file = File::open(path).map_err(|error| DataError::io(path, "read", error))?;
     let length = file.metadata().map_err(|error| DataError::io(path, "read", error))?.len();
     if length == 0 {
-        return Err(DataError::EmptyFile { path: path.to_path_buf(), found: "zero bytes" });
+        return Err(DataError::EmptyFile { path: path.to_path_buf(), found: ZERO_BYTES });
     }
+    refuse_other_formats(path, &file)?;
     let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
         .map_err(|error| parquet_error(path, error))?;
     check_claims(path, &metadata, length)?;
     Ok(metadata)
+}
+
+/// Refuses a file that does not begin as Parquet does, with plainer words than the decoder's.
+fn refuse_other_formats(path: &Path, mut file: &File) -> Result<(), DataError> {
+    let mut start = Vec::new();
+    let read = file.by_ref().take(4).read_to_end(&mut start).and_then(|_| file.rewind());
+    read.map_err(|error| DataError::io(path, "read", error))?;
+    if start == b"PAR1" { Ok(()) } else { Err(corrupt(path, &"it does not begin with PAR1")) }
 }
 
 /// Tells an error of the operating system from one of the format.

@@ -7,7 +7,10 @@ use arrow::array::{Array, ArrayRef, Int64Array, LargeStringArray, LargeStringBui
 use rayon::prelude::*;
 
 use crate::cell::{A_NUMBER, AN_ID, CellFault, check_dense, check_id, check_label, check_weight};
-use crate::csv_lines::{BlockReader, header_names, numbered_lines, shortened, split_fields, utf8};
+use crate::csv_lines::{
+    BLANK_LINES, BlockReader, HEADER_ALONE, ZERO_BYTES, header_names, numbered_lines, shortened,
+    split_fields, utf8,
+};
 use crate::error::DataError;
 use crate::place::Place;
 use crate::resolve::{ResolvedColumns, resolve};
@@ -34,14 +37,15 @@ pub fn read_csv(path: impl AsRef<Path>, schema: &FeatureSchema) -> Result<Table,
     let mut columns = TableColumns::empty(&schema);
     let mut key_pieces: Vec<Vec<ArrayRef>> = vec![Vec::new(); schema.keys.len()];
     let mut layout: Option<CsvLayout> = None;
-    let mut found = "zero bytes";
+    let mut found = ZERO_BYTES;
 
     while let Some(mut block) = blocks.next_block()? {
         if layout.is_none() {
             let Some((line, header)) = numbered_lines(block.first_line, &block.bytes).next() else {
+                found = BLANK_LINES;
                 continue;
             };
-            found = "a header alone";
+            found = HEADER_ALONE;
             let names = header_names(path, line, header)?;
             let resolved = resolve(path, names.iter().map(String::as_str), &schema)?;
             layout = Some(CsvLayout { path, schema: &schema, resolved, names });
