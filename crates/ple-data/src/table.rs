@@ -81,9 +81,11 @@ impl Table {
     ///
     /// [`DataError::Length`] for an array of the wrong size, and the errors of the readers for a value that is not
     /// allowed; the "file" that they name is `table in memory`.
-    pub fn new(schema: FeatureSchema, columns: TableColumns) -> Result<Self, DataError> {
+    pub fn new(schema: FeatureSchema, mut columns: TableColumns) -> Result<Self, DataError> {
         schema.validate()?;
         check_lengths(&schema, &columns)?;
+        // As the readers do: a label of -0 is one of 0.
+        columns.labels.iter_mut().for_each(|label| *label += 0.0);
         let table = Table::assembled(Arc::new(schema), columns);
         check_values(&table)?;
         Ok(table)
