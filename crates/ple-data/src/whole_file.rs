@@ -23,7 +23,7 @@ pub(crate) fn write_whole(
         _ => Path::new("."),
     };
     let attempt = || -> std::io::Result<()> {
-        let temporary = NamedTempFile::new_in(folder)?;
+        let temporary = NamedTempFile::new_in(folder).map_err(plainly)?;
         let mut buffered = BufWriter::with_capacity(1 << 16, temporary.as_file());
         write(&mut buffered)?;
         buffered.flush()?;
@@ -34,6 +34,14 @@ pub(crate) fn write_whole(
         sync_folder(folder)
     };
     attempt().map_err(|error| DataError::io(path, "write", error))
+}
+
+/// The user asked for a file in a folder, and knows nothing of the temporary file that could not be made there.
+fn plainly(error: std::io::Error) -> std::io::Error {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => std::io::Error::new(error.kind(), "its folder does not exist"),
+        _ => error,
+    }
 }
 
 /// Temporary files are private to their owner; an output is an ordinary file.

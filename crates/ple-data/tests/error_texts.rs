@@ -1,0 +1,520 @@
+//! Every variant of `DataError`, made by the call that gives it, with its exact text and its kind.
+//!
+//! The errors of bad files are those of `bad_files.rs` and `bad_parquet.rs`; here each occurs once more, so that the
+//! table is complete, and a check says which variant is missing when one is added.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, StringArray};
+use ple_data::{
+    DataError, DenseBins, ErrorKind, Feature, FeatureKind, FeatureSchema, Label, Place, Pooling, Roles,
+    SequenceColumn, Table, TableColumns, TaskType, infer_schema, read_csv, read_table, write_csv,
+    write_predictions,
+};
+
+fn click() -> Label {
+    Label::new("click", TaskType::Classification)
+}
+
+fn schema_error(features: Vec<Feature>, labels: Vec<Label>, keys: &[&str]) -> DataError {
+    FeatureSchema::new(features, labels, keys.iter().map(|key| (*key).to_string()).collect()).unwrap_err()
+}
+
+fn user() -> Feature {
+    Feature::sparse("user", 5, 4)
+}
+
+fn shared(name: &str, vocab_size: usize, shared_with: &str) -> Feature {
+    let shared_with = Some(shared_with.to_string());
+    Feature {
+        name: name.to_string(),
+        kind: FeatureKind::Sparse { vocab_size, embedding_dim: 4, shared_with },
+    }
+}
+
+fn sequence(vocab_size: usize, padding_id: u32, weights: Option<&str>) -> Feature {
+    let kind = FeatureKind::Sequence {
+        vocab_size,
+        embedding_dim: 4,
+        pooling: Pooling::Sum,
+        padding_id: Some(padding_id),
+        weights: weights.map(str::to_string),
+        shared_with: None,
+    };
+    Feature { name: "history".to_string(), kind }
+}
+
+fn binned(edges: &[f32]) -> Feature {
+    let bins = Some(DenseBins { edges: edges.to_vec(), embedding_dim: 4 });
+    Feature { name: "age".to_string(), kind: FeatureKind::Dense { bins } }
+}
+
+/// What reading a text as `a.csv` says, with the schema of one feature `user` and one label `click`.
+fn csv_error(text: &str) -> DataError {
+    let mut label = click();
+    label.weight = text.contains("weight").then(|| "weight".to_string());
+    let schema = FeatureSchema::new(vec![user(), Feature::dense("price")], vec![label], vec![]).unwrap();
+    in_folder(|path| {
+        std::fs::write(path, text).unwrap();
+        read_csv(path, &schema).unwrap_err()
+    })
+}
+
+/// Runs something on the path of `a.csv` in a temporary folder.
+fn in_folder(run: impl FnOnce(&Path) -> DataError) -> DataError {
+    let folder = tempfile::tempdir().unwrap();
+    run(&folder.path().join("a.csv"))
+}
+
+fn table_error(schema: FeatureSchema, columns: TableColumns) -> DataError {
+    Table::new(schema, columns).unwrap_err()
+}
+
+fn small_table(keys: &[&str], key: &str) -> Table {
+    let keys: Vec<String> = keys.iter().map(|key| (*key).to_string()).collect();
+    let columns = TableColumns {
+        sparse: vec![4],
+        labels: vec![0.0],
+        keys: keys.iter().map(|_| Arc::new(StringArray::from(vec![key])) as ArrayRef).collect(),
+        ..TableColumns::default()
+    };
+    Table::new(FeatureSchema::new(vec![user()], vec![click()], keys).unwrap(), columns).unwrap()
+}
+
+fn sequence_error(offsets: Vec<usize>, weights: Option<Vec<f32>>) -> DataError {
+    let schema = FeatureSchema::new(vec![sequence(5, 0, Some("strengths"))], vec![click()], vec![]).unwrap();
+    let columns = TableColumns {
+        labels: vec![0.0, 1.0],
+        sequences: vec![SequenceColumn { offsets, ids: vec![1, 2], weights }],
+        ..TableColumns::default()
+    };
+    table_error(schema, columns)
+}
+
+/// Errors, their kinds and their texts.
+fn cases() -> Vec<(DataError, ErrorKind, &'static str)> {
+    use ErrorKind::{BadData, Configuration, InputOutput, MissingInput};
+    let roles = Roles { labels: vec![click()], keys: vec![], embedding_dim: 4 };
+    let plain = || FeatureSchema::new(vec![user()], vec![click()], vec![]).unwrap();
+    vec![
+        // Files.
+        (
+            read_table("no_such_folder/a.csv", &plain()).unwrap_err(),
+            MissingInput,
+            "no_such_folder/a.csv: there is no such file\n\
+             next: check the path; a relative one starts at the folder that the program was started in",
+        ),
+        (
+            write_csv(&small_table(&[], ""), "no_such_folder/a.csv").unwrap_err(),
+            InputOutput,
+            "no_such_folder/a.csv: could not write: its folder does not exist\n\
+             next: check the permissions, the free space and the disk",
+        ),
+        (
+            read_table("a.txt", &plain()).unwrap_err(),
+            Configuration,
+            "a.txt: no reader for a file ending in `txt`\n\
+             expected: a name that ends in .csv or .parquet\n\
+             next: rename the file or convert it",
+        ),
+        // Schemas.
+        (
+            schema_error(vec![], vec![click()], &[]),
+            Configuration,
+            "the schema has no feature\n\
+             expected: at least one feature\n\
+             next: list the columns that the model may read",
+        ),
+        (
+            schema_error(vec![user()], vec![], &[]),
+            Configuration,
+            "the schema has no label\n\
+             expected: at least one label\n\
+             next: name the columns that the model is to predict",
+        ),
+        (
+            schema_error(vec![user(), Feature::dense("user")], vec![click()], &[]),
+            Configuration,
+            "the feature `user` is named twice in the schema\n\
+             expected: each name once\n\
+             next: remove or rename one of the two",
+        ),
+        (
+            schema_error(vec![user()], vec![click(), click()], &[]),
+            Configuration,
+            "the label `click` is named twice in the schema\n\
+             expected: each name once\n\
+             next: remove or rename one of the two",
+        ),
+        (
+            schema_error(vec![user()], vec![click()], &["id", "id"]),
+            Configuration,
+            "the key `id` is named twice in the schema\n\
+             expected: each name once\n\
+             next: remove or rename one of the two",
+        ),
+        (
+            schema_error(
+                vec![Feature::dense("purchase")],
+                vec![Label::in_column("conversion", "purchase", TaskType::Classification)],
+                &[],
+            ),
+            Configuration,
+            "the column `purchase` of the label `conversion` is also read by the feature `purchase`: the model would see its answer\n\
+             expected: labels and features from different columns\n\
+             next: remove `purchase` from the features",
+        ),
+        (
+            schema_error(vec![sequence(5, 0, Some("click"))], vec![click()], &[]),
+            Configuration,
+            "the column `click` of the label `click` is also read by the feature `history`: the model would see its answer\n\
+             expected: labels and features from different columns\n\
+             next: remove `history` from the features",
+        ),
+        (
+            schema_error(vec![shared("friend", 5, "user"), user()], vec![click()], &[]),
+            Configuration,
+            "the feature `friend` shares the table of `user`, which does not stand before it in the schema\n\
+             expected: an earlier sparse or sequence feature with the same vocabulary and dimension\n\
+             next: correct shared_with, or give `friend` a table of its own",
+        ),
+        (
+            schema_error(vec![Feature::dense("age"), shared("friend", 5, "age")], vec![click()], &[]),
+            Configuration,
+            "the feature `friend` shares the table of `age`, which is a dense feature\n\
+             expected: an earlier sparse or sequence feature with the same vocabulary and dimension\n\
+             next: correct shared_with, or give `friend` a table of its own",
+        ),
+        (
+            schema_error(vec![user(), shared("friend", 6, "user")], vec![click()], &[]),
+            Configuration,
+            "the feature `friend` shares the table of `user`, which has 5 x 4 numbers, not 6 x 4\n\
+             expected: an earlier sparse or sequence feature with the same vocabulary and dimension\n\
+             next: correct shared_with, or give `friend` a table of its own",
+        ),
+        (
+            schema_error(vec![Feature::sparse("user", 0, 4)], vec![click()], &[]),
+            Configuration,
+            "the feature `user` has vocab_size = 0\n\
+             expected: 1 to 4294967295\n\
+             next: correct vocab_size in the schema",
+        ),
+        (
+            schema_error(vec![Feature::sparse("user", 5, 0)], vec![click()], &[]),
+            Configuration,
+            "the feature `user` has embedding_dim = 0\n\
+             expected: at least 1\n\
+             next: correct embedding_dim in the schema",
+        ),
+        (
+            schema_error(vec![sequence(5, 5, None)], vec![click()], &[]),
+            Configuration,
+            "the feature `history` has padding_id = 5\n\
+             expected: an id below vocab_size\n\
+             next: correct padding_id in the schema",
+        ),
+        (
+            schema_error(vec![binned(&[1.0, 1.0])], vec![click()], &[]),
+            Configuration,
+            "the feature `age` has bins.edges = [1.0, 1.0]\n\
+             expected: at least one edge, finite and strictly increasing\n\
+             next: correct bins.edges in the schema",
+        ),
+        (
+            FeatureSchema::from_json("{\"features\": [], \"label\": []}").unwrap_err(),
+            Configuration,
+            "the schema cannot be read: unknown field `label`, expected one of `features`, `labels`, `keys` at line 1 column 24\n\
+             expected: features, labels and, if there are any, keys\n\
+             next: correct the schema; a key that is not known is refused",
+        ),
+        // Columns.
+        (
+            csv_error("clock,user,price\n1,2,0.5\n"),
+            BadData,
+            "a.csv: there is no column `click`, which the task `click` needs\n\
+             nearest: `clock`\n\
+             next: correct the schema, or add the column to the file",
+        ),
+        (
+            csv_error("click,user,user\n1,2,0.5\n"),
+            BadData,
+            "a.csv: the column `user` occurs twice\n\
+             expected: each column once\n\
+             next: remove or rename one of the two",
+        ),
+        (
+            DataError::WrongType {
+                path: "a.parquet".into(),
+                column: "user".to_string(),
+                found: "the type Utf8".to_string(),
+                expected: "integers",
+            },
+            BadData,
+            "a.parquet, column `user`: found the type Utf8\n\
+             expected: integers\n\
+             next: correct the schema, or convert the column",
+        ),
+        (
+            in_folder(|path| {
+                std::fs::write(path, "click,city\n0,3\n1,Rome\n").unwrap();
+                infer_schema(&[path], &roles).unwrap_err()
+            }),
+            BadData,
+            "a.csv, line 3, column `city`: found text (`Rome`)\n\
+             expected: integer ids or numbers\n\
+             next: replace its values by ids from 0, or name the column as a key, or list the features in a schema",
+        ),
+        // Lines.
+        (
+            csv_error(""),
+            BadData,
+            "a.csv: the file has no row (zero bytes)\n\
+             expected: at least one row of data\n\
+             next: check how the file was made",
+        ),
+        (
+            csv_error("click;user;price\n1;2;0.5\n"),
+            BadData,
+            "a.csv: the header has no comma, but `;`\n\
+             expected: fields separated by commas\n\
+             next: write the file again with commas",
+        ),
+        (
+            csv_error("click,user,price\n1,2\n"),
+            BadData,
+            "a.csv, line 2: found 2 fields\n\
+             expected: 3, as in the header\n\
+             next: look at the line; a value that holds a comma stands in double quotes",
+        ),
+        (
+            csv_error(&"1".repeat(9 << 20)),
+            BadData,
+            "a.csv, line 1: the line does not end within 8388608 bytes\n\
+             expected: a text file with one row a line\n\
+             next: check that the file is CSV",
+        ),
+        (
+            csv_error("click,user,price\n1,\"2,0.5\n"),
+            BadData,
+            "a.csv, line 2: a quoted field is not closed before the end of the field\n\
+             expected: \"text\", with quotes inside doubled, on one line\n\
+             next: correct the line",
+        ),
+        (
+            in_folder(|path| {
+                std::fs::write(path, b"click,us\xE9r\n1,2\n").unwrap();
+                read_csv(path, &plain()).unwrap_err()
+            }),
+            BadData,
+            "a.csv, line 1: the text `us\u{FFFD}r` is not UTF-8\n\
+             expected: a file in UTF-8\n\
+             next: save the file as UTF-8",
+        ),
+        // Values.
+        (
+            csv_error("click,user,price\n1,5,0.5\n"),
+            BadData,
+            "a.csv, line 2, column `user`: found the id 5\n\
+             expected: 0 to 4 (vocab_size = 5)\n\
+             next: take the vocabulary from all files (training, validation and test), or map unknown ids to one that is kept for them",
+        ),
+        (
+            csv_error("click,user,price\n1,2,cheap\n"),
+            BadData,
+            "a.csv, line 2, column `price`: found `cheap`\n\
+             expected: a number\n\
+             next: correct the value, or the schema if the column has another meaning",
+        ),
+        (
+            csv_error("click,user,price\n1,2,inf\n"),
+            BadData,
+            "a.csv, line 2, column `price`: found inf\n\
+             expected: a finite number that fits into 32 bits\n\
+             next: fill or remove the row before training",
+        ),
+        (
+            csv_error("click,user,price\n1,,0.5\n"),
+            BadData,
+            "a.csv, line 2, column `user`: the value is missing\n\
+             expected: an integer id from 0\n\
+             next: fill the gap, or remove the row",
+        ),
+        (
+            csv_error("click,user,price\n2,2,0.5\n"),
+            BadData,
+            "a.csv, line 2, column `click`: found the label 2\n\
+             expected: 0 or 1, since the task is a classification\n\
+             next: correct the label, or declare the task a regression",
+        ),
+        (
+            csv_error("click,user,price,weight\n1,2,0.5,-1\n"),
+            BadData,
+            "a.csv, line 2, column `weight`: found the weight -1\n\
+             expected: 0 (the row is outside of the task) or a positive number\n\
+             next: correct the weight",
+        ),
+        (
+            DataError::SequenceLengths {
+                path: "a.parquet".into(),
+                place: Place::RowGroup { row_group: 2, row: 7 },
+                column: "history".to_string(),
+                weights_column: "strengths".to_string(),
+                ids: 3,
+                weights: 2,
+            },
+            BadData,
+            "a.parquet, row group 2, row 7, column `history`: found 3 ids and 2 weights in `strengths`\n\
+             expected: one weight for each id\n\
+             next: correct one of the two columns",
+        ),
+        (
+            table_error(
+                plain(),
+                TableColumns { sparse: vec![1, 5], labels: vec![0.0, 1.0], ..TableColumns::default() },
+            ),
+            BadData,
+            "table in memory, row 1, column `user`: found the id 5\n\
+             expected: 0 to 4 (vocab_size = 5)\n\
+             next: take the vocabulary from all files (training, validation and test), or map unknown ids to one that is kept for them",
+        ),
+        // Parquet.
+        (
+            in_folder(|path| {
+                let path = path.with_file_name("a.parquet");
+                std::fs::write(&path, "click,user\n1,2\n").unwrap();
+                read_table(&path, &plain()).unwrap_err()
+            }),
+            BadData,
+            "a.parquet: the file is damaged or cut short: it does not begin with PAR1\n\
+             expected: a complete Parquet file\n\
+             next: copy or write the file again",
+        ),
+        (
+            DataError::TooLarge {
+                path: "a.parquet".into(),
+                what: "the number of rows".to_string(),
+                found: 1 << 32,
+                limit: u64::from(u32::MAX),
+            },
+            BadData,
+            "a.parquet: the number of rows is 4294967296\n\
+             expected: at most 4294967295\n\
+             next: split the file, or write it again if it is damaged",
+        ),
+        // Outputs and tables in memory.
+        (
+            read_csv(
+                "a.csv",
+                &FeatureSchema::new(vec![sequence(5, 0, None)], vec![click()], vec![]).unwrap(),
+            )
+            .unwrap_err(),
+            Configuration,
+            "a.csv: the feature `history` is a sequence, and CSV has no lists\n\
+             expected: sparse and dense features\n\
+             next: keep the data as Parquet",
+        ),
+        (
+            write_csv(&small_table(&["session"], "two\nlines"), "a.csv").unwrap_err(),
+            Configuration,
+            "a.csv: the text `two\\nlines` holds a line break, and a row of CSV is one line\n\
+             expected: names and keys on one line\n\
+             next: write Parquet, or replace the line break",
+        ),
+        (
+            write_csv(&small_table(&["user"], "anna"), "a.csv").unwrap_err(),
+            Configuration,
+            "a.csv: the output would have two columns `user`\n\
+             expected: each column once\n\
+             next: rename the task or the key",
+        ),
+        (
+            write_predictions("a.parquet", &["click"], &[vec![0.5], vec![0.5]], &[]).unwrap_err(),
+            Configuration,
+            "the list of predictions has 2 values\n\
+             expected: 1\n\
+             next: pass one value for each row and column",
+        ),
+        (
+            table_error(plain(), TableColumns { labels: vec![0.0], ..TableColumns::default() }),
+            Configuration,
+            "sparse has 0 values\n\
+             expected: 1\n\
+             next: pass one value for each row and column",
+        ),
+        (
+            table_error(
+                plain(),
+                TableColumns {
+                    sparse: vec![1],
+                    labels: vec![0.0],
+                    weights: Some(vec![1.0]),
+                    ..TableColumns::default()
+                },
+            ),
+            Configuration,
+            "weights has 1 values\n\
+             expected: 0\n\
+             next: pass one value for each row and column",
+        ),
+        (
+            sequence_error(vec![0, 1, 2], None),
+            Configuration,
+            "the weights of `history` has 0 values\n\
+             expected: 2\n\
+             next: pass one value for each row and column",
+        ),
+        (
+            sequence_error(vec![1, 1, 2], Some(vec![1.0, 1.0])),
+            Configuration,
+            "the offsets of `history` do not start at 0, or fall\n\
+             expected: 0, then the number of ids up to each row\n\
+             next: correct the offsets",
+        ),
+        (
+            small_table(&[], "").split(&[0.5, 0.25], 1).unwrap_err(),
+            Configuration,
+            "the fractions of the split are [0.5, 0.25]\n\
+             expected: positive numbers with a sum of 1\n\
+             next: correct the fractions",
+        ),
+    ]
+}
+
+/// The text of an error, with the temporary folder before `a.csv` or `a.parquet` left out.
+fn text(error: &DataError) -> String {
+    let text = error.to_string();
+    let temporary = std::env::temp_dir();
+    match (text.starts_with(&*temporary.to_string_lossy()), text.find("/a.")) {
+        (true, Some(end)) => text[end + 1..].to_string(),
+        _ => text,
+    }
+}
+
+#[test]
+fn every_error_has_its_text_and_kind() {
+    for (error, kind, expected) in cases() {
+        assert_eq!(text(&error), expected);
+        assert_eq!(error.kind(), kind, "{expected}");
+        assert!(expected.lines().count() <= 3, "{expected}");
+    }
+}
+
+#[test]
+fn every_variant_is_in_the_table() {
+    let source = include_str!("../src/error.rs");
+    let body = source.split_once("pub enum DataError {").unwrap().1.split_once("\n}").unwrap().0;
+    let variant = |line: &str| {
+        let name = line.strip_prefix("    ")?.trim_end_matches([' ', '{', ',']);
+        let is_name = name.starts_with(char::is_uppercase) && name.chars().all(char::is_alphanumeric);
+        is_name.then(|| name.to_string())
+    };
+    let in_source: BTreeSet<String> = body.lines().filter_map(variant).collect();
+    let name = |error: DataError| format!("{error:?}").split([' ', '{']).next().unwrap().to_string();
+    let in_table: BTreeSet<String> = cases().into_iter().map(|(error, _, _)| name(error)).collect();
+    assert!(in_source.len() > 25, "{in_source:?}");
+    assert_eq!(in_source, in_table);
+}
