@@ -23,7 +23,10 @@ use run::training::{Tables, run_program, train};
 
 /// Trains PLE (or another model) on Ali-CCP.
 #[derive(Parser, Debug)]
-#[command(name = "ali_ccp")]
+#[command(
+    name = "ali_ccp",
+    after_help = "Examples:\n  ali_ccp --epochs 2 --json\n  ali_ccp --data DIR --model mmoe --predictions test.parquet"
+)]
 struct Arguments {
     /// A folder with ali_ccp_{train,val,test}[_sample].csv or .parquet; without it rows are generated.
     #[arg(long)]

@@ -23,7 +23,10 @@ use run::training::{Tables, run_program, train};
 
 /// Trains PLE (or another model) on Census-Income.
 #[derive(Parser, Debug)]
-#[command(name = "census_income")]
+#[command(
+    name = "census_income",
+    after_help = "Examples:\n  census_income --data DIR --seed 1\n  census_income --data DIR --bins 0 --model mmoe --json"
+)]
 struct Arguments {
     /// A folder with {train,val,test}.parquet and the label columns income and never_married.
     #[arg(long)]

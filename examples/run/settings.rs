@@ -1,7 +1,9 @@
 //! A settings file: JSON whose keys replace those of the defaults, at any depth. A key that is not known is an error.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
+use ple_data::DataError;
 use ple_nn::ModelConfig;
 use ple_train::{TrainConfig, TrainError};
 use serde::{Deserialize, Serialize};
@@ -25,11 +27,15 @@ pub(crate) fn read_settings(
         found: detail,
         expected: "JSON as {\"model\": {...}, \"training\": {...}}".to_owned(),
     };
-    let text = std::fs::read_to_string(path).map_err(|source| TrainError::Io {
-        path: path.to_owned(),
-        action: "read the settings",
-        source,
-    })?;
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Err(DataError::MissingFile { path: path.to_owned() }.into());
+        }
+        Err(source) => {
+            return Err(TrainError::Io { path: path.to_owned(), action: "read the settings", source });
+        }
+    };
     let changes: Value = serde_json::from_str(&text).map_err(|error| unusable(error.to_string()))?;
     let mut settings =
         serde_json::to_value(Settings { model, training }).map_err(|e| unusable(e.to_string()))?;

@@ -6,29 +6,77 @@ use std::process::Stdio;
 
 use crate::cargo::{cargo, workspace_root};
 
-/// One run of an example, and the exit code that it must give.
+/// One run of an example, the exit code that it must give, and what it must say.
 struct Run {
     example: &'static str,
     /// `{scratch}` stands for a folder that is made fresh for this pass of the gate.
     arguments: &'static [&'static str],
     exit_code: i32,
+    /// A part of what it prints.
+    says: &'static str,
+}
+
+const fn run(
+    example: &'static str,
+    arguments: &'static [&'static str],
+    exit_code: i32,
+    says: &'static str,
+) -> Run {
+    Run { example, arguments, exit_code, says }
 }
 
 /// Every run, in order: a later one may read what an earlier one left in `{scratch}`.
 const RUNS: &[Run] = &[
-    Run {
-        example: "ali_ccp",
-        arguments: &["--rows", "4000", "--epochs", "1", "--out", "{scratch}/ali_ccp", "--json"],
-        exit_code: 0,
-    },
-    Run { example: "ali_ccp", arguments: &["--data", "{scratch}/missing"], exit_code: 66 },
+    run(
+        "ali_ccp",
+        &[
+            "--rows",
+            "4000",
+            "--epochs",
+            "1",
+            "--out",
+            "{scratch}/ple",
+            "--json",
+            "--predictions",
+            "{scratch}/p.parquet",
+        ],
+        0,
+        r#""epochs":1,"model":"ple","parameters":918886"#,
+    ),
+    run(
+        "ali_ccp",
+        &["--rows", "4000", "--epochs", "1", "--model", "mmoe", "--out", "{scratch}/mmoe"],
+        0,
+        "mmoe",
+    ),
+    run(
+        "ali_ccp",
+        &[
+            "--rows",
+            "4000",
+            "--epochs",
+            "1",
+            "--model",
+            "shared-bottom",
+            "--threads",
+            "1",
+            "--out",
+            "{scratch}/shared",
+        ],
+        0,
+        "1 threads",
+    ),
+    run("ali_ccp", &["--help"], 0, "Examples:"),
+    run("ali_ccp", &["--data", "{scratch}/missing"], 66, "ali_ccp_train.csv: there is no such file"),
+    run("ali_ccp", &["--rows", "4000", "--epochs", "0"], 2, "epochs is 0"),
+    run("ali_ccp", &["--rows", "many"], 2, "invalid value"),
+    run("ali_ccp", &["--rows", "4000", "--out", "/proc/nowhere", "--json"], 74, r#""exit_code":74"#),
+    run("ali_ccp", &["--settings", "{scratch}/none.json"], 66, "none.json"),
+    run("census_income", &["--data", "{scratch}/missing"], 66, "train.parquet: there is no such file"),
 ];
 
 /// Examples that have no run of their own here, each with its reason.
-const NOT_RUN: &[(&str, &str)] = &[
-    ("parity", "it needs golden files, which are its arguments"),
-    ("census_income", "it needs the data set, which is not part of the project"),
-];
+const NOT_RUN: &[(&str, &str)] = &[("parity", "it needs golden files, which are its arguments")];
 
 /// Runs the examples in order and stops at the first that does not end as it must.
 pub(crate) fn run_all() -> Result<(), String> {
@@ -39,13 +87,19 @@ pub(crate) fn run_all() -> Result<(), String> {
             run.arguments.iter().map(|word| word.replace("{scratch}", &place)).collect();
         let line = format!("{} {}", run.example, arguments.join(" "));
         println!("   {line}");
-        let status = cargo(["run", "--quiet", "-p", "ple-train", "--example", run.example, "--"])
+        let output = cargo(["run", "--quiet", "-p", "ple-train", "--example", run.example, "--"])
             .args(&arguments)
             .stdin(Stdio::null())
-            .status()
+            .output()
             .map_err(|error| format!("{line}: {error}"))?;
-        if status.code() != Some(run.exit_code) {
-            return Err(format!("{line} ended with {status}, expected exit code {}", run.exit_code));
+        let text = [&output.stdout[..], &output.stderr[..]].concat();
+        let text = String::from_utf8_lossy(&text);
+        if output.status.code() != Some(run.exit_code) {
+            let (status, expected) = (output.status, run.exit_code);
+            return Err(format!("{line} ended with {status}, expected exit code {expected}\n{text}"));
+        }
+        if !text.contains(run.says) {
+            return Err(format!("{line} does not say `{}`\n{text}", run.says));
         }
     }
     for (example, reason) in NOT_RUN {
