@@ -1,11 +1,9 @@
 //! A schema from the files themselves, for data that comes without one.
 
-use std::fs::File;
 use std::path::Path;
 
 use arrow::datatypes::DataType;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rayon::prelude::*;
 
 use crate::arrow_columns::{as_large_list, for_each_id, is_id_type, is_number_type, list_element};
@@ -14,10 +12,11 @@ use crate::csv_lines::{
     BLANK_LINES, BlockReader, HEADER_ALONE, ZERO_BYTES, header_names, numbered_lines, shortened, split_fields,
 };
 use crate::error::DataError;
-use crate::parquet_limits::{corrupt, guarded, open_parquet, parquet_error};
+use crate::parquet_limits::{corrupt, guarded, open_parquet, open_row_group};
 use crate::place::Place;
 use crate::read::FileFormat;
 use crate::read_csv::{parse_integer, parse_number};
+use crate::read_parquet::ROWS_AT_A_TIME;
 use crate::resolve::Header;
 use crate::schema::{Feature, FeatureSchema, Label};
 
@@ -214,12 +213,7 @@ fn scan_parquet_column(
 ) -> Result<(), DataError> {
     let projection = ProjectionMask::roots(metadata.metadata().file_metadata().schema_descr(), [position]);
     for row_group in 0..metadata.metadata().num_row_groups() {
-        let file = File::open(path).map_err(|error| DataError::io(path, "read", error))?;
-        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone())
-            .with_row_groups(vec![row_group])
-            .with_projection(projection.clone())
-            .build()
-            .map_err(|error| parquet_error(path, error))?;
+        let reader = open_row_group(path, metadata, row_group, projection.clone(), ROWS_AT_A_TIME)?;
         let mut first_row = 0;
         for batch in reader {
             let batch = batch.map_err(|error| corrupt(path, &error))?;

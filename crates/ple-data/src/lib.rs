@@ -64,6 +64,7 @@ mod table;
 mod arrow_columns;
 mod cell;
 mod csv_lines;
+mod page_headers;
 mod parquet_limits;
 mod resolve;
 

@@ -7,14 +7,22 @@ use std::io::{Read, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::ColumnChunkMetaData;
 
 use crate::csv_lines::ZERO_BYTES;
 use crate::error::DataError;
+use crate::page_headers::largest_page;
 
 /// The most bytes that one column of one row group may claim to have when it is unpacked.
 const MAX_CHUNK_BYTES: u64 = 2 << 30;
+
+/// The most bytes that one page may claim to have when it is unpacked. Writers make pages of 1 to 100 MiB.
+const MAX_PAGE_BYTES: u64 = 256 << 20;
 
 /// Runs a piece of decoding; a panic inside becomes [`DataError::Corrupt`].
 ///
@@ -48,6 +56,41 @@ pub(crate) fn open_parquet(path: &Path) -> Result<ArrowReaderMetadata, DataError
     Ok(metadata)
 }
 
+/// A reader of some columns of one row group, whose pages have been checked for what they claim.
+pub(crate) fn open_row_group(
+    path: &Path,
+    metadata: &ArrowReaderMetadata,
+    row_group: usize,
+    projection: ProjectionMask,
+    rows_at_a_time: usize,
+) -> Result<ParquetRecordBatchReader, DataError> {
+    // Each row group opens the file for itself: a cloned handle would share its position with other threads.
+    let file = File::open(path).map_err(|error| DataError::io(path, "read", error))?;
+    let columns = metadata.metadata().row_group(row_group).columns().iter().enumerate();
+    for (_, column) in columns.filter(|&(leaf, _)| projection.leaf_included(leaf)) {
+        let start = first_page(column) as u64;
+        let largest = largest_page(&file, start, start + column.compressed_size() as u64)
+            .map_err(|error| DataError::io(path, "read", error))?;
+        if let Some(page) = largest.filter(|page| page.unpacked > MAX_PAGE_BYTES) {
+            let name = column.column_path().string();
+            let what = format!("the unpacked size of the page at byte {}, column `{name}`", page.start);
+            let found = i128::from(page.unpacked);
+            return Err(DataError::TooLarge { path: path.to_path_buf(), what, found, limit: MAX_PAGE_BYTES });
+        }
+    }
+    ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone())
+        .with_row_groups(vec![row_group])
+        .with_projection(projection)
+        .with_batch_size(rows_at_a_time)
+        .build()
+        .map_err(|error| parquet_error(path, error))
+}
+
+/// Where the pages of a column start.
+fn first_page(column: &ColumnChunkMetaData) -> i64 {
+    column.dictionary_page_offset().unwrap_or(column.data_page_offset())
+}
+
 /// Refuses a file that does not begin as Parquet does, with plainer words than the decoder's.
 fn refuse_other_formats(path: &Path, mut file: &File) -> Result<(), DataError> {
     let mut start = Vec::new();
@@ -57,7 +100,7 @@ fn refuse_other_formats(path: &Path, mut file: &File) -> Result<(), DataError> {
 }
 
 /// Tells an error of the operating system from one of the format.
-pub(crate) fn parquet_error(path: &Path, error: ParquetError) -> DataError {
+fn parquet_error(path: &Path, error: ParquetError) -> DataError {
     match error {
         ParquetError::External(source) => match source.downcast::<std::io::Error>() {
             Ok(source) if source.kind() != std::io::ErrorKind::UnexpectedEof => {
@@ -83,7 +126,7 @@ fn check_claims(path: &Path, metadata: &ArrowReaderMetadata, length: u64) -> Res
         rows += i128::from(group.num_rows());
         for column in group.columns() {
             let name = column.column_path().string();
-            let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+            let start = first_page(column);
             let (size, unpacked) = (column.compressed_size(), column.uncompressed_size());
             let end = i128::from(start) + i128::from(size);
             if start < 4 || size < 0 || unpacked < 0 || end > i128::from(length) {

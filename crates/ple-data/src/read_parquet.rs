@@ -1,13 +1,12 @@
 //! Reads Parquet files, row groups in parallel, with an error that names row group, row and column.
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, Schema};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use rayon::prelude::*;
 
 use crate::arrow_columns::{
@@ -16,14 +15,14 @@ use crate::arrow_columns::{
 };
 use crate::cell::{CellFault, check_dense, check_label, check_weight};
 use crate::error::DataError;
-use crate::parquet_limits::{corrupt, guarded, open_parquet, parquet_error};
+use crate::parquet_limits::{corrupt, guarded, open_parquet, open_row_group};
 use crate::place::Place;
 use crate::resolve::{ResolvedColumns, resolve};
 use crate::schema::{FeatureKind, FeatureSchema};
 use crate::table::{SequenceColumn, Table, TableColumns, join_keys};
 
 /// The rows that are decoded at a time: their ids stay in the second cache while they are put into rows.
-const ROWS_AT_A_TIME: usize = 8192;
+pub(crate) const ROWS_AT_A_TIME: usize = 8192;
 
 /// Reads a Parquet file; columns that the schema does not name are not even decoded.
 ///
@@ -101,14 +100,7 @@ impl<'a> ParquetLayout<'a> {
     }
 
     fn read_group(&self, metadata: &ArrowReaderMetadata, group: usize) -> Result<Piece, DataError> {
-        // Each row group opens the file for itself: a cloned handle would share its position with other threads.
-        let file = File::open(self.path).map_err(|error| DataError::io(self.path, "read", error))?;
-        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone())
-            .with_row_groups(vec![group])
-            .with_projection(self.projection.clone())
-            .with_batch_size(ROWS_AT_A_TIME)
-            .build()
-            .map_err(|error| parquet_error(self.path, error))?;
+        let reader = open_row_group(self.path, metadata, group, self.projection.clone(), ROWS_AT_A_TIME)?;
         let mut piece = Piece {
             columns: TableColumns::empty(self.schema),
             keys: vec![Vec::new(); self.schema.keys.len()],

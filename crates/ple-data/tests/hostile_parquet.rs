@@ -95,6 +95,8 @@ impl Workshop {
     }
 
     fn read(&self, bytes: &[u8]) -> Result<Table, DataError> {
+        // A new file each time: some file systems put a file that is overwritten on the disk at once.
+        let _ = std::fs::remove_file(self.path());
         std::fs::write(self.path(), bytes).unwrap();
         read_parquet(self.path(), &schema())
     }
@@ -259,6 +261,60 @@ fn a_column_that_claims_to_unpack_to_more_than_the_limit() {
         "a.parquet: the unpacked size of row group 0, column `session` is 4611686018427387904\n\
          expected: at most 2147483648\n\
          next: split the file, or write it again if it is damaged"
+    );
+}
+
+/// A number as Thrift's compact form writes an i32.
+fn zigzag(value: u32) -> Vec<u8> {
+    let mut rest = u64::from(value) * 2;
+    let mut bytes = Vec::new();
+    while rest > 0x7F {
+        bytes.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    bytes.push(rest as u8);
+    bytes
+}
+
+#[test]
+fn a_page_that_claims_to_unpack_to_two_gigabytes_is_refused_before_they_are_reserved() {
+    let workshop = Workshop::open();
+    // The first page starts behind the magic: the head of field 1 and its value, then field 2, the unpacked size.
+    let page = &workshop.bytes[4..];
+    assert_eq!((page[0], page[2]), (0x15, 0x15));
+    let end = 3 + page[3..].iter().position(|byte| byte & 0x80 == 0).unwrap() + 1;
+    let claim = zigzag(i32::MAX as u32);
+    let mut column = [&page[..3], &claim, &page[end..]].concat();
+
+    // The column with the claim stands behind all others; the footer points to it.
+    let footer_length =
+        u32::from_le_bytes(workshop.bytes[workshop.bytes.len() - 8..][..4].try_into().unwrap());
+    let mut bytes = workshop.bytes[..workshop.bytes.len() - 8 - footer_length as usize].to_vec();
+    let good = workshop.folder.path().join("good.parquet");
+    let metadata = ParquetMetaDataReader::new().parse_and_finish(&File::open(&good).unwrap()).unwrap();
+    let mut builder = metadata.into_builder();
+    let group = builder.take_row_groups().remove(0);
+    let mut columns = group.columns().to_vec();
+    column.truncate(columns[0].compressed_size() as usize + claim.len() - (end - 3));
+    columns[0] = columns[0]
+        .clone()
+        .into_builder()
+        .set_dictionary_page_offset(Some(bytes.len() as i64))
+        .set_total_compressed_size(column.len() as i64)
+        .build()
+        .unwrap();
+    let start = bytes.len();
+    bytes.extend_from_slice(&column);
+    let group = group.into_builder().set_column_metadata(columns).build().unwrap();
+    ParquetMetaDataWriter::new(&mut bytes, &builder.set_row_groups(vec![group]).build()).finish().unwrap();
+
+    assert_eq!(
+        workshop.message(&bytes),
+        format!(
+            "a.parquet: the unpacked size of the page at byte {start}, column `session` is 2147483647\n\
+             expected: at most 268435456\n\
+             next: split the file, or write it again if it is damaged"
+        )
     );
 }
 
