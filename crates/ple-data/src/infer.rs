@@ -33,7 +33,8 @@ pub struct Roles {
 
 /// Finds the features of a data set in its files: all of training, validation and test.
 ///
-/// Every column that is neither a label, nor a weight, nor a key becomes a feature, in the order of the first file:
+/// Every column of the first file that is neither a label, nor a weight, nor a key becomes a feature; columns that
+/// only later files have are passed over:
 ///
 /// - integers (or booleans): sparse, with a vocabulary of the largest id over *all* files + 1;
 /// - floats: dense, without bins;
@@ -56,35 +57,40 @@ pub struct Roles {
 /// If `paths` is empty.
 pub fn infer_schema(paths: &[impl AsRef<Path>], roles: &Roles) -> Result<FeatureSchema, DataError> {
     assert!(!paths.is_empty(), "infer_schema: no file was given");
-    let mut columns: Vec<FoundColumn> = Vec::new();
-    for (position, path) in paths.iter().enumerate() {
+    let mut columns: Option<Vec<FoundColumn>> = None;
+    for path in paths {
         let path = path.as_ref();
-        let mut found = match FileFormat::of(path)? {
-            FileFormat::Csv => scan_csv(path, roles)?,
-            FileFormat::Parquet => guarded(path, || scan_parquet(path, roles))?,
+        let found = match FileFormat::of(path)? {
+            FileFormat::Csv => scan_csv(path, roles, columns.as_deref())?,
+            FileFormat::Parquet => guarded(path, || scan_parquet(path, roles, columns.as_deref()))?,
         };
-        if position == 0 {
-            columns = found;
-            continue;
-        }
-        let names: Vec<String> = found.iter().map(|column| column.name.clone()).collect();
-        let header = Header::new(path, names.iter().map(String::as_str))?;
-        let positions =
-            |name: &str| header.position(name, || format!("the feature `{name}` of the first file"));
-        for column in &mut columns {
-            let other = &mut found[positions(&column.name)?];
-            column.contents = column.contents.joined(other.contents).ok_or_else(|| DataError::WrongType {
-                path: path.to_path_buf(),
-                column: column.name.clone(),
-                found: other.contents.describe().to_string(),
-                expected: column.contents.describe(),
-            })?;
-            column.not_an_id = column.not_an_id.take().or(other.not_an_id.take());
-        }
+        columns = Some(match columns {
+            None => found,
+            Some(columns) => joined(path, columns, found)?,
+        });
     }
+    let columns = columns.unwrap_or_default();
     let features: Result<Vec<Feature>, DataError> =
         columns.into_iter().map(|column| column.into_feature(roles.embedding_dim)).collect();
     FeatureSchema::new(features?, roles.labels.clone(), roles.keys.clone())
+}
+
+/// The columns of the files so far, and the same columns of one more file.
+fn joined(
+    path: &Path,
+    mut columns: Vec<FoundColumn>,
+    found: Vec<FoundColumn>,
+) -> Result<Vec<FoundColumn>, DataError> {
+    for (column, other) in columns.iter_mut().zip(found) {
+        column.contents = column.contents.joined(other.contents).ok_or_else(|| DataError::WrongType {
+            path: path.to_path_buf(),
+            column: other.name,
+            found: other.contents.describe().to_string(),
+            expected: column.contents.as_before(),
+        })?;
+        column.not_an_id = column.not_an_id.take().or(other.not_an_id);
+    }
+    Ok(columns)
 }
 
 /// A column of a file that is to become a feature.
@@ -122,7 +128,15 @@ impl Contents {
         match self {
             Contents::Ids { .. } => "integer ids",
             Contents::Numbers => "numbers",
-            Contents::Lists { .. } => "lists of integers, as in the first file",
+            Contents::Lists { .. } => "lists of integers",
+        }
+    }
+
+    fn as_before(self) -> &'static str {
+        match self {
+            Contents::Ids { .. } => "integer ids, as in the files before",
+            Contents::Numbers => "numbers, as in the files before",
+            Contents::Lists { .. } => "lists of integers, as in the files before",
         }
     }
 }
@@ -143,8 +157,14 @@ impl FoundColumn {
 /// The largest vocabulary that a feature may have.
 const MAX_VOCAB: usize = u32::MAX as usize;
 
-/// Checks that the columns of the roles exist, and gives the positions of all others.
-fn feature_positions(path: &Path, names: &[&str], roles: &Roles) -> Result<Vec<usize>, DataError> {
+/// Checks that the columns of the roles exist, and gives the positions of all others, or, after the first file, of its
+/// features.
+fn feature_positions(
+    path: &Path,
+    names: &[&str],
+    roles: &Roles,
+    first: Option<&[FoundColumn]>,
+) -> Result<Vec<usize>, DataError> {
     let header = Header::new(path, names.iter().copied())?;
     let mut is_feature = vec![true; names.len()];
     for label in &roles.labels {
@@ -155,15 +175,28 @@ fn feature_positions(path: &Path, names: &[&str], roles: &Roles) -> Result<Vec<u
     for key in &roles.keys {
         is_feature[header.position(key, || format!("the key `{key}`"))?] = false;
     }
-    Ok((0..names.len()).filter(|&position| is_feature[position]).collect())
+    match first {
+        None => Ok((0..names.len()).filter(|&position| is_feature[position]).collect()),
+        Some(first) => first
+            .iter()
+            .map(|column| {
+                let role = || format!("the feature `{}` of the first file", column.name);
+                header.position(&column.name, role)
+            })
+            .collect(),
+    }
 }
 
-fn scan_parquet(path: &Path, roles: &Roles) -> Result<Vec<FoundColumn>, DataError> {
+fn scan_parquet(
+    path: &Path,
+    roles: &Roles,
+    first: Option<&[FoundColumn]>,
+) -> Result<Vec<FoundColumn>, DataError> {
     let metadata = open_parquet(path)?;
     let schema = metadata.schema();
     let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
     let mut columns = Vec::new();
-    for position in feature_positions(path, &names, roles)? {
+    for position in feature_positions(path, &names, roles, first)? {
         let data_type = schema.field(position).data_type();
         let contents = match (data_type, list_element(data_type)) {
             (_, Some(element)) if is_id_type(element) => Contents::Lists { largest: 0 },
@@ -246,7 +279,11 @@ fn scan_parquet_column(
     Ok(())
 }
 
-fn scan_csv(path: &Path, roles: &Roles) -> Result<Vec<FoundColumn>, DataError> {
+fn scan_csv(
+    path: &Path,
+    roles: &Roles,
+    first: Option<&[FoundColumn]>,
+) -> Result<Vec<FoundColumn>, DataError> {
     let mut blocks = BlockReader::open(path)?;
     let mut names: Vec<String> = Vec::new();
     let mut columns: Vec<(usize, FoundColumn)> = Vec::new();
@@ -263,7 +300,7 @@ fn scan_csv(path: &Path, roles: &Roles) -> Result<Vec<FoundColumn>, DataError> {
             found = HEADER_ALONE;
             names = header_names(path, line, header)?;
             let texts: Vec<&str> = names.iter().map(String::as_str).collect();
-            for position in feature_positions(path, &texts, roles)? {
+            for position in feature_positions(path, &texts, roles, first)? {
                 let name = names[position].clone();
                 let contents =
                     if is_dense_name(&name) { Contents::Numbers } else { Contents::Ids { largest: 0 } };
