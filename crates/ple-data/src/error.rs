@@ -372,7 +372,7 @@ pub enum DataError {
     },
 
     /// A column given in memory has the wrong number of values.
-    #[error("{what} has {found} values\nexpected: {expected}\nnext: pass one value for each row and column")]
+    #[error("{what}: {found} values\nexpected: {expected}\nnext: pass one value for each row and column")]
     Length {
         /// Which array it is.
         what: String,

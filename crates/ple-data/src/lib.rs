@@ -9,6 +9,7 @@
 //!   and value.
 //! - An [`EpochOrder`] says which rows make up batch k of epoch e, as a pure function of (seed, e, k).
 //! - [`Batches`] fills one [`Batch`] after the other on another thread, in buffers that are used again and again.
+//! - [`write_csv`], [`write_parquet`] and [`write_predictions`] write files that appear whole or not at all.
 //! - [`generate`] makes data in the shape of Ali-CCP whose true probabilities are known.
 //!
 //! This crate knows Arrow, and nothing of models.

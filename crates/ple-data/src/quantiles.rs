@@ -4,8 +4,8 @@
 ///
 /// Edge k is the smallest value v such that at least k/`bins` of the values lie below it or equal the value just
 /// before it in sorted order, that is `sorted[ceil(k * n / bins)]` for k = 1 to `bins - 1`. Edges that repeat, or
-/// that equal the smallest value (the bin below would stay empty), are left out: a column with many zeros gets fewer bins. The bin of x is the number of edges that are at
-/// most x, see [`bin_of`].
+/// that equal the smallest value (the bin below would stay empty), are left out: a column with many zeros gets fewer
+/// bins. The bin of x is the number of edges that are at most x, see [`bin_of`].
 ///
 /// # Panics
 ///

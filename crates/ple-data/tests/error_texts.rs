@@ -434,14 +434,14 @@ fn cases() -> Vec<(DataError, ErrorKind, &'static str)> {
         (
             write_predictions("a.parquet", &["click"], &[vec![0.5], vec![0.5]], &[]).unwrap_err(),
             Configuration,
-            "the list of predictions has 2 values\n\
+            "the list of predictions: 2 values\n\
              expected: 1\n\
              next: pass one value for each row and column",
         ),
         (
             table_error(plain(), TableColumns { labels: vec![0.0], ..TableColumns::default() }),
             Configuration,
-            "sparse has 0 values\n\
+            "sparse: 0 values\n\
              expected: 1\n\
              next: pass one value for each row and column",
         ),
@@ -456,14 +456,14 @@ fn cases() -> Vec<(DataError, ErrorKind, &'static str)> {
                 },
             ),
             Configuration,
-            "weights has 1 values\n\
+            "weights: 1 values\n\
              expected: 0\n\
              next: pass one value for each row and column",
         ),
         (
             sequence_error(vec![0, 1, 2], None),
             Configuration,
-            "the weights of `history` has 0 values\n\
+            "the weights of `history`: 0 values\n\
              expected: 2\n\
              next: pass one value for each row and column",
         ),
