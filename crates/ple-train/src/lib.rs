@@ -34,3 +34,11 @@ pub use seed::RunSeed;
 pub use task_losses::task_losses;
 pub use train_config::{Every, TrainConfig};
 pub use train_step::{NonFiniteLoss, Pass, TrainState};
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct ReadmeListings;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/tutorial.md")]
+struct TutorialListings;
