@@ -5,6 +5,7 @@ use std::path::Path;
 
 use ple_data::DataError;
 use ple_nn::ModelConfig;
+use ple_train::checkpoint::to_json;
 use ple_train::{TrainConfig, TrainError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -37,8 +38,7 @@ pub(crate) fn read_settings(
         }
     };
     let changes: Value = serde_json::from_str(&text).map_err(|error| unusable(error.to_string()))?;
-    let mut settings =
-        serde_json::to_value(Settings { model, training }).map_err(|e| unusable(e.to_string()))?;
+    let mut settings = to_json(&Settings { model, training });
     merge(&mut settings, changes);
     let settings: Settings = serde_json::from_value(settings).map_err(|error| unusable(error.to_string()))?;
     Ok((settings.model, settings.training))
@@ -52,5 +52,29 @@ fn merge(target: &mut Value, changes: Value) {
             }
         }
         (target, changes) => *target = changes,
+    }
+}
+
+/// The settings of `other` that are not those of `default`, each as `path = value (default ...)`.
+pub(crate) fn differences(default: &Value, other: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    collect(default, other, "", &mut found);
+    found
+}
+
+fn collect(default: &Value, other: &Value, path: &str, found: &mut Vec<String>) {
+    match (default, other) {
+        (Value::Array(default), Value::Array(other)) if path.is_empty() => {
+            default.iter().zip(other).for_each(|(default, other)| collect(default, other, path, found));
+        }
+        (Value::Object(default), Value::Object(other)) => {
+            for (key, value) in other {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                collect(default.get(key).unwrap_or(&Value::Null), value, &path, found);
+            }
+        }
+        (Value::Null, other) => found.push(format!("{path} = {other}")),
+        (default, other) if default != other => found.push(format!("{path} = {other} (default {default})")),
+        _ => {}
     }
 }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use ple_data::{Table, TaskType, write_predictions};
 use ple_nn::ModelConfig;
-use ple_train::checkpoint::check_writable;
+use ple_train::checkpoint::{check_writable, to_json};
 use ple_train::{Ended, RankingModel, RunInput, RunSeed, TrainConfig, TrainError, fit, instruction_set};
 use serde_json::json;
 
 use super::options::RunOptions;
 use super::report::Outcome;
+use super::settings::differences;
 use super::terminal::Terminal;
 
 /// Runs a program in a pool of the threads asked for, prints what it found, and gives back its exit code.
@@ -95,7 +96,7 @@ pub(crate) fn train(
     })
 }
 
-/// What is about to happen.
+/// What is about to happen; the settings are those that differ from the tutorial's.
 fn banner(terminal: &Terminal, model: &RankingModel, tables: &Tables, config: &TrainConfig, out: &Path) {
     let [train, validation, test] = [&tables.train, &tables.validation, &tables.test].map(Table::rows);
     let (schema, parameters) = (model.schema(), model.store().n_parameters());
@@ -132,5 +133,11 @@ fn banner(terminal: &Terminal, model: &RankingModel, tables: &Tables, config: &T
         rayon::current_num_threads(),
         instruction_set(),
     ));
+    let tutorial = (ModelConfig::default(), TrainConfig::default());
+    let differences = differences(&to_json(&tutorial), &to_json(&(model.model().config(), config)));
+    for (position, difference) in differences.iter().filter(|text| !text.starts_with("seed")).enumerate() {
+        let heading = if position == 0 { "settings" } else { "" };
+        terminal.line(&format!("{heading:<12}{difference}"));
+    }
     terminal.line(&format!("results     {}", out.display()));
 }

@@ -61,6 +61,33 @@ pub struct Streams {
 ///
 /// # Shapes
 /// Each stream is `[batch, input_dim]` before, `[batch, expert_dim]` after the level.
+///
+/// ```
+/// use ndarray::array;
+/// use ple_nn::{Builder, CgcLayer, CgcShape, Initialization, MlpConfig, Norm, SharedStream, Source, Streams};
+/// use ple_tensor::{Mode, ParamStore, Tape, Workspace};
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+///
+/// let mut store = ParamStore::new();
+/// let mut random = ChaCha8Rng::seed_from_u64(0);
+/// let builder = &mut Builder { store: &mut store, random: &mut random, initialization: Initialization::Torch };
+/// let shape = CgcShape {
+///     level: 0,
+///     n_tasks: 2,
+///     n_specific_experts: 2,
+///     n_shared_experts: 1,
+///     input_dim: 3,
+///     source: Source::Embeddings,
+///     shared_stream: SharedStream::Mixed,
+/// };
+/// let level = CgcLayer::new(builder, shape, &MlpConfig::new([4]), [Norm::Batch, Norm::None]);
+///
+/// let mut tape = Tape::new(&store, Workspace::new(), Mode::Evaluate);
+/// let x = tape.input(array![[1.0, 2.0, 3.0]].view());
+/// let streams = level.forward(&mut tape, &Streams { tasks: vec![x; 2], shared: Some(x) });
+/// assert_eq!(streams.tasks.len(), 2);
+/// assert_eq!(tape.value(streams.tasks[0]).dim(), (1, 4));
+/// ```
 #[derive(Clone, Debug)]
 pub struct CgcLayer {
     shape: CgcShape,

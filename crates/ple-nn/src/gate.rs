@@ -9,6 +9,19 @@ use ple_tensor::{Tape, Var};
 ///
 /// # Shapes
 /// The logits are `[batch, n_experts]`, each expert and the result `[batch, expert_dim]`.
+///
+/// ```
+/// use ndarray::array;
+/// use ple_nn::Gate;
+/// use ple_tensor::{Mode, ParamStore, Tape, Workspace};
+///
+/// let store = ParamStore::new();
+/// let mut tape = Tape::new(&store, Workspace::new(), Mode::Evaluate);
+/// let logits = tape.input(array![[0.0, 0.0]].view());
+/// let experts = [tape.input(array![[1.0, 2.0]].view()), tape.input(array![[3.0, 6.0]].view())];
+/// let mixed = Gate { name: "gate".into(), n_experts: 2 }.forward(&mut tape, logits, &experts);
+/// assert_eq!(tape.value(mixed), array![[2.0, 4.0]]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gate {
     /// The prefix of its parameters' names, such as `cgc.0.task.1.gate`.

@@ -24,6 +24,24 @@ pub struct SharedBottomConfig {
 ///
 /// # Shapes
 /// The input is `[batch, input_dim]`, each task's logit `[batch, 1]`.
+///
+/// ```
+/// use ndarray::array;
+/// use ple_nn::{Builder, Initialization, MlpConfig, Norm, SharedBottom, SharedBottomConfig};
+/// use ple_tensor::{Mode, ParamStore, Tape, Workspace};
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+///
+/// let mut store = ParamStore::new();
+/// let mut random = ChaCha8Rng::seed_from_u64(0);
+/// let builder = &mut Builder { store: &mut store, random: &mut random, initialization: Initialization::Torch };
+/// let config = SharedBottomConfig { bottom: MlpConfig::new([16]), towers: vec![MlpConfig::new([8])] };
+/// let shared = SharedBottom::new(builder, &config, 2, 3, Norm::None);
+///
+/// let mut tape = Tape::new(&store, Workspace::new(), Mode::Evaluate);
+/// let x = tape.input(array![[1.0, 2.0, 3.0]].view());
+/// let logits = shared.forward(&mut tape, x);
+/// assert_eq!((logits.len(), tape.value(logits[0]).dim()), (2, (1, 1)));
+/// ```
 #[derive(Clone, Debug)]
 pub struct SharedBottom {
     bottom: Mlp,

@@ -8,7 +8,7 @@ use ple_data::{Batches, EpochOrder, LastBatch, Shuffle, Table, TaskType};
 use ple_tensor::Workspace;
 
 use crate::balance::Balancer;
-use crate::checkpoint::{Position, RunFacts, check_writable};
+use crate::checkpoint::{Position, RunFacts, check_writable, to_json};
 use crate::early_stopping::{Decision, EarlyStopper, Snapshot, StopReason};
 use crate::error::TrainError;
 use crate::metrics::{LabelCounts, TaskMetrics};
@@ -247,7 +247,7 @@ impl Run {
         let facts = RunFacts {
             seed: config.seed,
             instruction_set: instruction_set(),
-            config: serde_json::to_value(config).expect("a configuration becomes JSON"),
+            config: to_json(config),
             data_fingerprint: format!("{:016x}", input.train.fingerprint()),
             ..RunFacts::default()
         };
@@ -315,13 +315,13 @@ impl Run {
                 *best = Some(model.store.snapshot());
                 self.report.best = Some(self.report.evaluations.len());
             }
-            self.report.facts.early_stopping = serde_json::to_value(stopper.state()).ok();
+            self.report.facts.early_stopping = Some(to_json(stopper.state()));
             (improved, decision) = (verdict.improved, verdict.decision);
         }
         let FitReport { epochs, steps, rows, .. } = self.report;
         let position = Position { epoch: epochs - 1, step: steps, rows: rows % input.train.rows() as u64 };
         self.report.facts.position = position;
-        self.report.facts.metrics = serde_json::to_value(&validation).unwrap_or_default();
+        self.report.facts.metrics = to_json(&validation);
         let evaluation = Evaluation { epoch: epochs, step: steps, train_losses, validation, improved };
         observer.evaluated(&evaluation);
         self.report.evaluations.push(evaluation);

@@ -10,7 +10,7 @@ use ple_tensor::{Entry, Mode, ParamStore, Tape, Workspace};
 use rayon::prelude::*;
 
 use crate::bridge::{bank_input, feature_specs, task_specs};
-use crate::checkpoint::{self, Manifest, RunFacts, StoredTensor, TensorEntry, TensorSource};
+use crate::checkpoint::{self, Manifest, RunFacts, StoredTensor, TensorEntry, TensorSource, to_json};
 use crate::error::TrainError;
 use crate::metrics::TaskMetrics;
 use crate::seed::RunSeed;
@@ -156,11 +156,10 @@ impl RankingModel {
             let source = TensorSource::Rows { data: &data[..(rows - 1) * stride + dim], dim, stride, rows };
             entries.push(TensorEntry { name: table.name.clone(), shape: vec![rows, dim], source });
         }
-        let json = |value: serde_json::Result<serde_json::Value>| value.expect("plain data becomes JSON");
         let facts = RunFacts {
-            schema: json(serde_json::to_value(&self.schema)),
+            schema: to_json(&self.schema),
             config: serde_json::json!({
-                "model": json(serde_json::to_value(self.model.config())),
+                "model": to_json(self.model.config()),
                 "training": facts.config,
             }),
             ..facts.clone()

@@ -52,6 +52,25 @@ impl<'a> Tape<'a> {
     ///
     /// # Panics
     /// If a shape does not fit, or a training batch has fewer than two rows: one row has no variance.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ple_tensor::{BatchNormParams, Mode, ParamStore, Role, Tape, Workspace};
+    ///
+    /// let mut store = ParamStore::new();
+    /// let params = BatchNormParams {
+    ///     gamma: store.add("gamma", array![[2.0]], Role::Decayed),
+    ///     beta: store.add("beta", array![[10.0]], Role::Decayed),
+    ///     running_mean: store.add("running_mean", array![[0.0]], Role::Buffer),
+    ///     running_variance: store.add("running_variance", array![[1.0]], Role::Buffer),
+    ///     epsilon: 0.0,
+    ///     momentum: 0.1,
+    /// };
+    /// let mut tape = Tape::new(&store, Workspace::new(), Mode::Train { dropout_seed: 0 });
+    /// let x = tape.input(array![[1.0], [3.0]].view());
+    /// let y = tape.batch_norm(x, params);
+    /// assert_eq!(tape.value(y), array![[8.0], [12.0]]);
+    /// ```
     pub fn batch_norm(&mut self, x: Var, params: BatchNormParams) -> Var {
         let input = self.nodes[x.node()].value.slice(ndarray::s![.., x.range()]);
         let (rows, width) = input.dim();

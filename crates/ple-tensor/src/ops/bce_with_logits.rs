@@ -35,6 +35,17 @@ impl<'a> Tape<'a> {
     ///
     /// # Panics
     /// If the lengths differ.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ple_tensor::{Mode, ParamStore, Tape, Workspace};
+    ///
+    /// let store = ParamStore::new();
+    /// let mut tape = Tape::new(&store, Workspace::new(), Mode::Evaluate);
+    /// let logits = tape.input(array![[1000.0], [0.0]].view());
+    /// let loss = tape.bce_with_logits(logits, &[0.0, 1.0], &[1.0, 0.0]);
+    /// assert_eq!(tape.scalar(loss), 1000.0); // the second row is outside the task
+    /// ```
     pub fn bce_with_logits(&mut self, logits: Var, labels: &'a [f32], weights: &'a [f32]) -> Var {
         let z = self.value(logits);
         assert!(

@@ -41,6 +41,18 @@ impl<'a> Tape<'a> {
     ///
     /// # Panics
     /// If the columns cannot be cut into as many groups as there are slopes.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ple_tensor::{Mode, ParamStore, Role, Tape, Workspace};
+    ///
+    /// let mut store = ParamStore::new();
+    /// let alpha = store.add("alpha", array![[0.0]], Role::Decayed);
+    /// let mut tape = Tape::new(&store, Workspace::new(), Mode::Evaluate);
+    /// let x = tape.input(array![[2.0, 2.0]].view());
+    /// let y = tape.dice(x, alpha);
+    /// assert_eq!(tape.value(y), array![[1.0, 1.0]]); // each value is at the mean: p is one half
+    /// ```
     pub fn dice(&mut self, x: Var, alpha: MatrixId) -> Var {
         let alphas = self.store.matrix(alpha);
         let (groups, width) = (alphas.ncols(), x.width());

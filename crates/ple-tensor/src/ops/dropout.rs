@@ -31,6 +31,17 @@ impl<'a> Tape<'a> {
     ///
     /// # Panics
     /// If `rate` is not in `[0, 1)`.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ple_tensor::{Mode, ParamStore, Tape, Workspace};
+    ///
+    /// let store = ParamStore::new();
+    /// let mut tape = Tape::new(&store, Workspace::new(), Mode::Train { dropout_seed: 1 });
+    /// let x = tape.input(array![[1.0, 1.0, 1.0]].view());
+    /// let y = tape.dropout(x, 0.5);
+    /// assert!(tape.value(y).iter().all(|&value| value == 0.0 || value == 2.0));
+    /// ```
     pub fn dropout(&mut self, x: Var, rate: f32) -> Var {
         assert!((0.0..1.0).contains(&rate), "dropout at a rate of {rate}");
         let Mode::Train { dropout_seed } = self.mode else { return x };

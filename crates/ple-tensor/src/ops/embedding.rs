@@ -78,6 +78,18 @@ impl<'a> Tape<'a> {
     ///
     /// # Panics
     /// If an id is outside its table, or the segments' batches differ from `batch`.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ple_tensor::{Mode, ParamStore, Segment, Tape, Workspace};
+    ///
+    /// let mut store = ParamStore::new();
+    /// let table = store.add_table("table", 3, 2);
+    /// store.table_row_mut(table, 2).copy_from_slice(&[5.0, 6.0]);
+    /// let mut tape = Tape::new(&store, Workspace::new(), Mode::Evaluate);
+    /// let y = tape.embedding(2, vec![Segment::Lookup { table, ids: &[2, 0] }]);
+    /// assert_eq!(tape.value(y), array![[5.0, 6.0], [0.0, 0.0]]);
+    /// ```
     pub fn embedding(&mut self, batch: usize, segments: Vec<Segment<'a>>) -> Var {
         let mut end = 0;
         let segments: Vec<_> = segments

@@ -20,6 +20,17 @@ impl<'a> Tape<'a> {
     ///
     /// # Shapes
     /// `x` and the result are `[batch, width]`.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ple_tensor::{Mode, ParamStore, Tape, Workspace};
+    ///
+    /// let store = ParamStore::new();
+    /// let mut tape = Tape::new(&store, Workspace::new(), Mode::Evaluate);
+    /// let x = tape.input(array![[-1.0, 2.0]].view());
+    /// let y = tape.leaky_relu(x, 0.5);
+    /// assert_eq!(tape.value(y), array![[-0.5, 2.0]]);
+    /// ```
     pub fn leaky_relu(&mut self, x: Var, slope: f32) -> Var {
         let value = self.map_rows(x, |x| if x > 0.0 { x } else { slope * x });
         self.push(value, Op::LeakyRelu(LeakyRelu { x, slope }))

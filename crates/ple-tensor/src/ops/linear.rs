@@ -32,6 +32,18 @@ impl<'a> Tape<'a> {
     ///
     /// # Panics
     /// If the shapes do not fit.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ple_tensor::{Mode, ParamStore, Role, Tape, Workspace};
+    ///
+    /// let mut store = ParamStore::new();
+    /// let weight = store.add("weight", array![[2.0, 10.0]], Role::Decayed);
+    /// let mut tape = Tape::new(&store, Workspace::new(), Mode::Evaluate);
+    /// let x = tape.input(array![[1.0, 3.0]].view());
+    /// let y = tape.linear(x, weight, None, 2);
+    /// assert_eq!(tape.value(y), array![[2.0, 30.0]]);
+    /// ```
     pub fn linear(&mut self, x: Var, weight: MatrixId, bias: Option<MatrixId>, groups: usize) -> Var {
         let w = self.store.matrix(weight);
         let (fan_in, width) = w.dim();

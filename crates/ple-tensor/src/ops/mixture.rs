@@ -26,6 +26,18 @@ impl<'a> Tape<'a> {
     ///
     /// # Panics
     /// If there are no experts, their number is not the gate's width, or their widths differ.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ple_tensor::{Mode, ParamStore, Tape, Workspace};
+    ///
+    /// let store = ParamStore::new();
+    /// let mut tape = Tape::new(&store, Workspace::new(), Mode::Evaluate);
+    /// let gate = tape.input(array![[0.25, 0.75]].view());
+    /// let experts = [tape.input(array![[4.0]].view()), tape.input(array![[8.0]].view())];
+    /// let y = tape.mixture(gate, &experts);
+    /// assert_eq!(tape.value(y), array![[7.0]]);
+    /// ```
     pub fn mixture(&mut self, gate: Var, experts: &[Var]) -> Var {
         let width = experts.first().map_or(0, |expert| expert.width());
         assert!(

@@ -27,6 +27,18 @@ impl<'a> Tape<'a> {
     ///
     /// # Panics
     /// If the columns cannot be cut into as many groups as there are slopes.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ple_tensor::{Mode, ParamStore, Role, Tape, Workspace};
+    ///
+    /// let mut store = ParamStore::new();
+    /// let slope = store.add("slope", array![[0.25, 0.5]], Role::Decayed);
+    /// let mut tape = Tape::new(&store, Workspace::new(), Mode::Evaluate);
+    /// let x = tape.input(array![[-4.0, -4.0]].view());
+    /// let y = tape.prelu(x, slope);
+    /// assert_eq!(tape.value(y), array![[-1.0, -2.0]]);
+    /// ```
     pub fn prelu(&mut self, x: Var, slope: MatrixId) -> Var {
         let slopes = self.store.matrix(slope);
         let (groups, width) = (slopes.ncols(), x.width());

@@ -23,6 +23,17 @@ impl<'a> Tape<'a> {
     ///
     /// # Panics
     /// If the shapes differ.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ple_tensor::{Mode, ParamStore, Tape, Workspace};
+    ///
+    /// let store = ParamStore::new();
+    /// let mut tape = Tape::new(&store, Workspace::new(), Mode::Evaluate);
+    /// let x = tape.input(array![[1.0, 2.0]].view());
+    /// let y = tape.projection(x, array![[10.0, 1.0]]);
+    /// assert_eq!(tape.scalar(y), 12.0);
+    /// ```
     pub fn projection(&mut self, x: Var, weights: Array2<f32>) -> Var {
         let input = self.value(x);
         assert_eq!(input.dim(), weights.dim(), "projection of {:?} by {:?}", input.dim(), weights.dim());

@@ -19,6 +19,17 @@ impl<'a> Tape<'a> {
     ///
     /// # Shapes
     /// `x` and the result are `[batch, width]`.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ple_tensor::{Mode, ParamStore, Tape, Workspace};
+    ///
+    /// let store = ParamStore::new();
+    /// let mut tape = Tape::new(&store, Workspace::new(), Mode::Evaluate);
+    /// let x = tape.input(array![[-1.0, 2.0]].view());
+    /// let y = tape.relu(x);
+    /// assert_eq!(tape.value(y), array![[0.0, 2.0]]);
+    /// ```
     pub fn relu(&mut self, x: Var) -> Var {
         let value = self.map_rows(x, |x| if x < 0.0 { 0.0 } else { x });
         self.push(value, Op::Relu(Relu { x }))

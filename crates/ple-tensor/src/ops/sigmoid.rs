@@ -19,6 +19,17 @@ impl<'a> Tape<'a> {
     ///
     /// # Shapes
     /// `x` and the result are `[batch, width]`.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ple_tensor::{Mode, ParamStore, Tape, Workspace};
+    ///
+    /// let store = ParamStore::new();
+    /// let mut tape = Tape::new(&store, Workspace::new(), Mode::Evaluate);
+    /// let x = tape.input(array![[-1e4, 0.0, 1e4]].view());
+    /// let y = tape.sigmoid(x);
+    /// assert_eq!(tape.value(y), array![[0.0, 0.5, 1.0]]);
+    /// ```
     pub fn sigmoid(&mut self, x: Var) -> Var {
         let value = self.map_rows(x, sigmoid);
         self.push(value, Op::Sigmoid(Sigmoid { x }))

@@ -25,6 +25,17 @@ impl<'a> Tape<'a> {
     ///
     /// # Panics
     /// If the columns cannot be cut into that many groups.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ple_tensor::{Mode, ParamStore, Tape, Workspace};
+    ///
+    /// let store = ParamStore::new();
+    /// let mut tape = Tape::new(&store, Workspace::new(), Mode::Evaluate);
+    /// let x = tape.input(array![[1.0, 1.0, 7.0, 7.0]].view());
+    /// let y = tape.softmax(x, 2);
+    /// assert_eq!(tape.value(y), array![[0.5, 0.5, 0.5, 0.5]]);
+    /// ```
     pub fn softmax(&mut self, x: Var, groups: usize) -> Var {
         let (rows, width) = self.value(x).dim();
         assert!(width % groups == 0, "softmax of [batch, {width}] in {groups} groups");

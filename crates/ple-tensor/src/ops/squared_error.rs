@@ -26,6 +26,17 @@ impl<'a> Tape<'a> {
     ///
     /// # Panics
     /// If the lengths differ.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ple_tensor::{Mode, ParamStore, Tape, Workspace};
+    ///
+    /// let store = ParamStore::new();
+    /// let mut tape = Tape::new(&store, Workspace::new(), Mode::Evaluate);
+    /// let x = tape.input(array![[1.0], [5.0]].view());
+    /// let loss = tape.squared_error(x, &[3.0, 5.0], &[1.0, 1.0]);
+    /// assert_eq!(tape.scalar(loss), 2.0);
+    /// ```
     pub fn squared_error(&mut self, predictions: Var, labels: &'a [f32], weights: &'a [f32]) -> Var {
         let x = self.value(predictions);
         assert!(

@@ -37,6 +37,18 @@ impl<'a> Tape<'a> {
     ///
     /// # Panics
     /// If one of them is not a scalar.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ple_tensor::{Mode, ParamStore, Role, Tape, UncertaintyTerm, Workspace};
+    ///
+    /// let mut store = ParamStore::new();
+    /// let log_variance = store.add("log_variance", array![[0.0]], Role::NotDecayed);
+    /// let mut tape = Tape::new(&store, Workspace::new(), Mode::Evaluate);
+    /// let loss = tape.input(array![[3.0]].view());
+    /// let total = tape.uncertainty(&[UncertaintyTerm { loss, log_variance, factor: 0.5 }]);
+    /// assert_eq!(tape.scalar(total), 1.5);
+    /// ```
     pub fn uncertainty(&mut self, terms: &[UncertaintyTerm]) -> Var {
         let mut sum = 0.0;
         for term in terms {

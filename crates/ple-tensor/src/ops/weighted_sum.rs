@@ -21,6 +21,17 @@ impl<'a> Tape<'a> {
     ///
     /// # Panics
     /// If a term is not a scalar.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ple_tensor::{Mode, ParamStore, Tape, Workspace};
+    ///
+    /// let store = ParamStore::new();
+    /// let mut tape = Tape::new(&store, Workspace::new(), Mode::Evaluate);
+    /// let (a, b) = (tape.input(array![[2.0]].view()), tape.input(array![[3.0]].view()));
+    /// let y = tape.weighted_sum(&[(a, 0.5), (b, 2.0)]);
+    /// assert_eq!(tape.scalar(y), 7.0);
+    /// ```
     pub fn weighted_sum(&mut self, terms: &[(Var, f32)]) -> Var {
         let sum: f64 =
             terms.iter().map(|&(term, weight)| f64::from(weight) * f64::from(self.scalar(term))).sum();

@@ -32,11 +32,13 @@
 
 mod container;
 mod header;
+mod json;
 mod manifest;
 mod tensor_source;
 mod whole_file;
 
 pub use container::{Stored, StoredTensor, read, read_manifest, write};
+pub use json::to_json;
 pub use manifest::{Dtype, FORMAT_VERSION, FileRecord, Manifest, Position, RunFacts, TensorRecord};
 pub use tensor_source::{TensorEntry, TensorSource};
 pub use whole_file::check_writable;
