@@ -1,11 +1,13 @@
 //! From Arrow arrays of any fitting type to ids and numbers, value by value checked.
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, LargeListArray, PrimitiveArray};
-use arrow::compute::cast;
-use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Field, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type,
-    Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    ArrowPrimitiveType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
+use arrow_array::{Array, ArrayRef, BooleanArray, LargeListArray, PrimitiveArray};
+use arrow_cast::cast;
+use arrow_schema::{DataType, Field};
 use std::sync::Arc;
 
 use crate::cell::{CellFault, check_id};
@@ -112,7 +114,7 @@ pub(crate) fn for_each_number(
 }
 
 /// A list array of any of the three kinds as one with 64-bit offsets.
-pub(crate) fn as_large_list(array: &ArrayRef) -> Result<LargeListArray, arrow::error::ArrowError> {
+pub(crate) fn as_large_list(array: &ArrayRef) -> Result<LargeListArray, arrow_schema::ArrowError> {
     let element = list_element(array.data_type()).cloned().unwrap_or(DataType::Null);
     let target = DataType::LargeList(Arc::new(Field::new_list_field(element, true)));
     Ok(cast(array, &target)?.as_list::<i64>().clone())

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::table::Table;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use arrow::datatypes::DataType;
+use arrow_schema::DataType;
 use parquet::arrow::ProjectionMask;
 use rayon::prelude::*;
 

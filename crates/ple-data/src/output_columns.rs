@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use arrow::array::ArrayRef;
+use arrow_array::ArrayRef;
 
 use crate::error::DataError;
 use crate::schema::{FeatureKind, TaskType};

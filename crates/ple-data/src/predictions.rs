@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Float32Array};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow_array::{Array, ArrayRef, Float32Array};
+use arrow_schema::{DataType, Field, Schema};
 
 use crate::error::DataError;
 use crate::output_columns::refuse_same_names;

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Int64Array, LargeStringArray, LargeStringBuilder};
+use arrow_array::builder::LargeStringBuilder;
+use arrow_array::{Array, ArrayRef, Int64Array, LargeStringArray};
 use rayon::prelude::*;
 
 use crate::cell::{A_NUMBER, AN_ID, CellFault, check_dense, check_id, check_label, check_weight};

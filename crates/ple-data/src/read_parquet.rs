@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
-use arrow::datatypes::{DataType, Schema};
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::{DataType, Schema};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use rayon::prelude::*;
@@ -201,7 +201,7 @@ impl<'a> ParquetLayout<'a> {
 /// What can be wrong with a list column: a cell, or the array as a whole.
 enum ListFault {
     Cell(usize, CellFault),
-    Array(arrow::error::ArrowError),
+    Array(arrow_schema::ArrowError),
 }
 
 impl ListFault {
@@ -250,7 +250,7 @@ fn append_weights(
         .map_err(|(position, fault)| ListFault::Cell(row_of(offsets, start + position), fault))
 }
 
-fn refuse_null_lists(lists: &arrow::array::LargeListArray) -> Result<(), ListFault> {
+fn refuse_null_lists(lists: &arrow_array::LargeListArray) -> Result<(), ListFault> {
     match (0..lists.len()).find(|&row| lists.is_null(row)) {
         Some(row) => Err(ListFault::Cell(row, CellFault::Missing { expected: "a list, which may be empty" })),
         None => Ok(()),

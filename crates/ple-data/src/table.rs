@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, UInt32Array};
-use arrow::compute::{concat, take};
+use arrow_array::{ArrayRef, UInt32Array};
+use arrow_select::concat::concat;
+use arrow_select::take::take;
 
 use crate::cell::{CellFault, check_dense, check_id, check_label, check_weight};
 use crate::error::DataError;
@@ -290,8 +291,8 @@ impl SequenceColumn {
 }
 
 /// Joins the pieces of one key column.
-pub(crate) fn join_keys(pieces: &[ArrayRef]) -> Result<ArrayRef, arrow::error::ArrowError> {
-    let pieces: Vec<&dyn arrow::array::Array> = pieces.iter().map(AsRef::as_ref).collect();
+pub(crate) fn join_keys(pieces: &[ArrayRef]) -> Result<ArrayRef, arrow_schema::ArrowError> {
+    let pieces: Vec<&dyn arrow_array::Array> = pieces.iter().map(AsRef::as_ref).collect();
     concat(&pieces)
 }
 

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow_cast::display::{ArrayFormatter, FormatOptions};
 
 use crate::csv_lines::shortened;
 use crate::error::DataError;

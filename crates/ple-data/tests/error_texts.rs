@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, StringArray};
+use arrow_array::{ArrayRef, StringArray};
 use ple_data::{
     DataError, DenseBins, ErrorKind, Feature, FeatureKind, FeatureSchema, Label, Place, Pooling, Roles,
     SequenceColumn, Table, TableColumns, TaskType, infer_schema, read_csv, read_table, write_csv,

@@ -8,7 +8,7 @@ use std::panic::{set_hook, take_hook};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
 
-use arrow::array::StringArray;
+use arrow_array::StringArray;
 use parquet::file::metadata::{ParquetMetaDataReader, ParquetMetaDataWriter, RowGroupMetaData};
 use ple_data::{
     DataError, ErrorKind, Feature, FeatureKind, FeatureSchema, Label, Pooling, Roles, SequenceColumn, Table,

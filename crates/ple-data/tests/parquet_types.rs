@@ -6,13 +6,14 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{
+use arrow_array::types::{Int32Type, Int64Type, UInt32Type};
+use arrow_array::{
     Array, ArrayRef, BooleanArray, DictionaryArray, Float32Array, Int32Array, Int64Array, LargeListArray,
     ListArray, RecordBatch, StringArray, UInt32Array, UInt64Array,
 };
-use arrow::buffer::OffsetBuffer;
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, UInt32Type};
+use arrow_buffer::OffsetBuffer;
+use arrow_cast::cast;
+use arrow_schema::{DataType, Field};
 use parquet::arrow::ArrowWriter;
 use ple_data::{
     DataError, Feature, FeatureKind, FeatureSchema, Label, Roles, Table, TaskType, infer_schema, read_csv,

@@ -1,8 +1,44 @@
-//! Training of multi-task ranking models: metrics, early stopping and checkpoints.
+//! Training of multi-task ranking models, from a table in memory to a tested and saved model.
 //!
-//! - [`metrics`]: exact AUC with ties, log loss and regression errors, per task, undefined with a reason.
-//! - [`early_stopping`]: when to stop and which epoch to keep, by one or several metrics.
-//! - [`checkpoint`]: a folder that is read back whole, or refused with the name of what is damaged.
+//! [`RankingModel`] is a model with its schema and its values; [`fit`] trains it, and `evaluate`, `predict`, `save` and
+//! `load` do the rest:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use ple_data::{GeneratorConfig, Vocabulary, generate_split};
+//! use ple_nn::ModelConfig;
+//! use ple_train::{RankingModel, RunInput, RunSeed, TrainConfig, fit};
+//!
+//! let generator = GeneratorConfig { rows: 3_000, vocabulary: Vocabulary::Small, seed: 1 };
+//! let data = generate_split(&generator, 1_000, 1_000);
+//! let mut model = RankingModel::new(data.train.table.schema().clone(), ModelConfig::default(), RunSeed(1))?;
+//!
+//! let input = RunInput {
+//!     train: Arc::new(data.train.table),
+//!     validation: Some(Arc::new(data.val.table)),
+//!     checkpoints: None,
+//! };
+//! let config = TrainConfig { epochs: 1, ..TrainConfig::default() };
+//! let report = fit(&mut model, &input, &config, &mut ())?;
+//! assert_eq!(report.epochs, 1);
+//!
+//! for task in model.evaluate(&data.test.table) {
+//!     println!("{}: test AUC {}", task.task, task.primary());
+//! }
+//! # Ok::<(), ple_train::TrainError>(())
+//! ```
+//!
+//! In the order in which a run meets them:
+//!
+//! - [`RankingModel`], and [`feature_specs`], [`task_specs`] and [`bank_input`], which join a schema's columns to a model;
+//! - [`TrainConfig`], [`RunInput`] and [`fit`]: epochs, evaluations, early stopping, checkpoints, the best weights;
+//! - [`TrainState`], the way of one batch through a step: [`task_losses`], then [`Balance`], then [`Adam`];
+//! - [`Observer`]: how a program hears of a run, and ends it;
+//! - [`metrics`]: exact AUC with ties, log loss and regression errors, per task, undefined with a reason;
+//! - [`early_stopping`]: when to stop and which evaluation to keep, by one or several metrics;
+//! - [`checkpoint`]: a folder that is read back whole, or refused with the name of what is damaged;
+//! - [`parity`]: the same step against what PyTorch computed;
+//! - [`TrainError`]: every message, with the exit code of its kind.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

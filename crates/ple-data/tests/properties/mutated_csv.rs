@@ -43,7 +43,7 @@ fn the_file_itself_is_read() {
     let table = read_csv(&path, &schema()).unwrap();
     assert_eq!(table.sparse(1).collect::<Vec<_>>(), [9, 2, 0, 1]);
     assert_eq!(table.dense(0).collect::<Vec<_>>(), [0.5, -0.0025, 7.0, 0.0]);
-    let sessions = arrow::util::display::array_value_to_string(&table.keys()[0], 2).unwrap();
+    let sessions = arrow_cast::display::array_value_to_string(&table.keys()[0], 2).unwrap();
     assert_eq!(sessions, "say \"hi\"");
 }
 

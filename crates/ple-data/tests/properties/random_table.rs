@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, LargeStringArray};
+use arrow_array::{ArrayRef, Int64Array, LargeStringArray};
 use ple_data::{
     DenseBins, Feature, FeatureKind, FeatureSchema, Label, Pooling, SequenceColumn, Table, TableColumns,
     TaskType,

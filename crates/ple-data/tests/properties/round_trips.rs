@@ -1,13 +1,13 @@
 //! What is written is read back: any table, as CSV and as Parquet, value for value.
 
-use arrow::util::display::array_value_to_string;
+use arrow_cast::display::array_value_to_string;
 use ple_data::{Table, read_table, write_csv, write_parquet};
 use proptest::prelude::*;
 
 use crate::random_table::tables;
 
 fn key_texts(table: &Table) -> Vec<Vec<String>> {
-    let texts = |key: &arrow::array::ArrayRef| {
+    let texts = |key: &arrow_array::ArrayRef| {
         (0..key.len()).map(|row| array_value_to_string(key, row).unwrap()).collect()
     };
     table.keys().iter().map(texts).collect()
