@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use crate::cargo::{cargo, workspace_root};
+use crate::cargo::{cargo, target_folder};
 
 /// One run of an example, the exit code that it must give, and what it must say.
 struct Run {
@@ -110,8 +110,7 @@ pub(crate) fn run_all() -> Result<(), String> {
 
 /// An empty folder inside the target folder, so that a run leaves nothing in the checkout.
 fn fresh_scratch() -> Result<PathBuf, String> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    let scratch = workspace_root().join(target).join("end-to-end");
+    let scratch = target_folder().join("end-to-end");
     if scratch.exists() {
         fs::remove_dir_all(&scratch).map_err(|error| format!("{}: {error}", scratch.display()))?;
     }

@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench;
 mod cargo;
 mod ci;
 mod end_to_end;
@@ -23,6 +24,7 @@ The project's chores. Usage: cargo xtask COMMAND [ARGUMENTS]
   ci [--skip-tests]   the gate: format, clippy, tidy, tests, docs, examples and their runs;
                       stops at the first step that fails
   tidy                the house rules alone: who may depend on whom, layout, file heads, links
+  bench [OPTIONS]     speed: the workloads, the machine's limits, peers; --help lists the options
   parity FILE...      compare a forward and backward pass with golden files made by PyTorch
   help                this page
 
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         ["ci", "--skip-tests"] => ci::run(ci::Tests::Skip),
         ["tidy"] => tidy::run(),
         ["parity", files @ ..] => parity::run(files),
+        ["bench", options @ ..] => bench::run(options),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             ExitCode::SUCCESS

@@ -19,6 +19,11 @@ const PICTURE: &[Node] = &[
     Node { name: "ple-nn", uses: &["ple-tensor"], uses_in_examples: &[] },
     Node { name: "ple-train", uses: &["ple-nn", "ple-tensor", "ple-data"], uses_in_examples: &["ple-onnx"] },
     Node { name: "ple-onnx", uses: &["ple-tensor", "ple-nn"], uses_in_examples: &[] },
+    Node {
+        name: "ple-bench",
+        uses: &["ple-tensor", "ple-data", "ple-nn", "ple-train"],
+        uses_in_examples: &[],
+    },
     Node { name: "xtask", uses: &[], uses_in_examples: &[] },
 ];
 

@@ -1,0 +1,66 @@
+//! Inference as a user does it: `predict` on tables of one batch each.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use ple_data::Table;
+use ple_train::{RankingModel, RunSeed};
+
+use crate::options::{Infer, Size, Vocabulary};
+use crate::outcome::Outcome;
+use crate::workload;
+
+/// Rows that the batches are cut from: enough that the next pass over them does not find the rare ones in cache.
+const ROWS: usize = 1 << 18;
+
+/// The most tables that are cut, for small batches.
+const MOST_TABLES: usize = 1 << 13;
+
+/// Predicts batch after batch for some time.
+pub(crate) fn measure(options: &Infer) -> Result<Outcome, String> {
+    let batch = options.batch.clamp(1, ROWS);
+    let model = new_model()?;
+    let tables = batches(&workload::table(Vocabulary::Full, ROWS)?, batch);
+    for table in tables.iter().take(8) {
+        black_box(model.predict(table));
+    }
+    let (start, mut rows) = (Instant::now(), 0);
+    for table in tables.iter().cycle() {
+        black_box(model.predict(table));
+        rows += table.rows() as u64;
+        if start.elapsed().as_secs_f64() >= options.seconds {
+            break;
+        }
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    let parameters = model.store().n_parameters();
+    Ok(Outcome { rows, seconds, parameters, losses: Vec::new(), steps_per_loss: 0 })
+}
+
+/// The tutorial's model at full vocabulary, not trained: the work is the same.
+pub(crate) fn new_model() -> Result<RankingModel, String> {
+    let schema = ple_data::ali_ccp_schema(&workload::sizes(Vocabulary::Full), 16);
+    RankingModel::new(schema, workload::model_config(Size::Tutorial), RunSeed(workload::SEED))
+        .map_err(|error| error.to_string())
+}
+
+/// Tables of `batch` rows each.
+fn batches(table: &Table, batch: usize) -> Vec<Table> {
+    let starts = (0..=table.rows() - batch).step_by(batch).take(MOST_TABLES);
+    starts.map(|start| table.select(&(start as u32..(start + batch) as u32).collect::<Vec<_>>())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::batches;
+    use crate::options::Vocabulary;
+    use crate::workload;
+
+    #[test]
+    fn batches_are_full_and_follow_each_other() {
+        let table = workload::table(Vocabulary::Full, 1_000).unwrap();
+        let cut = batches(&table, 300);
+        assert_eq!(cut.iter().map(|table| table.rows()).collect::<Vec<_>>(), [300, 300, 300]);
+        assert_eq!(cut[1].columns().sparse[..23], table.columns().sparse[300 * 23..301 * 23]);
+    }
+}

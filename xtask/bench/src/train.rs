@@ -1,0 +1,69 @@
+//! Training as a user does it: one epoch through `fit`, without validation rows, so that only steps are timed.
+
+use std::sync::Arc;
+
+use ple_train::{AdamConfig, Every, RankingModel, RunInput, RunSeed, TableUpdates, TrainConfig, fit};
+
+use crate::losses::Losses;
+use crate::options::{Tables, Train};
+use crate::outcome::Outcome;
+use crate::workload;
+
+/// Training steps to a printed loss, where printing it changes nothing in the work.
+const STEPS_PER_LOSS: u64 = 50;
+
+/// Trains for one epoch.
+pub(crate) fn measure(options: &Train) -> Result<Outcome, String> {
+    let table = workload::table(options.vocabulary, options.rows)?;
+    let mut model = RankingModel::new(
+        table.schema().clone(),
+        workload::model_config(options.size),
+        RunSeed(workload::SEED),
+    )
+    .map_err(|error| error.to_string())?;
+    let config = config(options);
+    let input = RunInput { train: Arc::new(table), validation: None, checkpoints: None };
+    let mut losses = Losses::new();
+    let report = fit(&mut model, &input, &config, &mut losses).map_err(|error| error.to_string())?;
+
+    let steps_per_loss = match config.evaluate_every {
+        Every::Epoch => report.steps,
+        Every::Steps(steps) => steps,
+    };
+    // The parameters of uncertainty weighting belong to the loss: the peers count the model's.
+    let balance = model.schema().n_tasks();
+    Ok(Outcome {
+        rows: report.rows,
+        seconds: (report.train_time + losses.after_steps).as_secs_f64(),
+        parameters: model.store().n_parameters() - balance,
+        losses: losses.means,
+        steps_per_loss,
+    })
+}
+
+fn config(options: &Train) -> TrainConfig {
+    let (tables, evaluate_every) = match options.tables {
+        Tables::Lazy => (TableUpdates::Lazy, Every::Steps(STEPS_PER_LOSS)),
+        // An evaluation brings every row up to date, so there is one, at the end.
+        Tables::Exact => (TableUpdates::Exact, Every::Epoch),
+        Tables::Dense => (TableUpdates::Dense, Every::Epoch),
+    };
+    let optimizer = AdamConfig { tables, ..AdamConfig::default() };
+    TrainConfig { epochs: 1, seed: workload::SEED, optimizer, evaluate_every, ..TrainConfig::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::measure;
+    use crate::options::{Size, Tables, Train, Vocabulary};
+
+    #[test]
+    fn a_run_reports_equal_work() {
+        let (vocabulary, size) = (Vocabulary::Small, Size::Tutorial);
+        let run = |tables| measure(&Train { vocabulary, size, tables, rows: 3_000 }).unwrap();
+        let (lazy, exact) = (run(Tables::Lazy), run(Tables::Exact));
+        assert_eq!((lazy.rows, exact.rows), (3_000, 3_000));
+        assert_eq!(lazy.parameters, exact.parameters);
+        assert_eq!((lazy.losses.len(), exact.losses.len(), exact.steps_per_loss), (1, 1, 3));
+    }
+}

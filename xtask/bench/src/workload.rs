@@ -1,0 +1,93 @@
+//! The rows and the models that everything is measured on. All of it follows from one seed.
+
+use ple_data::{ALI_CCP_SPARSE, GeneratorConfig, Table, ali_ccp_schema, generate};
+use ple_nn::{Architecture, MlpConfig, ModelConfig, PleConfig};
+
+use crate::options::{Size, Vocabulary};
+
+/// The seed of rows, first weights and order.
+pub(crate) const SEED: u64 = 2020;
+
+/// The dimension of every embedding.
+const EMBEDDING_DIM: usize = 16;
+
+/// By how much the small vocabularies are smaller.
+const SMALLER: usize = 1_000;
+
+/// Generated rows. Those of the small vocabulary are those of the full one with their ids mapped.
+pub(crate) fn table(vocabulary: Vocabulary, rows: usize) -> Result<Table, String> {
+    let full = ple_data::Vocabulary::Full;
+    let table = generate(&GeneratorConfig { rows, vocabulary: full, seed: SEED }).table;
+    match vocabulary {
+        Vocabulary::Full => Ok(table),
+        Vocabulary::Small => {
+            let small = sizes(vocabulary);
+            let mut columns = table.columns().clone();
+            for row in columns.sparse.chunks_exact_mut(ALI_CCP_SPARSE.len()) {
+                for ((id, size), full) in row.iter_mut().zip(small).zip(full.sizes()) {
+                    *id = smaller_id(*id, full, size);
+                }
+            }
+            let schema = ali_ccp_schema(&small, EMBEDDING_DIM);
+            Table::new(schema, columns).map_err(|error| error.to_string())
+        }
+    }
+}
+
+/// The number of ids of each sparse feature.
+pub(crate) fn sizes(vocabulary: Vocabulary) -> [usize; 23] {
+    let full = ple_data::Vocabulary::Full.sizes();
+    match vocabulary {
+        Vocabulary::Full => full,
+        Vocabulary::Small => full.map(|size| (size / SMALLER).max(2)),
+    }
+}
+
+/// The id that the draw behind `id` gives under another size: ids are `floor(size^u) - 1`, u uniform.
+fn smaller_id(id: u32, full: usize, size: usize) -> u32 {
+    let u = f64::from(id + 1).ln() / (full as f64).ln();
+    let id = (size as f64).powf(u).floor() - 1.0;
+    (id.max(0.0) as u32).min(size as u32 - 1)
+}
+
+/// The model: the tutorial's PLE, or one as large as the paper's.
+pub(crate) fn model_config(size: Size) -> ModelConfig {
+    match size {
+        Size::Tutorial => ModelConfig::default(),
+        Size::Paper => ModelConfig {
+            architecture: Architecture::Ple(PleConfig {
+                n_levels: 2,
+                n_specific_experts: 2,
+                n_shared_experts: 1,
+                expert: MlpConfig::new([256, 128, 64]),
+                towers: vec![MlpConfig::new([8])],
+            }),
+            ..ModelConfig::default()
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{sizes, smaller_id, table};
+    use crate::options::Vocabulary;
+
+    #[test]
+    fn the_full_vocabulary_has_ali_ccps_rows() {
+        assert_eq!(sizes(Vocabulary::Full).iter().sum::<usize>(), 1_585_888);
+    }
+
+    #[test]
+    fn small_ids_keep_their_order_and_fit() {
+        let mapped: Vec<u32> = (0..467_298).step_by(7).map(|id| smaller_id(id, 467_298, 467)).collect();
+        assert!(mapped.is_sorted());
+        assert_eq!((mapped[0], mapped.last().copied()), (0, Some(465)));
+    }
+
+    #[test]
+    fn small_rows_have_the_same_labels() {
+        let (full, small) = (table(Vocabulary::Full, 300).unwrap(), table(Vocabulary::Small, 300).unwrap());
+        assert_eq!(full.columns().labels, small.columns().labels);
+        assert_ne!(full.columns().sparse, small.columns().sparse);
+    }
+}

@@ -1,0 +1,77 @@
+"""ONNX Runtime on the graph that torch-rechub exports. Every batch has its inputs and output bound once, before the
+clock starts, so that a call is a run of the graph and little else; what is left of Python counts at a batch of one.
+"""
+
+import contextlib
+import importlib.metadata
+import sys
+import warnings
+
+import numpy as np
+import onnxruntime
+import torch
+from torch_rechub.trainers import MTLTrainer
+
+from measurement import SEED, clock, load, parser, report
+from rechub_model import TASK_TYPES, rechub_ple
+
+TYPES = {"tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(float)": np.float32}
+ROWS = 1 << 18
+MOST_BATCHES = 1 << 10
+
+
+def exported(rows, folder):
+    """The file of the exported graph, and the model's parameters; a file that is there is taken."""
+    torch.manual_seed(SEED)
+    model = rechub_ple(rows)
+    parameters = sum(p.numel() for p in model.parameters())
+    path = folder / f"rechub-{importlib.metadata.version('torch-rechub')}.onnx"
+    if not path.is_file():
+        with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            MTLTrainer(model, task_types=TASK_TYPES).export_onnx(str(path), onnx_export_kwargs={"dynamo": False})
+    return path, parameters
+
+
+def main():
+    options = parser()
+    options.add_argument("--batch", type=int, default=1024)
+    options.add_argument("--seconds", type=float, default=2.0)
+    options = options.parse_args()
+    rows = load(options)
+    path, parameters = exported(rows, options.rows)
+
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = options.threads
+    session = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
+    column = {name: rows.sparse[:, i] for i, name in enumerate(rows.sparse_names)}
+    column |= {name: rows.dense[:, i] for i, name in enumerate(rows.dense_names)}
+    output = session.get_outputs()[0].name
+
+    bindings, kept = [], []
+    for number in range(min(MOST_BATCHES, ROWS // options.batch)):
+        batch = slice(number * options.batch, (number + 1) * options.batch)
+        binding = session.io_binding()
+        for tensor in session.get_inputs():
+            values = np.ascontiguousarray(column[tensor.name][batch].astype(TYPES[tensor.type]))
+            values = onnxruntime.OrtValue.ortvalue_from_numpy(values.reshape(-1, *([1] * (len(tensor.shape) - 1))))
+            kept.append(values)
+            binding.bind_ortvalue_input(tensor.name, values)
+        result = onnxruntime.OrtValue.ortvalue_from_numpy(np.zeros((options.batch, 2), np.float32))
+        kept.append(result)
+        binding.bind_ortvalue_output(output, result)
+        bindings.append(binding)
+
+    for binding in bindings[:8]:
+        session.run_with_iobinding(binding)
+    start, calls = clock(), 0
+    while clock() - start < options.seconds:
+        session.run_with_iobinding(bindings[calls % len(bindings)])
+        calls += 1
+    seconds = clock() - start
+    versions = {"onnxruntime": onnxruntime.__version__, "torch": torch.__version__}
+    report(calls * options.batch, seconds, versions, parameters=parameters)
+
+
+if __name__ == "__main__":
+    main()

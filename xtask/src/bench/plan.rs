@@ -1,0 +1,176 @@
+//! Which programs take part in which workload, and on how many rows: enough steps for a steady rate, and few enough for
+//! the slow ones to end. All of them read the same rows; who takes fewer takes the first steps' share.
+
+use std::ffi::OsString;
+
+use super::contestant::Contestant;
+use super::native_program;
+use super::options::{Extent, Options};
+use super::peers::Python;
+
+/// Every workload, in the order in which they run.
+pub(crate) const WORKLOADS: &[&str] = &[
+    "train_full",
+    "train_small",
+    "exact_full",
+    "paper",
+    "infer_1",
+    "infer_256",
+    "infer_1024",
+    "infer_8192",
+    "evaluate",
+];
+
+/// Rows to a training step.
+const BATCH: usize = 1024;
+
+/// This project, with all threads.
+pub(crate) const OURS: &str = "ple";
+/// This project, with one thread.
+pub(crate) const OURS_ONE_THREAD: &str = "ple, 1 thread";
+/// The rates of the machine.
+pub(crate) const LIMIT: &str = "the machine's limit";
+/// The rate of PyTorch's product, which may raise the limit.
+pub(crate) const PYTORCH_PRODUCT: &str = "pytorch product";
+/// The reference as its users run it.
+pub(crate) const RECHUB: &str = "torch-rechub";
+/// Hand-tuned PyTorch with dense Adam.
+pub(crate) const PYTORCH_DENSE: &str = "pytorch, fused dense Adam";
+/// Hand-tuned PyTorch with sparse gradients.
+pub(crate) const PYTORCH_SPARSE: &str = "pytorch, SparseAdam";
+/// A Rust framework.
+pub(crate) const BURN: &str = "burn";
+/// The reference's exported graph.
+pub(crate) const ONNX_RUNTIME: &str = "onnxruntime, rechub's export";
+
+/// Everything that takes part, workload by workload.
+pub(crate) fn contestants(options: &Options, python: Option<&Python>) -> Vec<Contestant> {
+    let wanted = WORKLOADS.iter().filter(|workload| options.wants(workload));
+    wanted.flat_map(|workload| of_workload(workload, options, python)).collect()
+}
+
+fn of_workload(workload: &'static str, options: &Options, python: Option<&Python>) -> Vec<Contestant> {
+    let mut plan = Plan { workload, options, python, contestants: Vec::new() };
+    match workload {
+        "train_full" => {
+            plan.native(OURS, "train", &["--rows", &plan.rows(976, 196)]);
+            plan.peer(RECHUB, "rechub_train.py", &["--vocabulary", "full", "--steps", "50"]);
+            plan.peer(PYTORCH_DENSE, "tuned_train.py", &["--adam", "dense", "--steps", "100"]);
+            plan.peer(PYTORCH_SPARSE, "tuned_train.py", &["--adam", "sparse", "--steps", "200"]);
+            plan.native_with_threads(1, OURS_ONE_THREAD, "train", &["--rows", &plan.rows(976, 196)]);
+            plan.native(LIMIT, "limits", &["--size", "tutorial"]);
+            plan.peer(PYTORCH_PRODUCT, "product.py", &[]);
+        }
+        "train_small" => {
+            plan.native(OURS, "train", &["--vocabulary", "small", "--rows", &plan.rows(976, 196)]);
+            plan.peer(RECHUB, "rechub_train.py", &["--vocabulary", "small", "--steps", "100"]);
+            let small = ["--vocabulary", "small", "--steps", "300", "--adam"];
+            plan.peer(PYTORCH_DENSE, "tuned_train.py", &[&small[..], &["dense"]].concat());
+            plan.peer(PYTORCH_SPARSE, "tuned_train.py", &[&small[..], &["sparse"]].concat());
+        }
+        "exact_full" => {
+            // The number of steps belongs to the workload: the debt of a row grows with it.
+            let rows = plan.rows(500, 100);
+            plan.native(OURS, "train", &["--tables", "exact", "--rows", &rows]);
+            let steps = ["--adam", "dense", "--steps", "500", "--steps-per-loss", "500"];
+            plan.peer(PYTORCH_DENSE, "tuned_train.py", &steps);
+        }
+        "paper" => {
+            plan.native(OURS, "train", &["--size", "paper", "--rows", &plan.rows(150, 30)]);
+            let paper = ["--size", "paper", "--steps", "100", "--adam"];
+            plan.peer(PYTORCH_DENSE, "tuned_train.py", &[&paper[..], &["dense"]].concat());
+            plan.peer(PYTORCH_SPARSE, "tuned_train.py", &[&paper[..], &["sparse"]].concat());
+            plan.native(LIMIT, "limits", &["--size", "paper"]);
+            plan.peer(PYTORCH_PRODUCT, "product.py", &[]);
+        }
+        "evaluate" => plan.native(OURS, "evaluate", &["--rows", &plan.rows(976, 196)]),
+        infer => {
+            let batch = infer.trim_start_matches("infer_");
+            plan.native(OURS, "infer", &["--batch", batch, "--seconds", plan.seconds()]);
+            plan.peer(ONNX_RUNTIME, "onnx_infer.py", &["--batch", batch, "--seconds", plan.seconds()]);
+        }
+    }
+    plan.contestants
+}
+
+/// A workload's list as it grows.
+struct Plan<'o> {
+    workload: &'static str,
+    options: &'o Options,
+    python: Option<&'o Python>,
+    contestants: Vec<Contestant>,
+}
+
+impl Plan<'_> {
+    /// Rows of so many steps.
+    fn rows(&self, full: usize, quick: usize) -> String {
+        let steps = match self.options.extent {
+            Extent::Full => full,
+            Extent::Quick => quick,
+        };
+        (steps * BATCH).to_string()
+    }
+
+    fn seconds(&self) -> &'static str {
+        match self.options.extent {
+            Extent::Full => "3",
+            Extent::Quick => "1",
+        }
+    }
+
+    fn native(&mut self, name: &'static str, measurement: &str, arguments: &[&str]) {
+        self.native_with_threads(self.options.threads, name, measurement, arguments);
+    }
+
+    fn native_with_threads(
+        &mut self,
+        threads: usize,
+        name: &'static str,
+        measurement: &str,
+        arguments: &[&str],
+    ) {
+        let number = threads.to_string();
+        let words = [&[measurement, "--threads", &number], arguments].concat();
+        self.contestants.push(Contestant {
+            workload: self.workload,
+            name,
+            program: native_program(),
+            arguments: words.into_iter().map(OsString::from).collect(),
+            threads,
+        });
+    }
+
+    fn peer(&mut self, name: &'static str, script: &str, arguments: &[&str]) {
+        if let Some(python) = self.python {
+            let threads = self.options.threads;
+            self.contestants.push(Contestant {
+                workload: self.workload,
+                name,
+                program: python.program.clone(),
+                arguments: python.arguments(script, threads, arguments),
+                threads,
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{OURS, WORKLOADS, contestants};
+    use crate::bench::options::Options;
+
+    #[test]
+    fn we_take_part_in_every_workload() {
+        let plan = contestants(&Options::parse(&[]).unwrap(), None);
+        for workload in WORKLOADS {
+            assert!(plan.iter().any(|c| c.workload == *workload && c.name == OURS), "{workload}");
+        }
+    }
+
+    #[test]
+    fn one_workload_can_be_picked() {
+        let plan = contestants(&Options::parse(&["--only", "paper", "--quick"]).unwrap(), None);
+        assert!(!plan.is_empty() && plan.iter().all(|contestant| contestant.workload == "paper"));
+        assert!(plan[0].arguments.iter().any(|word| word == "30720"), "{:?}", plan[0].arguments);
+    }
+}

@@ -1,0 +1,199 @@
+//! What every contestant printed in every round, and what follows from it.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::plan::LIMIT;
+use super::spread::Spread;
+
+/// By how much the losses of two contestants may differ after the same number of steps.
+const LOSS_TOLERANCE: f64 = 0.25;
+
+/// The samples of one contestant in one workload.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    /// The workload.
+    pub workload: String,
+    /// The contestant.
+    pub contestant: String,
+    /// What it printed, with the number of the round.
+    pub samples: Vec<(usize, Value)>,
+}
+
+/// Everything that was measured, in the order in which it first ran.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Results {
+    rows: Vec<Row>,
+    failed: BTreeSet<(String, String)>,
+}
+
+impl Results {
+    /// Takes a sample.
+    pub(crate) fn add(&mut self, workload: &str, contestant: &str, round: usize, sample: Value) {
+        let position =
+            self.rows.iter().position(|row| row.workload == workload && row.contestant == contestant);
+        let index = position.unwrap_or_else(|| {
+            let (workload, contestant) = (workload.to_owned(), contestant.to_owned());
+            self.rows.push(Row { workload, contestant, samples: Vec::new() });
+            self.rows.len() - 1
+        });
+        self.rows[index].samples.push((round, sample));
+    }
+
+    /// Notes that a contestant could not run, so that it is not tried again; its samples do not count.
+    pub(crate) fn fail(&mut self, workload: &str, contestant: &str) {
+        self.failed.insert((workload.to_owned(), contestant.to_owned()));
+        self.rows.retain(|row| row.workload != workload || row.contestant != contestant);
+    }
+
+    /// Whether it did.
+    pub(crate) fn has_failed(&self, workload: &str, contestant: &str) -> bool {
+        self.failed.contains(&(workload.to_owned(), contestant.to_owned()))
+    }
+
+    /// Every contestant of every workload.
+    pub(crate) fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// One contestant of one workload, if it ran.
+    pub(crate) fn row(&self, workload: &str, contestant: &str) -> Option<&Row> {
+        self.rows.iter().find(|row| row.workload == workload && row.contestant == contestant)
+    }
+
+    /// Rows a second of one contestant.
+    pub(crate) fn rate(&self, workload: &str, contestant: &str) -> Option<Spread> {
+        self.spread(self.row(workload, contestant)?)
+    }
+
+    /// Rows a second of a row. For the limit they follow, round by round, from its rates and from the best product that
+    /// any contestant of the workload showed in that round.
+    pub(crate) fn spread(&self, row: &Row) -> Option<Spread> {
+        let rates: Vec<f64> = match row.contestant == LIMIT {
+            false => row.samples.iter().filter_map(|(_, sample)| rate(sample)).collect(),
+            true => {
+                let flops = |round| {
+                    let rows = self.rows.iter().filter(|other| other.workload == row.workload);
+                    let samples = rows.flat_map(|row| &row.samples).filter(move |(r, _)| *r == round);
+                    samples.filter_map(|(_, s)| number(s, "flops_per_second")).fold(0.0, f64::max)
+                };
+                row.samples.iter().filter_map(|(round, sample)| limit(sample, flops(*round))).collect()
+            }
+        };
+        Spread::of(&rates)
+    }
+
+    /// Contestants of one workload whose work was not the same: other parameters, or losses that fall otherwise.
+    pub(crate) fn unequal_work(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for (index, row) in self.rows.iter().enumerate() {
+            let first = self.rows[..index].iter().find(|other| other.workload == row.workload);
+            if let Some(first) = first
+                && let Some((_, a)) = first.samples.first()
+                && let Some((_, b)) = row.samples.first()
+                && let Some(difference) = difference(a, b)
+            {
+                let Row { workload, contestant, .. } = row;
+                found.push(format!(
+                    "{workload}: {contestant} did not do the work of {}: {difference}",
+                    first.contestant
+                ));
+            }
+        }
+        found
+    }
+}
+
+impl Row {
+    /// The largest peak memory of any round.
+    pub(crate) fn peak_memory(&self) -> Option<u64> {
+        let peaks = self.samples.iter().filter_map(|(_, sample)| sample["peak_memory_bytes"].as_u64());
+        peaks.max()
+    }
+}
+
+/// Rows a second of a sample that has them.
+pub(crate) fn rate(sample: &Value) -> Option<f64> {
+    number(sample, "rows_per_second")
+}
+
+fn number(sample: &Value, key: &str) -> Option<f64> {
+    sample.get(key)?.as_f64()
+}
+
+/// The most rows a second that the machine's rates allow.
+fn limit(sample: &Value, flops: f64) -> Option<f64> {
+    let products = 2.0 * number(sample, "multiply_adds_per_row")? / flops;
+    let reads = number(sample, "reads_per_row")? / number(sample, "reads_per_second")?;
+    let changes = number(sample, "changes_per_row")? / number(sample, "changes_per_second")?;
+    Some(1.0 / (products + reads + changes))
+}
+
+/// Why two samples are not of the same work, if they are not.
+fn difference(a: &Value, b: &Value) -> Option<String> {
+    let parameters = [a, b].map(|sample| number(sample, "parameters"));
+    if let [Some(a), Some(b)] = parameters
+        && a != b
+    {
+        return Some(format!("{b} parameters, not {a}"));
+    }
+    if a["steps_per_loss"] != b["steps_per_loss"] {
+        return None;
+    }
+    let losses = |sample: &Value| -> Vec<f64> {
+        sample["losses"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|loss| loss.as_f64().unwrap_or(f64::NAN))
+            .collect()
+    };
+    let (last, (a, b)) = losses(a).into_iter().zip(losses(b)).enumerate().next_back()?;
+    let is_close = (a - b).abs() <= LOSS_TOLERANCE * a.abs();
+    (!is_close).then(|| format!("loss {b:.4}, not {a:.4}, in stretch {} of the run", last + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LIMIT, Results, difference};
+    use serde_json::json;
+
+    #[test]
+    fn the_limit_takes_the_best_product_of_its_round() {
+        let mut results = Results::default();
+        let sample = json!({"flops_per_second": 100.0, "multiply_adds_per_row": 50, "reads_per_row": 1,
+            "reads_per_second": 2.0, "changes_per_row": 1, "changes_per_second": 2.0});
+        results.add("train_full", LIMIT, 0, sample.clone());
+        assert_eq!(results.rate("train_full", LIMIT).map(|rate| rate.median), Some(0.5));
+        results.add("train_full", "product", 0, json!({"flops_per_second": 200.0}));
+        results.add("paper", "product", 0, json!({"flops_per_second": 1e9}));
+        assert_eq!(results.rate("train_full", LIMIT).map(|rate| rate.median), Some(1.0 / 1.5));
+        results.add("train_full", LIMIT, 1, sample);
+        assert_eq!(results.rate("train_full", LIMIT).map(|rate| rate.min), Some(0.5));
+    }
+
+    #[test]
+    fn unequal_work_is_found() {
+        let ours = json!({"parameters": 7, "steps_per_loss": 50, "losses": [0.5, 0.2, 0.1]});
+        let same = json!({"parameters": 7, "steps_per_loss": 50, "losses": [0.7, 0.21]});
+        assert_eq!(difference(&ours, &same), None);
+        let other = json!({"parameters": 8});
+        assert_eq!(difference(&ours, &other).as_deref(), Some("8 parameters, not 7"));
+        let stuck = json!({"parameters": 7, "steps_per_loss": 50, "losses": [0.7, 0.7]});
+        assert!(difference(&ours, &stuck).unwrap().starts_with("loss 0.7000, not 0.2000, in stretch 2"));
+        let undefined = json!({"parameters": 7, "steps_per_loss": 50, "losses": [0.7, null]});
+        assert!(difference(&ours, &undefined).is_some());
+    }
+
+    #[test]
+    fn a_contestant_that_failed_has_no_rate() {
+        let mut results = Results::default();
+        results.add("paper", "ple", 0, json!({"rows_per_second": 5.0, "peak_memory_bytes": 9}));
+        results.add("paper", "ple", 1, json!({"rows_per_second": 7.0, "peak_memory_bytes": 8}));
+        assert_eq!(results.rate("paper", "ple").map(|rate| rate.median), Some(6.0));
+        assert_eq!(results.rows()[0].peak_memory(), Some(9));
+        results.fail("paper", "ple");
+        assert!(results.has_failed("paper", "ple") && results.rate("paper", "ple").is_none());
+    }
+}
