@@ -143,10 +143,13 @@ fn best_rate(seconds: f64, batches: &[Vec<u32>], mut pass: impl FnMut()) -> f64 
     let items: usize = batches.iter().map(Vec::len).sum();
     let start = Instant::now();
     let mut fastest = f64::INFINITY;
-    while start.elapsed().as_secs_f64() < seconds {
+    loop {
         let call = Instant::now();
         pass();
         fastest = fastest.min(call.elapsed().as_secs_f64());
+        if start.elapsed().as_secs_f64() >= seconds {
+            break;
+        }
     }
     items as f64 / fastest
 }
