@@ -13,7 +13,7 @@ import torch
 from torch_rechub.trainers import MTLTrainer
 
 from measurement import SEED, clock, load, parser, report
-from rechub_model import TASK_TYPES, rechub_ple
+from rechub_model import TASK_TYPES, feature, rechub_ple
 
 TYPES = {"tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(float)": np.float32}
 ROWS = 1 << 18
@@ -44,8 +44,8 @@ def main():
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = options.threads
     session = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
-    column = {name: rows.sparse[:, i] for i, name in enumerate(rows.sparse_names)}
-    column |= {name: rows.dense[:, i] for i, name in enumerate(rows.dense_names)}
+    column = {feature(name): rows.sparse[:, i] for i, name in enumerate(rows.sparse_names)}
+    column |= {feature(name): rows.dense[:, i] for i, name in enumerate(rows.dense_names)}
     output = session.get_outputs()[0].name
 
     bindings, kept = [], []

@@ -9,8 +9,8 @@ TASK_TYPES = ["classification", "classification"]
 def rechub_ple(rows):
     """One level of 2 + 2 + 1 experts of 16, towers of 8."""
     sparse = zip(rows.sparse_names, rows.vocabularies)
-    features = [SparseFeature(name, vocab_size=size, embed_dim=16) for name, size in sparse]
-    features += [DenseFeature(name) for name in rows.dense_names]
+    features = [SparseFeature(feature(name), vocab_size=size, embed_dim=16) for name, size in sparse]
+    features += [DenseFeature(feature(name)) for name in rows.dense_names]
     return PLE(
         features=features,
         task_types=TASK_TYPES,
@@ -22,8 +22,13 @@ def rechub_ple(rows):
     )
 
 
+def feature(name):
+    """A column's name as a feature: PyTorch's exporter refuses a name that is a number."""
+    return f"feature_{name}"
+
+
 def columns(rows, first, last):
     """Rows as the tutorial hands them over: an array for each column."""
-    data = {name: rows.sparse[first:last, i].astype("int64") for i, name in enumerate(rows.sparse_names)}
-    data |= {name: rows.dense[first:last, i].copy() for i, name in enumerate(rows.dense_names)}
+    data = {feature(name): rows.sparse[first:last, i].astype("int64") for i, name in enumerate(rows.sparse_names)}
+    data |= {feature(name): rows.dense[first:last, i].copy() for i, name in enumerate(rows.dense_names)}
     return data, rows.labels[first:last].copy()
