@@ -56,6 +56,8 @@ mod kernel;
 
 pub use gradient_check::{GradientCheck, GradientMismatch, gradient_check};
 pub use gradients::{Gradients, RowGradients};
+pub use kernel::adam::AdamStep;
+pub use kernel::instruction_set::InstructionSet;
 pub use kernel::transcendental::sigmoid;
 pub use ops::{
     BatchNorm, BatchNormParams, BceWithLogits, Dice, Dropout, Embedding, Input, LeakyRelu, Linear, Mixture,

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 
+use crate::kernel::gather::Rows;
 use crate::table::{Arena, RowStamps, Table, TableRows};
 
 /// Handle of a matrix in a [`ParamStore`].
@@ -277,6 +278,22 @@ impl ParamStore {
     pub fn table_rows(&self, id: TableId) -> ArrayView2<'_, f32> {
         let table = &self.tables[id.index()];
         self.arenas[table.arena].rows(table.first_row..table.first_row + table.rows)
+    }
+
+    /// The same rows as a kernel reads them.
+    pub(crate) fn rows_of(&self, id: TableId) -> Rows<'_> {
+        let table = &self.tables[id.index()];
+        self.arenas[table.arena].kernel_rows(table.first_row..table.first_row + table.rows)
+    }
+
+    /// Checks that every id has a row of its own table.
+    ///
+    /// # Panics
+    /// If one has not.
+    pub(crate) fn check_ids(&self, id: TableId, ids: &[u32]) {
+        if let Some(&largest) = ids.iter().max() {
+            self.tables[id.index()].arena_row(largest as usize);
+        }
     }
 
     /// All tables to be changed, in insertion order: disjoint, so that threads can share them out.

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use ndarray::ArrayView2;
 
+use crate::kernel::gather::Rows;
+
 /// Where a table lies: a range of rows of the arena of its dimension.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
@@ -122,6 +124,11 @@ impl Arena {
     pub(crate) fn rows(&self, rows: Range<usize>) -> ArrayView2<'_, f32> {
         let data = &self.data[rows.start * self.stride..rows.end * self.stride];
         ArrayView2::from_shape((rows.len(), self.stride), data).expect("whole rows")
+    }
+
+    pub(crate) fn kernel_rows(&self, rows: Range<usize>) -> Rows<'_> {
+        let values = &self.data[rows.start * self.stride..rows.end * self.stride];
+        Rows { values, stride: self.stride, dim: self.dim }
     }
 
     /// The arena cut into the tables that were added to it, by their numbers of rows.

@@ -4,6 +4,7 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 use std::ops::Range;
 
 use crate::gradients::Gradients;
+use crate::kernel::gemm::Start;
 use crate::ops::{Input, Op};
 use crate::store::{MatrixId, ParamStore, TableId};
 use crate::workspace::Workspace;
@@ -289,6 +290,24 @@ impl<'t> BackwardPass<'t, '_> {
         let gradient =
             slot.get_or_insert_with(|| self.workspace.zeros(node.value.nrows(), node.value.ncols()));
         add(gradient.slice_mut(s![.., var.range()]));
+    }
+
+    /// Lets `add` add to the gradient of a value, or write it where it is the first: what it has to start with.
+    pub(crate) fn accumulate_product(
+        &mut self,
+        var: Var,
+        add: impl FnOnce(Start<'_>, ArrayViewMut2<'_, f32>),
+    ) {
+        let node = &self.nodes[var.node()];
+        let whole = var.range() == (0..node.value.ncols());
+        let slot = &mut self.node_gradients[var.node()];
+        if node.needs_gradient && whole && slot.is_none() {
+            let mut gradient = self.workspace.matrix(node.value.nrows(), node.value.ncols());
+            add(Start::Zero, gradient.view_mut());
+            *slot = Some(gradient);
+        } else {
+            self.accumulate(var, |gradient| add(Start::Result, gradient));
+        }
     }
 
     /// Lets `add` add to the gradient of a matrix.

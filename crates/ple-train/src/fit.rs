@@ -339,14 +339,5 @@ impl Run {
 
 /// The instruction set that products run on, which decides the last bits of a run.
 pub fn instruction_set() -> String {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if std::is_x86_feature_detected!("avx512f") {
-            return "x86_64 avx512".to_owned();
-        }
-        if std::is_x86_feature_detected!("fma") && std::is_x86_feature_detected!("avx2") {
-            return "x86_64 avx2".to_owned();
-        }
-    }
-    std::env::consts::ARCH.to_owned()
+    ple_tensor::InstructionSet::in_use().to_string()
 }

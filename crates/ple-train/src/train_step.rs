@@ -55,6 +55,11 @@ impl TrainState<'_> {
     /// # Errors
     /// A loss that is not finite; nothing has been changed then.
     pub fn forward_backward(&mut self, batch: &Batch, dropout_seed: u64) -> Result<Pass, NonFiniteLoss> {
+        // On a thread of the pool: from outside, each of a pass's parallel loops would wake all of the pool's threads.
+        rayon::scope(|_| self.pass(batch, dropout_seed))
+    }
+
+    fn pass(&mut self, batch: &Batch, dropout_seed: u64) -> Result<Pass, NonFiniteLoss> {
         let input = bank_input(self.schema, batch);
         self.optimizer.catch_up(self.store, self.model.bank(), &input);
 
@@ -81,7 +86,7 @@ impl TrainState<'_> {
 
     /// From gradients to new parameters: Adam, dense for the network, rows for the tables.
     pub fn update(&mut self, pass: Pass) {
-        self.optimizer.update(self.store, &pass.gradients);
+        rayon::scope(|_| self.optimizer.update(self.store, &pass.gradients));
         self.workspace.recycle(pass.logits);
         self.workspace.recycle_gradients(pass.gradients);
     }

@@ -2,18 +2,30 @@
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 
-use super::rows::{BLOCK_ROWS, row};
+use rayon::prelude::*;
 
-/// Adds `sum over rows of term(row)` to `sums`, one value for each column. `term` writes the row's terms.
-pub(crate) fn sum_rows(rows: usize, width: usize, mut term: impl FnMut(usize, &mut [f32])) -> Vec<f64> {
+use super::rows::{BLOCK_ROWS, PARALLEL_WORK, row};
+use super::vectors::add;
+
+/// `Σ term(row)` over the rows, one value for each column. `term` adds a row's terms to the sums that it is given.
+pub(crate) fn sum_rows(rows: usize, width: usize, term: impl Fn(usize, &mut [f32]) + Sync) -> Vec<f64> {
+    let n_blocks = rows.div_ceil(BLOCK_ROWS);
+    let mut blocks = vec![0.0; n_blocks * width];
+    let sum_block = |(block, sums): (usize, &mut [f32])| {
+        let first = block * BLOCK_ROWS;
+        (first..rows.min(first + BLOCK_ROWS)).for_each(|row| term(row, sums));
+    };
+    if width == 0 {
+        return Vec::new();
+    }
+    if rows * width < PARALLEL_WORK {
+        blocks.chunks_exact_mut(width).enumerate().for_each(sum_block);
+    } else {
+        blocks.par_chunks_exact_mut(width).enumerate().for_each(sum_block);
+    }
     let mut sums = vec![0.0; width];
-    let mut block = vec![0.0; width];
-    for first in (0..rows).step_by(BLOCK_ROWS) {
-        block.fill(0.0);
-        for row in first..rows.min(first + BLOCK_ROWS) {
-            term(row, &mut block);
-        }
-        sums.iter_mut().zip(&block).for_each(|(sum, &part)| *sum += f64::from(part));
+    for block in blocks.chunks_exact(width) {
+        sums.iter_mut().zip(block).for_each(|(sum, &part)| *sum += f64::from(part));
     }
     sums
 }
@@ -21,7 +33,7 @@ pub(crate) fn sum_rows(rows: usize, width: usize, mut term: impl FnMut(usize, &m
 /// Adds the column sums of `matrix` to the single row `target`.
 pub(crate) fn add_column_sums(matrix: ArrayView2<'_, f32>, mut target: ArrayViewMut2<'_, f32>) {
     let sums = sum_rows(matrix.nrows(), matrix.ncols(), |index, block| {
-        block.iter_mut().zip(row(&matrix, index)).for_each(|(sum, value)| *sum += value);
+        add(block, row(&matrix, index));
     });
     target.iter_mut().zip(sums).for_each(|(value, sum)| *value += sum as f32);
 }

@@ -1,7 +1,12 @@
 //! The loops under the operations. Each sums an element in one order that the shapes alone fix, so that the number of
 //! threads never changes a result.
 
+pub(crate) mod adam;
 pub(crate) mod columns;
+pub(crate) mod gather;
 pub(crate) mod gemm;
+pub(crate) mod instruction_set;
+pub(crate) mod prefetch;
 pub(crate) mod rows;
 pub(crate) mod transcendental;
+pub(crate) mod vectors;

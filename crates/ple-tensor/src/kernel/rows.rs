@@ -8,7 +8,7 @@ use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
 pub(crate) const BLOCK_ROWS: usize = 128;
 
 /// Below so many elements (or multiply-adds) a fork and join costs more than it saves.
-const PARALLEL_WORK: usize = 1 << 18;
+pub(crate) const PARALLEL_WORK: usize = 1 << 18;
 
 /// Calls `work` with the first row and the rows of each block of `matrix`. `cost` is the whole pass's work.
 pub(crate) fn for_each_block(

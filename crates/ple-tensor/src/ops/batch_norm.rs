@@ -5,6 +5,7 @@ use ndarray::Array2;
 use super::{Op, Operation};
 use crate::kernel::columns::sum_rows;
 use crate::kernel::rows::{for_each_row, row};
+use crate::kernel::vectors::{self, NormaliseColumns};
 use crate::replay::Replay;
 use crate::store::MatrixId;
 use crate::tape::{BackwardPass, Mode, Tape, Var};
@@ -90,14 +91,10 @@ impl<'a> Tape<'a> {
             Mode::Train { .. } => {
                 assert!(rows > 1, "batch norm of a training batch of {rows} rows (x [{rows}, {width}])");
                 let n = rows as f64;
-                let mean = sum_rows(rows, width, |index, block| {
-                    block.iter_mut().zip(row(&input, index)).for_each(|(sum, x)| *sum += x);
-                });
+                let mean = sum_rows(rows, width, |index, block| vectors::add(block, row(&input, index)));
                 let mean: Vec<f32> = mean.iter().map(|sum| (sum / n) as f32).collect();
                 let squares = sum_rows(rows, width, |index, block| {
-                    for ((sum, x), mean) in block.iter_mut().zip(row(&input, index)).zip(&mean) {
-                        *sum += (x - mean) * (x - mean);
-                    }
+                    vectors::add_squares(block, row(&input, index), &mean);
                 });
                 let moved = |running: &[f32], batch: &mut dyn Iterator<Item = f64>| {
                     let momentum = f64::from(params.momentum);
@@ -120,9 +117,7 @@ impl<'a> Tape<'a> {
         let shift = vector(params.beta);
         let mut value = self.workspace.matrix(rows, width);
         for_each_row(value.view_mut(), |index, out| {
-            for (column, (y, x)) in out.iter_mut().zip(row(&input, index)).enumerate() {
-                *y = (x - mean[column]) * scale[column] + shift[column];
-            }
+            vectors::normalise(out, row(&input, index), &mean, &scale, shift);
         });
         self.push(value, Op::BatchNorm(BatchNorm { x, params, mean, inverse_deviation, new_statistics }))
     }
@@ -163,15 +158,9 @@ impl Operation for BatchNorm {
         let (rows, width) = gradient.dim();
         let dy = gradient.view();
         let (mean, inverse) = (&self.mean, &self.inverse_deviation);
-        let dbeta = sum_rows(rows, width, |index, block| {
-            block.iter_mut().zip(row(&dy, index)).for_each(|(sum, dy)| *sum += dy);
-        });
+        let dbeta = sum_rows(rows, width, |index, block| vectors::add(block, row(&dy, index)));
         let dgamma = sum_rows(rows, width, |index, block| {
-            for (column, ((sum, dy), x)) in
-                block.iter_mut().zip(row(&dy, index)).zip(row(&input, index)).enumerate()
-            {
-                *sum += dy * ((x - mean[column]) * inverse[column]);
-            }
+            vectors::add_normalised_products(block, row(&dy, index), row(&input, index), mean, inverse);
         });
         for (id, sums) in [(self.params.beta, &dbeta), (self.params.gamma, &dgamma)] {
             pass.accumulate_matrix(id, |mut target| {
@@ -182,14 +171,11 @@ impl Operation for BatchNorm {
         let n = rows as f64;
         let mean_dy: Vec<f32> = dbeta.iter().map(|sum| (sum / n) as f32).collect();
         let mean_dy_x: Vec<f32> = dgamma.iter().map(|sum| (sum / n) as f32).collect();
+        let (mean_dy, mean_dy_x) = (&mean_dy[..], &mean_dy_x[..]);
+        let columns = NormaliseColumns { mean, inverse, gamma, mean_dy, mean_dy_x };
         pass.accumulate(self.x, |target| {
             for_each_row(target, |index, dx| {
-                let (dy, x) = (row(&dy, index), row(&input, index));
-                for column in 0..width {
-                    let normalised = (x[column] - mean[column]) * inverse[column];
-                    let centred = dy[column] - mean_dy[column] - normalised * mean_dy_x[column];
-                    dx[column] += gamma[column] * inverse[column] * centred;
-                }
+                vectors::normalise_gradient(dx, row(&dy, index), row(&input, index), columns);
             });
         });
     }

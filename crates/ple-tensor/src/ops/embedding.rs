@@ -3,12 +3,14 @@
 
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use rayon::prelude::*;
 
 use super::{Op, Operation};
 use crate::gradients::RowGradients;
-use crate::kernel::rows::{for_each_row, row};
+use crate::kernel::gather::gather;
+use crate::kernel::prefetch::{ROWS_AHEAD, prefetch};
+use crate::kernel::rows::{BLOCK_ROWS, for_each_block, row};
 use crate::replay::Replay;
 use crate::store::{MatrixId, ParamStore, TableId};
 use crate::tape::{BackwardPass, Tape, Var};
@@ -104,9 +106,10 @@ impl<'a> Tape<'a> {
             .collect();
         let mut value = self.workspace.matrix(batch, end);
         let store = self.store;
-        for_each_row(value.view_mut(), |index, out| {
+        let cost = value.len();
+        for_each_block(value.view_mut(), cost, |first, mut block| {
             for (columns, segment) in &segments {
-                segment.write(store, index, &mut out[columns.clone()]);
+                segment.write(store, first, &mut block, columns);
             }
         });
         self.push(value, Op::Embedding(Embedding { segments }))
@@ -140,24 +143,46 @@ impl Segment<'_> {
         }
     }
 
-    fn write(&self, store: &ParamStore, index: usize, out: &mut [f32]) {
+    /// Writes the rows of the batch from `first` on into the segment's columns of a block of the result.
+    fn write(
+        &self,
+        store: &ParamStore,
+        first: usize,
+        block: &mut ArrayViewMut2<'_, f32>,
+        columns: &Range<usize>,
+    ) {
+        let (rows, width) = block.dim();
+        let out = block.as_slice_mut().expect("a block of whole rows");
         match self {
             Segment::Lookup { table, ids } => {
-                out.copy_from_slice(store.table_row(*table, ids[index] as usize))
+                let ids = &ids[first..first + rows];
+                store.check_ids(*table, ids);
+                gather(store.rows_of(*table), ids, out, width, columns.start);
             }
             Segment::Bins { table, edges, values } => {
-                let bin = bin(store.matrix(*edges), values[[index, 0]]);
-                out.copy_from_slice(store.table_row(*table, bin));
+                let edges = store.matrix(*edges);
+                let mut bins = [0; BLOCK_ROWS];
+                let bins = &mut bins[..rows];
+                bins.iter_mut()
+                    .enumerate()
+                    .for_each(|(i, id)| *id = bin(edges, values[[first + i, 0]]) as u32);
+                gather(store.rows_of(*table), bins, out, width, columns.start);
             }
             Segment::Dense { values } => {
-                out.iter_mut().zip(values.row(index)).for_each(|(out, value)| *out = *value)
+                for (i, out) in out.chunks_exact_mut(width).enumerate() {
+                    let values = values.row(first + i);
+                    out[columns.clone()].iter_mut().zip(values).for_each(|(out, value)| *out = *value);
+                }
             }
             Segment::Bag { table, .. } => {
-                out.fill(0.0);
-                self.for_each_element(index, |_, id, factor| {
-                    let weights = store.table_row(*table, id as usize);
-                    out.iter_mut().zip(weights).for_each(|(out, weight)| *out += factor * weight);
-                });
+                for (i, out) in out.chunks_exact_mut(width).enumerate() {
+                    let out = &mut out[columns.clone()];
+                    out.fill(0.0);
+                    self.for_each_element(first + i, |_, id, factor| {
+                        let weights = store.table_row(*table, id as usize);
+                        out.iter_mut().zip(weights).for_each(|(out, weight)| *out += factor * weight);
+                    });
+                }
             }
         }
     }
@@ -323,18 +348,28 @@ impl Embedding<'_> {
             sources.push((base..segment.push_keys(store, base, keys), columns.start, segment));
         }
         keys.sort_unstable();
-        for &key in keys.iter() {
+        let all = gradient.to_slice().expect("gradients are contiguous");
+        let width = gradient.ncols();
+        for (position, &key) in keys.iter().enumerate() {
             let (id, number) = ((key >> 32) as u32, key as u32 as usize);
             if sums.rows.last() != Some(&id) {
                 sums.rows.push(id);
                 sums.values.resize(sums.values.len() + dim, 0.0);
             }
-            let (readings, column, segment) = sources
-                .iter()
-                .find(|(readings, ..)| readings.contains(&number))
-                .expect("each reading is a segment's");
+            let (readings, column, segment) = match &sources[..] {
+                [only] => only,
+                several => several
+                    .iter()
+                    .find(|(readings, ..)| readings.contains(&number))
+                    .expect("each reading is a segment's"),
+            };
+            if let (Some(&ahead), false) =
+                (keys.get(position + ROWS_AHEAD), matches!(segment, Segment::Bag { .. }))
+            {
+                prefetch(all, (ahead as u32 as usize).saturating_sub(readings.start) * width + column, dim);
+            }
             let (index, factor) = segment.reading(number - readings.start);
-            let dy = &row(&gradient, index)[*column..column + dim];
+            let dy = &all[index * width + column..][..dim];
             let start = sums.values.len() - dim;
             sums.values[start..].iter_mut().zip(dy).for_each(|(sum, dy)| *sum += factor * dy);
         }

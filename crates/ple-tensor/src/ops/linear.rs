@@ -4,8 +4,7 @@ use ndarray::{Array2, s};
 
 use super::{Op, Operation};
 use crate::kernel::columns::add_column_sums;
-use crate::kernel::gemm::{gemm_nn, gemm_nt, gemm_tn};
-use crate::kernel::rows::for_each_row;
+use crate::kernel::gemm::{Start, gemm};
 use crate::replay::Replay;
 use crate::store::MatrixId;
 use crate::tape::{BackwardPass, Tape, Var};
@@ -56,17 +55,18 @@ impl<'a> Tape<'a> {
         );
         let rows = self.value(x).nrows();
         let mut value = self.workspace.matrix(rows, width);
-        if let Some(bias) = bias.map(|bias| self.store.matrix(bias)) {
+        let bias_values = bias.map(|bias| {
+            let bias = self.store.matrix(bias);
             assert_eq!(bias.dim(), (1, width), "linear's bias for a weight {:?}", w.dim());
-            let bias = bias.to_slice().expect("matrices are contiguous");
-            for_each_row(value.view_mut(), |_, row| row.copy_from_slice(bias));
-        }
-        let beta = if bias.is_some() { 1.0 } else { 0.0 };
+            bias.to_slice().expect("matrices are contiguous")
+        });
         let out = width / groups;
         for group in 0..groups {
             let inputs = self.value(x.columns(group * fan_in..(group + 1) * fan_in));
             let columns = group * out..(group + 1) * out;
-            gemm_nn(inputs, w.slice(s![.., columns.clone()]), beta, value.slice_mut(s![.., columns]));
+            let start = bias_values.map_or(Start::Zero, |bias| Start::Bias(&bias[columns.clone()]));
+            let result = value.slice_mut(s![.., columns.clone()]);
+            gemm(inputs, w.slice(s![.., columns]), start, result);
         }
         self.push(value, Op::Linear(Linear { x, weight, bias, groups }))
     }
@@ -93,9 +93,10 @@ impl Operation for Linear {
             let dy = gradient.slice(s![.., columns.clone()]);
             let value = pass.value(x);
             pass.accumulate_matrix(self.weight, |mut dw| {
-                gemm_tn(value, dy, dw.slice_mut(s![.., columns.clone()]))
+                gemm(value.reversed_axes(), dy, Start::Result, dw.slice_mut(s![.., columns.clone()]))
             });
-            pass.accumulate(x, |dx| gemm_nt(dy, weight.slice(s![.., columns]), dx));
+            let transposed = weight.slice(s![.., columns]).reversed_axes();
+            pass.accumulate_product(x, |start, dx| gemm(dy, transposed, start, dx));
         }
     }
 

@@ -4,6 +4,7 @@ use ndarray::Array2;
 
 use super::{Op, Operation};
 use crate::kernel::rows::{for_each_row, row};
+use crate::kernel::vectors::{add_scaled, dot};
 use crate::replay::Replay;
 use crate::tape::{BackwardPass, Tape, Var};
 
@@ -55,8 +56,8 @@ impl<'a> Tape<'a> {
         let inputs: Vec<_> = experts.iter().map(|&expert| self.value(expert)).collect();
         for_each_row(value.view_mut(), |index, out| {
             out.fill(0.0);
-            for (weight, expert) in row(&weights, index).iter().zip(&inputs) {
-                out.iter_mut().zip(row(expert, index)).for_each(|(y, x)| *y += weight * x);
+            for (&weight, expert) in row(&weights, index).iter().zip(&inputs) {
+                add_scaled(out, weight, row(expert, index));
             }
         });
         self.push(value, Op::Mixture(Mixture { gate, experts: experts.to_vec() }))
@@ -76,14 +77,12 @@ impl Operation for Mixture {
             let value = pass.value(expert);
             pass.accumulate(self.gate.columns(column..column + 1), |target| {
                 for_each_row(target, |index, dweight| {
-                    let products = row(&value, index).iter().zip(row(&gradient, index)).map(|(x, dy)| x * dy);
-                    dweight[0] += products.sum::<f32>();
+                    dweight[0] += dot(row(&value, index), row(&gradient, index));
                 });
             });
             pass.accumulate(expert, |target| {
                 for_each_row(target, |index, dx| {
-                    let weight = row(&weights, index)[column];
-                    dx.iter_mut().zip(row(&gradient, index)).for_each(|(dx, dy)| *dx += weight * dy);
+                    add_scaled(dx, row(&weights, index)[column], row(&gradient, index));
                 });
             });
         }

@@ -4,6 +4,7 @@ use ndarray::Array2;
 
 use super::{Op, Operation};
 use crate::kernel::rows::{for_each_row, row};
+use crate::kernel::vectors;
 use crate::replay::Replay;
 use crate::tape::{BackwardPass, Tape, Var};
 
@@ -31,7 +32,10 @@ impl<'a> Tape<'a> {
     /// assert_eq!(tape.value(y), array![[0.0, 2.0]]);
     /// ```
     pub fn relu(&mut self, x: Var) -> Var {
-        let value = self.map_rows(x, |x| if x < 0.0 { 0.0 } else { x });
+        let (rows, width) = self.value(x).dim();
+        let mut value = self.workspace.matrix(rows, width);
+        let input = self.value(x);
+        for_each_row(value.view_mut(), |index, out| vectors::relu(out, row(&input, index)));
         self.push(value, Op::Relu(Relu { x }))
     }
 
@@ -53,7 +57,12 @@ impl Operation for Relu {
     }
 
     fn backward(&self, output: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
-        pass.accumulate_elementwise(self.x, output, gradient, |_, y, dy| if y > 0.0 { dy } else { 0.0 });
+        let (output, gradient) = (output.view(), gradient.view());
+        pass.accumulate(self.x, |target| {
+            for_each_row(target, |index, dx| {
+                vectors::relu_gradient(dx, row(&output, index), row(&gradient, index));
+            });
+        });
     }
 
     fn define(&self, replay: &Replay<'_>) -> Array2<f64> {

@@ -1,12 +1,12 @@
 //! Adam over a whole store.
 
-use ndarray::{Array2, Zip};
+use ndarray::Array2;
 use ple_nn::{BankInput, EmbeddingBank};
-use ple_tensor::{Gradients, ParamStore, Role, RowGradients, RowStamps, TableRows};
+use ple_tensor::{AdamStep, Gradients, ParamStore, Role, RowGradients, RowStamps, TableRows};
 use rayon::prelude::*;
 
 use super::config::{AdamConfig, TableUpdates};
-use super::rule::Rule;
+use super::rule::adam_step;
 use crate::error::TrainError;
 
 /// Adam with PyTorch's arithmetic, or AdamW.
@@ -23,7 +23,7 @@ pub struct Adam {
     step: u64,
     matrices: Vec<Option<Moments>>,
     /// The rules of steps 1, 2, ...: what exact mode replays.
-    replayed: Vec<Rule>,
+    replayed: Vec<AdamStep>,
 }
 
 #[derive(Debug)]
@@ -82,10 +82,7 @@ impl Adam {
     }
 
     fn replay(&self, table: &mut TableRows<'_>, row: usize) {
-        let values = &mut table.data[row * table.stride..(row + 1) * table.stride];
-        for rule in &self.replayed[table.stamps[row] as usize..] {
-            rule.step_row(values, table.dim, None);
-        }
+        AdamStep::replay(&self.replayed[table.stamps[row] as usize..], table, row);
         table.stamps[row] = self.step as u32;
     }
 
@@ -104,30 +101,28 @@ impl Adam {
             let moments =
                 self.matrices[id.index()].get_or_insert_with(|| Moments { m: zeros(), v: zeros(), steps: 0 });
             moments.steps += 1;
-            let rule = Rule::new(&self.config, moments.steps, self.n_steps, role == Role::Decayed);
-            Zip::from(store.matrix_mut(id))
-                .and(&mut moments.m)
-                .and(&mut moments.v)
-                .and(gradient)
-                .for_each(|weight, m, v, &gradient| rule.step(weight, m, v, gradient));
+            let rule = adam_step(&self.config, moments.steps, self.n_steps, role == Role::Decayed);
+            let mut weights = store.matrix_mut(id);
+            let (m, v) = (moments.m.as_slice_mut(), moments.v.as_slice_mut());
+            let slices = (weights.as_slice_mut(), m, v, gradient.to_slice());
+            let (Some(weights), Some(m), Some(v), Some(gradient)) = slices else {
+                unreachable!("matrices and their gradients are contiguous")
+            };
+            rule.update(weights, m, v, gradient);
         }
         self.update_tables(store, gradients);
     }
 
     fn update_tables(&mut self, store: &mut ParamStore, gradients: &Gradients) {
-        let rule = Rule::new(&self.config, self.step, self.n_steps, true);
+        let rule = adam_step(&self.config, self.step, self.n_steps, true);
         let rows: Vec<Option<&RowGradients>> = store.table_ids().map(|id| gradients.table(id)).collect();
         let tables: Vec<_> = store.tables_mut().into_iter().zip(rows).collect();
         let step = self.step as u32;
-        tables.into_par_iter().for_each(|(table, gradients)| {
+        tables.into_par_iter().for_each(|(mut table, gradients)| {
             let Some(gradients) = gradients else { return };
-            for (&row, gradient) in gradients.rows.iter().zip(gradients.values.chunks_exact(table.dim)) {
-                let row = row as usize;
-                let values = &mut table.data[row * table.stride..(row + 1) * table.stride];
-                rule.step_row(values, table.dim, Some(gradient));
-                if let Some(stamp) = table.stamps.get_mut(row) {
-                    *stamp = step;
-                }
+            rule.update_rows(&mut table, &gradients.rows, &gradients.values);
+            if !table.stamps.is_empty() {
+                gradients.rows.iter().for_each(|&row| table.stamps[row as usize] = step);
             }
         });
         if self.config.tables != TableUpdates::Lazy {

@@ -1,0 +1,164 @@
+//! The arithmetic of Adam over whole slices and over the rows of a table: a kernel, since a step of a ranking model
+//! spends as much time on the rows that it read as on its products.
+
+use rayon::prelude::*;
+
+use super::instruction_set::multiversion;
+use super::prefetch::{ROWS_AHEAD, prefetch};
+use crate::table::TableRows;
+
+/// What one step of Adam needs besides weight, gradient and moments: a function of the settings and the step's number.
+///
+/// With gradient g, weight w and moments m, v, in this order of operations (that of PyTorch):
+///
+/// ```text
+/// g = g + coupled_decay w
+/// m = beta1 m + (1 - beta1) g
+/// v = beta2 v + (1 - beta2) g²
+/// w = kept w - step_size m / (sqrt(v) root_correction + epsilon)
+/// ```
+///
+/// Source: D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1; with `kept` below
+/// 1, AdamW of I. Loshchilov and F. Hutter, "Decoupled Weight Decay Regularization", ICLR 2019, algorithm 2.
+///
+/// ```
+/// use ple_tensor::AdamStep;
+///
+/// let step = AdamStep {
+///     beta1: 0.9,
+///     one_minus_beta1: 0.1,
+///     beta2: 0.999,
+///     one_minus_beta2: 0.001,
+///     epsilon: 0.0,
+///     coupled_decay: 0.0,
+///     kept: 1.0,
+///     step_size: 0.01 / (1.0 - 0.9),                            // learning rate / (1 - beta1^t), t = 1
+///     root_correction: 1.0 / (1.0_f32 - 0.999).sqrt(),          // 1 / sqrt(1 - beta2^t)
+/// };
+/// let (mut weight, mut m, mut v) = ([1.0], [0.0], [0.0]);
+/// step.update(&mut weight, &mut m, &mut v, &[5.0]);
+/// assert!((weight[0] - 0.99).abs() < 1e-5); // the first step is as long as the learning rate, whatever the gradient
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamStep {
+    /// The decay rate of the first moment.
+    pub beta1: f32,
+    /// `1 - beta1`, rounded once.
+    pub one_minus_beta1: f32,
+    /// The decay rate of the second moment.
+    pub beta2: f32,
+    /// `1 - beta2`, rounded once.
+    pub one_minus_beta2: f32,
+    /// Added to the root of the second moment.
+    pub epsilon: f32,
+    /// Multiplies the weight before it is added to the gradient.
+    pub coupled_decay: f32,
+    /// Multiplies the weight itself.
+    pub kept: f32,
+    /// `learning_rate / (1 - beta1^t)`.
+    pub step_size: f32,
+    /// `1 / sqrt(1 - beta2^t)`.
+    pub root_correction: f32,
+}
+
+/// Values to a task: less would not pay for the fork.
+const CHUNK: usize = 1 << 15;
+
+impl AdamStep {
+    #[inline(always)]
+    fn step(&self, weight: &mut f32, m: &mut f32, v: &mut f32, gradient: f32) {
+        let g = gradient + self.coupled_decay * *weight;
+        *m = self.beta1 * *m + self.one_minus_beta1 * g;
+        *v = self.beta2 * *v + self.one_minus_beta2 * (g * g);
+        let denominator = v.sqrt() * self.root_correction + self.epsilon;
+        *weight = *weight * self.kept - self.step_size * (*m / denominator);
+    }
+
+    /// One step of weights and their moments.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn update(&self, weights: &mut [f32], m: &mut [f32], v: &mut [f32], gradient: &[f32]) {
+        let n = weights.len();
+        assert!(m.len() == n && v.len() == n && gradient.len() == n, "moments and gradient of {n} weights");
+        weights
+            .par_chunks_mut(CHUNK)
+            .zip(m.par_chunks_mut(CHUNK))
+            .zip(v.par_chunks_mut(CHUNK))
+            .zip(gradient.par_chunks(CHUNK))
+            .for_each(|(((weights, m), v), gradient)| update_slice(self, weights, m, v, gradient));
+    }
+
+    /// One step of some rows of a table that keeps two moments beside its weights: row `rows[i]` against the gradient
+    /// `gradients[i * dim..(i + 1) * dim]`.
+    ///
+    /// # Panics
+    /// If a row is not the table's, a row is too short for two moments, or the lengths differ.
+    pub fn update_rows(&self, table: &mut TableRows<'_>, rows: &[u32], gradients: &[f32]) {
+        assert!(table.stride >= 3 * table.dim, "rows of {} values and their moments", table.dim);
+        assert_eq!(gradients.len(), rows.len() * table.dim, "gradients of {} rows", rows.len());
+        update_rows(self, table.data, table.dim, table.stride, rows, gradients);
+    }
+
+    /// The steps that a row missed, in order, each with a gradient of zero: its values stay in registers meanwhile.
+    ///
+    /// # Panics
+    /// If the row is not the table's, or too short for two moments.
+    pub fn replay(steps: &[AdamStep], table: &mut TableRows<'_>, row: usize) {
+        let row = &mut table.data[row * table.stride..(row + 1) * table.stride];
+        replay_row(steps, row, table.dim);
+    }
+}
+
+multiversion! {
+    fn update_slice(step: &AdamStep, weights: &mut [f32], m: &mut [f32], v: &mut [f32], gradient: &[f32]) {
+        for (((weight, m), v), &gradient) in weights.iter_mut().zip(m).zip(v).zip(gradient) {
+            step.step(weight, m, v, gradient);
+        }
+    }
+}
+
+multiversion! {
+    fn update_rows(step: &AdamStep, data: &mut [f32], dim: usize, stride: usize, rows: &[u32], gradients: &[f32]) {
+        for (index, (&row, gradient)) in rows.iter().zip(gradients.chunks_exact(dim)).enumerate() {
+            if let Some(&ahead) = rows.get(index + ROWS_AHEAD) {
+                prefetch(data, ahead as usize * stride, stride);
+            }
+            let values = &mut data[row as usize * stride..][..stride];
+            let (weights, moments) = values.split_at_mut(dim);
+            let (m, v) = moments.split_at_mut(dim);
+            for (((weight, m), v), &gradient) in weights.iter_mut().zip(m).zip(v).zip(gradient) {
+                step.step(weight, m, v, gradient);
+            }
+        }
+    }
+}
+
+/// Values that go through the missed steps together: enough to hide the latency of a root and a division.
+const TOGETHER: usize = 16;
+
+multiversion! {
+    fn replay_row(steps: &[AdamStep], row: &mut [f32], dim: usize) {
+        let (weights, moments) = row.split_at_mut(dim);
+        let (m, v) = moments.split_at_mut(dim);
+        for ((weights, m), v) in
+            weights.chunks_mut(TOGETHER).zip(m.chunks_mut(TOGETHER)).zip(v.chunks_mut(TOGETHER))
+        {
+            let n = weights.len();
+            // The lanes past the end start at zero, and stay there.
+            let mut values = [[0.0; TOGETHER]; 3];
+            values[0][..n].copy_from_slice(weights);
+            values[1][..n].copy_from_slice(m);
+            values[2][..n].copy_from_slice(v);
+            let [w, first, second] = &mut values;
+            for step in steps {
+                for lane in 0..TOGETHER {
+                    step.step(&mut w[lane], &mut first[lane], &mut second[lane], 0.0);
+                }
+            }
+            weights.copy_from_slice(&values[0][..n]);
+            m.copy_from_slice(&values[1][..n]);
+            v.copy_from_slice(&values[2][..n]);
+        }
+    }
+}

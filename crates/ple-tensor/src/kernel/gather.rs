@@ -1,0 +1,52 @@
+//! Rows of a table, copied side by side or summed.
+
+use super::prefetch::{ROWS_AHEAD, prefetch};
+
+/// Rows of a table in memory: `dim` values to a row, `stride` values apart.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rows<'a> {
+    pub(crate) values: &'a [f32],
+    pub(crate) stride: usize,
+    pub(crate) dim: usize,
+}
+
+/// Copies row `ids[i]` into the columns from `column` on of row i of `out`, whose rows are `width` values long.
+///
+/// # Panics
+/// If an id has no row.
+pub(crate) fn gather(rows: Rows<'_>, ids: &[u32], out: &mut [f32], width: usize, column: usize) {
+    match rows.dim {
+        8 => gather_fixed::<8>(rows, ids, out, width, column),
+        16 => gather_fixed::<16>(rows, ids, out, width, column),
+        32 => gather_fixed::<32>(rows, ids, out, width, column),
+        64 => gather_fixed::<64>(rows, ids, out, width, column),
+        _ => gather_by(rows, ids, out, width, column, |target, source| target.copy_from_slice(source)),
+    }
+}
+
+/// A copy whose length the compiler knows is a few moves, not a call.
+fn gather_fixed<const DIM: usize>(rows: Rows<'_>, ids: &[u32], out: &mut [f32], width: usize, column: usize) {
+    gather_by(rows, ids, out, width, column, |target, source| {
+        if let (Some(target), Some(source)) = (target.first_chunk_mut::<DIM>(), source.first_chunk::<DIM>()) {
+            *target = *source;
+        }
+    });
+}
+
+#[inline(always)]
+fn gather_by(
+    rows: Rows<'_>,
+    ids: &[u32],
+    out: &mut [f32],
+    width: usize,
+    column: usize,
+    copy: impl Fn(&mut [f32], &[f32]),
+) {
+    for (index, (&id, target)) in ids.iter().zip(out.chunks_mut(width)).enumerate() {
+        if let Some(&ahead) = ids.get(index + ROWS_AHEAD) {
+            prefetch(rows.values, ahead as usize * rows.stride, rows.dim);
+        }
+        let source = &rows.values[id as usize * rows.stride..][..rows.dim];
+        copy(&mut target[column..column + rows.dim], source);
+    }
+}

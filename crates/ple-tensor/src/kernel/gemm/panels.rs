@@ -1,0 +1,106 @@
+//! The right matrix of a product, packed into panels of as many columns as a tile is wide, so that the innermost loop
+//! reads it in order and whole vectors at a time.
+
+#![allow(unsafe_code, reason = "lines are read as the values that they hold")]
+
+use std::cell::Cell;
+
+use ndarray::ArrayView2;
+use rayon::prelude::*;
+
+use super::tile::Kernels;
+
+/// A cache line.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub(super) struct Line([f32; 16]);
+
+thread_local! {
+    /// The lines of the last product on this thread, to be used again.
+    static LINES: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
+}
+
+/// Below so many values packing on several threads costs more than it saves.
+const PARALLEL_VALUES: usize = 1 << 17;
+
+/// A packed matrix `[k, n]`.
+pub(super) struct Panels {
+    lines: Vec<Line>,
+    k: usize,
+    /// The columns of each panel but the last, which is cut to the vectors that it needs.
+    width: usize,
+}
+
+impl Panels {
+    /// Packs a matrix of any strides.
+    pub(super) fn pack(b: ArrayView2<'_, f32>, kernels: &Kernels) -> Self {
+        let (k, n) = b.dim();
+        let width = kernels.lanes * kernels.vectors;
+        let mut lines = LINES.take();
+        let padded = n.next_multiple_of(kernels.lanes) * k;
+        lines.resize(padded.div_ceil(16), Line([0.0; 16]));
+        let mut panels = Self { lines, k, width };
+        let pack = |(panel, values): (usize, &mut [f32])| {
+            let first = panel * width;
+            let columns = first..n.min(first + width);
+            pack_panel(b.slice(ndarray::s![.., columns]), values, kernels.lanes);
+        };
+        let values = &mut panels.values_mut()[..padded];
+        if padded < PARALLEL_VALUES {
+            values.chunks_mut(width * k).enumerate().for_each(pack);
+        } else {
+            values.par_chunks_mut(width * k).enumerate().for_each(pack);
+        }
+        panels
+    }
+
+    /// Panel `panel` from row `p` on, whose columns are `width` long.
+    pub(super) fn panel(&self, panel: usize, p: usize, width: usize) -> &[f32] {
+        &self.values()[panel * self.width * self.k + p * width..]
+    }
+
+    fn values(&self) -> &[f32] {
+        // SAFETY: a line is 16 values without padding.
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.lines.len() * 16) }
+    }
+
+    fn values_mut(&mut self) -> &mut [f32] {
+        // SAFETY: as in `values`, and the borrow is exclusive.
+        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.lines.len() * 16) }
+    }
+}
+
+impl Drop for Panels {
+    fn drop(&mut self) {
+        LINES.set(std::mem::take(&mut self.lines));
+    }
+}
+
+/// Writes a panel row by row, each padded with zeros to whole vectors.
+fn pack_panel(b: ArrayView2<'_, f32>, panel: &mut [f32], lanes: usize) {
+    let columns = b.ncols();
+    let width = columns.next_multiple_of(lanes);
+    if b.strides()[1] == 1 {
+        for (out, row) in panel.chunks_exact_mut(width).zip(b.outer_iter()) {
+            out[..columns].copy_from_slice(row.to_slice().expect("a stride of 1"));
+            out[columns..].fill(0.0);
+        }
+        return;
+    }
+    // A transposed matrix: its columns lie in order. A block of rows of the panel stays in cache meanwhile.
+    const ROWS: usize = 64;
+    for (block, out) in panel.chunks_mut(width * ROWS).enumerate() {
+        let first = block * ROWS;
+        let rows = out.len() / width;
+        if columns < width {
+            out.fill(0.0);
+        }
+        for (column, values) in
+            b.slice(ndarray::s![first..first + rows, ..]).columns().into_iter().enumerate()
+        {
+            for (row, &value) in values.iter().enumerate() {
+                out[row * width + column] = value;
+            }
+        }
+    }
+}
