@@ -16,7 +16,7 @@ use crate::metrics::TaskMetrics;
 use crate::seed::RunSeed;
 
 /// Rows to a forward pass of evaluation: fixed, so that results do not depend on the number of threads.
-const EVALUATION_ROWS: usize = 4096;
+const EVALUATION_ROWS: usize = 512;
 
 /// A model, the schema of its data, and the values of its parameters.
 ///

@@ -5,6 +5,7 @@
 #![allow(unsafe_code, reason = "tiles are addressed by pointers")]
 
 mod panels;
+mod strips;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -13,6 +14,7 @@ use ndarray::parallel::prelude::*;
 use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
 
 use self::panels::Panels;
+use self::strips::Left;
 use self::tile::{Kernels, PORTABLE, Tile};
 use super::instruction_set::InstructionSet;
 use super::rows::PARALLEL_WORK;
@@ -101,35 +103,6 @@ fn gemm_with(
     }
 }
 
-/// The left matrix of a task and a block of k, as the tiles read it.
-struct Left {
-    start: *const f32,
-    /// From a tile's rows to the next ones'.
-    strip: usize,
-    row: usize,
-    column: usize,
-}
-
-/// Strips of a transposed left matrix: in memory its rows are far apart, here the rows of a tile lie side by side.
-type Strips = [f32; TASK_ROWS * K_BLOCK];
-
-impl Left {
-    /// As it lies, or packed into strips of `rows` rows where neighbours of a row are not neighbours in memory.
-    fn new(a: ArrayView2<'_, f32>, rows: usize, strips: &mut Strips) -> Self {
-        let (row, column) = (a.strides()[0] as usize, a.strides()[1] as usize);
-        if column == 1 || a.ncols() == 1 {
-            return Self { start: a.as_ptr(), strip: rows * row, row, column };
-        }
-        let k = a.ncols();
-        for (strip, chunk) in a.axis_chunks_iter(Axis(0), rows).zip(strips.chunks_mut(rows * k)) {
-            for (values, packed) in strip.columns().into_iter().zip(chunk.chunks_exact_mut(rows)) {
-                packed.iter_mut().zip(values).for_each(|(packed, &value)| *packed = value);
-            }
-        }
-        Self { start: strips.as_ptr(), strip: rows * k, row: 1, column: rows }
-    }
-}
-
 /// The rows of one task: block by block of k, panel by panel, tile by tile.
 fn multiply_rows(
     kernels: &Kernels,
@@ -142,10 +115,9 @@ fn multiply_rows(
     let panel_width = kernels.lanes * kernels.vectors;
     let c_row = c.strides()[0] as usize;
     let c_start = c.as_mut_ptr();
-    let mut strips: Strips = [0.0; TASK_ROWS * K_BLOCK];
     for first_k in (0..k).step_by(K_BLOCK) {
         let block_k = K_BLOCK.min(k - first_k);
-        let left = Left::new(a.slice(s![.., first_k..first_k + block_k]), kernels.rows, &mut strips);
+        let left = Left::new(a.slice(s![.., first_k..first_k + block_k]), kernels.rows);
         for (panel, first_column) in (0..n).step_by(panel_width).enumerate() {
             let columns = panel_width.min(n - first_column);
             let vectors = columns.div_ceil(kernels.lanes);
