@@ -5,12 +5,16 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 use rayon::prelude::*;
 
 use super::rows::{BLOCK_ROWS, PARALLEL_WORK, row};
+use super::scratch::Pool;
 use super::vectors::add;
+
+static BLOCKS: Pool = Pool::new();
 
 /// `Σ term(row)` over the rows, one value for each column. `term` adds a row's terms to the sums that it is given.
 pub(crate) fn sum_rows(rows: usize, width: usize, term: impl Fn(usize, &mut [f32]) + Sync) -> Vec<f64> {
     let n_blocks = rows.div_ceil(BLOCK_ROWS);
-    let mut blocks = vec![0.0; n_blocks * width];
+    let mut blocks = BLOCKS.take(n_blocks * width);
+    blocks.fill(0.0);
     let sum_block = |(block, sums): (usize, &mut [f32])| {
         let first = block * BLOCK_ROWS;
         (first..rows.min(first + BLOCK_ROWS)).for_each(|row| term(row, sums));

@@ -8,5 +8,6 @@ pub(crate) mod gemm;
 pub(crate) mod instruction_set;
 pub(crate) mod prefetch;
 pub(crate) mod rows;
+pub(crate) mod scratch;
 pub(crate) mod transcendental;
 pub(crate) mod vectors;

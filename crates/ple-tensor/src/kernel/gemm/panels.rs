@@ -1,31 +1,20 @@
 //! The right matrix of a product, packed into panels of as many columns as a tile is wide, so that the innermost loop
 //! reads it in order and whole vectors at a time.
 
-#![allow(unsafe_code, reason = "lines are read as the values that they hold")]
-
-use std::cell::Cell;
-
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
 use super::tile::Kernels;
+use crate::kernel::scratch::{Pool, Scratch};
 
-/// A cache line.
-#[derive(Clone, Copy, Debug)]
-#[repr(C, align(64))]
-pub(super) struct Line([f32; 16]);
-
-thread_local! {
-    /// The lines of the last product on this thread, to be used again.
-    static LINES: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
-}
+static PANELS: Pool = Pool::new();
 
 /// Below so many values packing on several threads costs more than it saves.
 const PARALLEL_VALUES: usize = 1 << 17;
 
 /// A packed matrix `[k, n]`.
 pub(super) struct Panels {
-    lines: Vec<Line>,
+    values: Scratch,
     k: usize,
     /// The columns of each panel but the last, which is cut to the vectors that it needs.
     width: usize,
@@ -36,17 +25,14 @@ impl Panels {
     pub(super) fn pack(b: ArrayView2<'_, f32>, kernels: &Kernels) -> Self {
         let (k, n) = b.dim();
         let width = kernels.lanes * kernels.vectors;
-        let mut lines = LINES.take();
-        let padded = n.next_multiple_of(kernels.lanes) * k;
-        lines.resize(padded.div_ceil(16), Line([0.0; 16]));
-        let mut panels = Self { lines, k, width };
+        let mut panels = Self { values: PANELS.take(n.next_multiple_of(kernels.lanes) * k), k, width };
         let pack = |(panel, values): (usize, &mut [f32])| {
             let first = panel * width;
             let columns = first..n.min(first + width);
             pack_panel(b.slice(ndarray::s![.., columns]), values, kernels.lanes);
         };
-        let values = &mut panels.values_mut()[..padded];
-        if padded < PARALLEL_VALUES {
+        let values = &mut panels.values[..];
+        if values.len() < PARALLEL_VALUES {
             values.chunks_mut(width * k).enumerate().for_each(pack);
         } else {
             values.par_chunks_mut(width * k).enumerate().for_each(pack);
@@ -56,23 +42,7 @@ impl Panels {
 
     /// Panel `panel` from row `p` on, whose columns are `width` long.
     pub(super) fn panel(&self, panel: usize, p: usize, width: usize) -> &[f32] {
-        &self.values()[panel * self.width * self.k + p * width..]
-    }
-
-    fn values(&self) -> &[f32] {
-        // SAFETY: a line is 16 values without padding.
-        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.lines.len() * 16) }
-    }
-
-    fn values_mut(&mut self) -> &mut [f32] {
-        // SAFETY: as in `values`, and the borrow is exclusive.
-        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.lines.len() * 16) }
-    }
-}
-
-impl Drop for Panels {
-    fn drop(&mut self) {
-        LINES.set(std::mem::take(&mut self.lines));
+        &self.values[panel * self.width * self.k + p * width..]
     }
 }
 

@@ -1,19 +1,17 @@
 //! A transposed left matrix, packed into strips of as many rows as a tile has: in memory its rows are far apart, in a
 //! strip the values of one product lie side by side.
 
-use std::cell::Cell;
-
 use ndarray::ArrayView2;
 
-thread_local! {
-    /// The strips of the last block on this thread, to be used again.
-    static VALUES: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
-}
+use crate::kernel::scratch::{Pool, Scratch};
+
+static STRIPS: Pool = Pool::new();
 
 /// The left matrix of a task and a block of k, as the tiles read it: element (i, p) of strip s is
 /// `s * strip + i * row + p * column` values after the start.
 pub(super) struct Left {
-    packed: Vec<f32>,
+    /// Keeps the packed values while tiles read them.
+    _packed: Option<Scratch>,
     pub(super) start: *const f32,
     pub(super) strip: usize,
     pub(super) row: usize,
@@ -25,29 +23,17 @@ impl Left {
     pub(super) fn new(a: ArrayView2<'_, f32>, rows: usize) -> Self {
         let (row, column) = (a.strides()[0] as usize, a.strides()[1] as usize);
         if column == 1 || a.ncols() == 1 {
-            return Self { packed: Vec::new(), start: a.as_ptr(), strip: rows * row, row, column };
+            return Self { _packed: None, start: a.as_ptr(), strip: rows * row, row, column };
         }
         let (m, k) = a.dim();
-        let mut packed = VALUES.take();
-        let length = m.next_multiple_of(rows) * k;
-        if packed.len() < length {
-            packed.resize(length, 0.0);
-        }
+        let mut packed = STRIPS.take(m.next_multiple_of(rows) * k);
         match rows {
-            4 => pack::<4>(a, &mut packed[..length]),
-            6 => pack::<6>(a, &mut packed[..length]),
-            8 => pack::<8>(a, &mut packed[..length]),
+            4 => pack::<4>(a, &mut packed),
+            6 => pack::<6>(a, &mut packed),
+            8 => pack::<8>(a, &mut packed),
             _ => unreachable!("tiles have 4, 6 or 8 rows"),
         }
-        Self { start: packed.as_ptr(), packed, strip: rows * k, row: 1, column: rows }
-    }
-}
-
-impl Drop for Left {
-    fn drop(&mut self) {
-        if !self.packed.is_empty() {
-            VALUES.set(std::mem::take(&mut self.packed));
-        }
+        Self { start: packed.as_ptr(), _packed: Some(packed), strip: rows * k, row: 1, column: rows }
     }
 }
 
