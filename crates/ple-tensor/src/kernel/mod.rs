@@ -9,5 +9,6 @@ pub(crate) mod instruction_set;
 pub(crate) mod prefetch;
 pub(crate) mod rows;
 pub(crate) mod scratch;
+pub(crate) mod softmax;
 pub(crate) mod transcendental;
 pub(crate) mod vectors;

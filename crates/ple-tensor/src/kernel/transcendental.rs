@@ -3,6 +3,8 @@
 //! Argument reduction by multiples of ln 2 and a polynomial on what is left, as in W. J. Cody and W. Waite, "Software
 //! Manual for the Elementary Functions" (1980).
 
+use super::instruction_set::multiversion;
+
 /// `exp(x)` in f32, within 2 units in the last place; 0 below -87.3, infinite above 88.7.
 #[inline]
 pub(crate) fn exp(x: f32) -> f32 {
@@ -47,23 +49,28 @@ pub fn sigmoid(x: f32) -> f32 {
 }
 
 /// `exp(x)` in f64, within 2 units in the last place for |x| < 700.
+#[inline(always)]
 pub(crate) fn exp_f64(x: f64) -> f64 {
     const LN_2_HIGH: f64 = 6.931_471_803_691_238e-1;
     const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
     let x = x.clamp(-700.0, 700.0);
-    let n = (x * std::f64::consts::LOG2_E).round();
+    // As in `exp`: adding and subtracting 1.5 x 2^52 rounds to the nearest integer, and leaves it in the low bits.
+    const ROUND: f64 = 6_755_399_441_055_744.0;
+    let shifted = x * std::f64::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
     let r = (x - n * LN_2_HIGH) - n * LN_2_LOW;
     let mut sum = 1.0;
     for k in (1..=13).rev() {
         sum = sum * r / f64::from(k) + 1.0;
     }
-    sum * f64::from_bits(((n as i64 + 1023) as u64) << 52)
+    sum * f64::from_bits(shifted.to_bits().wrapping_add(1023) << 52)
 }
 
 /// `ln(1 + exp(x))`, exact at any size of `x`.
 ///
 /// `ln(1 + exp(x)) = max(x, 0) + ln(1 + u)` with `u = exp(-|x|)`, and `ln(1 + u) = 2 artanh(u / (2 + u))`, whose series
 /// in powers of at most 1/3 needs 16 terms.
+#[inline(always)]
 pub(crate) fn softplus(x: f64) -> f64 {
     let u = exp_f64(-x.abs());
     let s = u / (2.0 + u);
@@ -73,6 +80,17 @@ pub(crate) fn softplus(x: f64) -> f64 {
         series = series * square + 1.0 / f64::from(2 * k + 1);
     }
     x.max(0.0) + 2.0 * s * series
+}
+
+multiversion! {
+    /// `terms = w (softplus(z) - y z)` for each row, and 0 for a row of weight 0, whatever its logit.
+    pub(crate) fn bce_terms(terms: &mut [f64], z: &[f32], y: &[f32], w: &[f32]) {
+        for (((term, &z), &y), &w) in terms.iter_mut().zip(z).zip(y).zip(w) {
+            let (z, y, w) = (f64::from(z), f64::from(y), f64::from(w));
+            let loss = w * (softplus(z) - y * z);
+            *term = if w == 0.0 { 0.0 } else { loss };
+        }
+    }
 }
 
 #[cfg(test)]

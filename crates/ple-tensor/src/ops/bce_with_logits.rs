@@ -3,7 +3,8 @@
 use ndarray::{Array2, arr2};
 
 use super::{Op, Operation};
-use crate::kernel::transcendental::{sigmoid, softplus};
+use crate::kernel::rows::BLOCK_ROWS;
+use crate::kernel::transcendental::{bce_terms, sigmoid};
 use crate::replay::Replay;
 use crate::tape::{BackwardPass, Tape, Var};
 
@@ -56,10 +57,16 @@ impl<'a> Tape<'a> {
             weights.len()
         );
         let total = total_weight(weights);
-        let rows = z.iter().zip(labels).zip(weights).filter(|(_, weight)| **weight != 0.0);
-        let sum: f64 = rows
-            .map(|((&z, &y), &w)| f64::from(w) * (softplus(f64::from(z)) - f64::from(y) * f64::from(z)))
-            .sum();
+        let mut sum = 0.0;
+        for first in (0..labels.len()).step_by(BLOCK_ROWS) {
+            let rows = first..labels.len().min(first + BLOCK_ROWS);
+            let mut block = [0.0_f32; BLOCK_ROWS];
+            let mut terms = [0.0; BLOCK_ROWS];
+            block.iter_mut().zip(z.iter().skip(first)).for_each(|(copy, z)| *copy = *z);
+            bce_terms(&mut terms, &block, &labels[rows.clone()], &weights[rows]);
+            // Terms past the end are zeros.
+            sum += terms.iter().sum::<f64>();
+        }
         let mut value = self.workspace.matrix(1, 1);
         value[[0, 0]] = if total == 0.0 { 0.0 } else { (sum / total) as f32 };
         self.push(value, Op::BceWithLogits(BceWithLogits { logits, labels, weights }))

@@ -3,10 +3,13 @@
 use ndarray::Array2;
 
 use super::{Op, Operation};
-use crate::kernel::rows::{for_each_row, row};
-use crate::kernel::transcendental::exp;
+use crate::kernel::rows::{BLOCK_ROWS, for_each_block, for_each_row, row};
+use crate::kernel::scratch::Pool;
+use crate::kernel::softmax::softmax_columns;
 use crate::replay::Replay;
 use crate::tape::{BackwardPass, Tape, Var};
+
+static COLUMNS: Pool = Pool::new();
 
 /// `y = exp(x) / Σ exp(x)`: see [`Tape::softmax`].
 #[derive(Clone, Copy, Debug)]
@@ -41,14 +44,20 @@ impl<'a> Tape<'a> {
         assert!(width % groups == 0, "softmax of [batch, {width}] in {groups} groups");
         let mut value = self.workspace.matrix(rows, width);
         let input = self.value(x);
-        for_each_row(value.view_mut(), |index, out| {
-            let pairs =
-                out.chunks_exact_mut(width / groups).zip(row(&input, index).chunks_exact(width / groups));
-            for (y, x) in pairs {
-                let max = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                y.iter_mut().zip(x).for_each(|(y, x)| *y = exp(x - max));
-                let inverse = 1.0 / y.iter().sum::<f32>();
-                y.iter_mut().for_each(|y| *y *= inverse);
+        let (cost, group) = (value.len(), width / groups);
+        for_each_block(value.view_mut(), cost, |first, mut block| {
+            let mut columns = COLUMNS.take(group * BLOCK_ROWS);
+            // Rows that a short block does not have are zeros.
+            columns.fill(0.0);
+            for start in (0..width).step_by(group.max(1)) {
+                for index in 0..block.nrows() {
+                    let x = &row(&input, first + index)[start..start + group];
+                    x.iter().enumerate().for_each(|(c, &x)| columns[c * BLOCK_ROWS + index] = x);
+                }
+                softmax_columns(&mut columns);
+                for (index, mut out) in block.outer_iter_mut().enumerate() {
+                    (0..group).for_each(|c| out[start + c] = columns[c * BLOCK_ROWS + index]);
+                }
             }
         });
         self.push(value, Op::Softmax(Softmax { x, groups }))

@@ -1,0 +1,27 @@
+//! Softmax of narrow groups: column by column over a block of rows, so that vectors are full however few columns there
+//! are.
+
+use super::instruction_set::multiversion;
+use super::rows::BLOCK_ROWS;
+use super::transcendental::exp;
+
+multiversion! {
+    /// Softmax over the columns, in place; column c of the block's rows is `values[c * BLOCK_ROWS..(c + 1) * BLOCK_ROWS]`.
+    pub(crate) fn softmax_columns(values: &mut [f32]) {
+        let mut max = [f32::NEG_INFINITY; BLOCK_ROWS];
+        for column in values.chunks_exact(BLOCK_ROWS) {
+            max.iter_mut().zip(column).for_each(|(max, &x)| *max = max.max(x));
+        }
+        let mut sum = [0.0; BLOCK_ROWS];
+        for column in values.chunks_exact_mut(BLOCK_ROWS) {
+            for ((x, max), sum) in column.iter_mut().zip(&max).zip(&mut sum) {
+                *x = exp(*x - max);
+                *sum += *x;
+            }
+        }
+        sum.iter_mut().for_each(|sum| *sum = 1.0 / *sum);
+        for column in values.chunks_exact_mut(BLOCK_ROWS) {
+            column.iter_mut().zip(&sum).for_each(|(x, inverse)| *x *= inverse);
+        }
+    }
+}
