@@ -25,11 +25,11 @@ def exported(rows, folder):
     torch.manual_seed(SEED)
     model = rechub_ple(rows)
     parameters = sum(p.numel() for p in model.parameters())
-    path = folder / f"rechub-{importlib.metadata.version('torch-rechub')}.onnx"
+    path = folder / "rechub.onnx"
     if not path.is_file():
         with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            MTLTrainer(model, task_types=TASK_TYPES).export_onnx(str(path), onnx_export_kwargs={"dynamo": False})
+            MTLTrainer(model, task_types=TASK_TYPES).export_onnx(str(path))
     return path, parameters
 
 
@@ -69,7 +69,7 @@ def main():
         session.run_with_iobinding(bindings[calls % len(bindings)])
         calls += 1
     seconds = clock() - start
-    versions = {"onnxruntime": onnxruntime.__version__, "torch": torch.__version__}
+    versions = {package: importlib.metadata.version(package) for package in ["onnxruntime", "torch", "torch-rechub"]}
     report(calls * options.batch, seconds, versions, parameters=parameters)
 
 

@@ -25,11 +25,13 @@ impl Contestant {
     /// Runs the program once.
     pub(crate) fn measure(&self) -> Result<Value, String> {
         let threads = self.threads.to_string();
-        // PyTorch and ONNX Runtime look here before a script can say anything.
+        // PyTorch, ONNX Runtime and rayon look here before a program can say anything.
         let output = Command::new(&self.program)
             .args(&self.arguments)
             .env("OMP_NUM_THREADS", &threads)
             .env("MKL_NUM_THREADS", &threads)
+            .env("RAYON_NUM_THREADS", &threads)
+            .env("MATMUL_NUM_THREADS", &threads)
             .output()
             .map_err(|error| format!("{} could not be started: {error}", self.program.display()))?;
         if !output.status.success() {

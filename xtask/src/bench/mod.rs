@@ -12,6 +12,7 @@ mod plan;
 mod ratios;
 mod report;
 mod results;
+mod rust_peers;
 mod spread;
 mod text_table;
 
@@ -38,7 +39,7 @@ Measures the workloads and prints a table of medians and ratios. Usage: cargo xt
   --quick               two minutes without peers: fewer rows and rounds
   --rounds N            how often each contestant runs (5; 2 with --quick)
   --threads N           threads of every contestant (2, or as many as there are)
-  --peers               PyTorch, torch-rechub and ONNX Runtime too, in an environment under target/
+  --peers               PyTorch, torch-rechub, ONNX Runtime and burn too, in an environment under target/
   --peers-python PATH   the same with a Python that has them (xtask/peers/requirements.txt)
   --out FILE            everything that was measured, as JSON
   --write-docs          the tables of docs/benchmarks.md
@@ -74,6 +75,9 @@ pub(crate) fn run(arguments: &[&str]) -> ExitCode {
 fn measure(options: &Options) -> Result<Vec<String>, String> {
     build()?;
     let python = Python::find(&options.peers, options)?;
+    if python.is_some() {
+        rust_peers::build()?;
+    }
     let contestants = plan::contestants(options, python.as_ref());
     let (results, mut problems) = run_rounds(&contestants, options.rounds);
     problems.extend(results.unequal_work());

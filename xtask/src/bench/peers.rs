@@ -17,9 +17,19 @@ const ROWS: &str = "1000448";
 pub(crate) struct Python {
     /// The interpreter.
     pub program: PathBuf,
+    /// ONNX Runtime's library, which comes with its Python package.
+    pub onnx_runtime: PathBuf,
     scripts: PathBuf,
     rows: PathBuf,
 }
+
+/// Prints where the library is.
+const FIND_LIBRARY: &str = "\
+import onnxruntime, pathlib
+folder = pathlib.Path(onnxruntime.__file__).parent / 'capi'
+names = ('libonnxruntime.so', 'libonnxruntime.1', 'libonnxruntime.dylib', 'onnxruntime.dll')
+print(next(path for path in folder.iterdir() if path.name.startswith(names)))
+";
 
 impl Python {
     /// Finds or makes what was asked for, and writes the rows.
@@ -36,7 +46,19 @@ impl Python {
                 export(vocabulary, &rows.join(vocabulary))?;
             }
         }
-        Ok(Some(Self { program, scripts: workspace_root().join("xtask").join("peers"), rows }))
+        let onnx_runtime = onnx_runtime(&program)?;
+        let scripts = workspace_root().join("xtask").join("peers");
+        Ok(Some(Self { program, onnx_runtime, scripts, rows }))
+    }
+
+    /// The folder of the rows of a vocabulary.
+    pub(crate) fn rows_of(&self, vocabulary: &str) -> PathBuf {
+        self.rows.join(vocabulary)
+    }
+
+    /// The graph that `onnx_infer.py` makes of torch-rechub's model.
+    pub(crate) fn graph(&self) -> PathBuf {
+        self.rows.join("rechub.onnx")
     }
 
     /// The arguments that run a script.
@@ -74,7 +96,21 @@ fn environment() -> Result<PathBuf, String> {
     Ok(program)
 }
 
-fn succeed(command: &mut Command) -> Result<(), String> {
+fn onnx_runtime(python: &Path) -> Result<PathBuf, String> {
+    let output = Command::new(python).args(["-c", FIND_LIBRARY]).output();
+    let output = output.map_err(|error| format!("{} could not be started: {error}", python.display()))?;
+    match output.status.success() {
+        true => Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())),
+        false => Err(format!(
+            "{} has no onnxruntime: {}",
+            python.display(),
+            String::from_utf8_lossy(&output.stderr).trim()
+        )),
+    }
+}
+
+/// Runs a command that prints for itself.
+pub(crate) fn succeed(command: &mut Command) -> Result<(), String> {
     let program = command.get_program().to_string_lossy().into_owned();
     match command.status() {
         Ok(status) if status.success() => Ok(()),

@@ -2,11 +2,13 @@
 //! the slow ones to end. All of them read the same rows; who takes fewer takes the first steps' share.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use super::contestant::Contestant;
 use super::native_program;
 use super::options::{Extent, Options};
 use super::peers::Python;
+use super::rust_peers;
 
 /// Every workload, in the order in which they run.
 pub(crate) const WORKLOADS: &[&str] = &[
@@ -40,8 +42,10 @@ pub(crate) const PYTORCH_DENSE: &str = "pytorch, fused dense Adam";
 pub(crate) const PYTORCH_SPARSE: &str = "pytorch, SparseAdam";
 /// A Rust framework.
 pub(crate) const BURN: &str = "burn";
-/// The reference's exported graph.
-pub(crate) const ONNX_RUNTIME: &str = "onnxruntime, rechub's export";
+/// The reference's exported graph, called from Python.
+pub(crate) const ONNX_RUNTIME: &str = "onnxruntime, from Python";
+/// The same through the C interface.
+pub(crate) const ONNX_RUNTIME_C: &str = "onnxruntime, from C";
 
 /// Everything that takes part, workload by workload.
 pub(crate) fn contestants(options: &Options, python: Option<&Python>) -> Vec<Contestant> {
@@ -57,6 +61,7 @@ fn of_workload(workload: &'static str, options: &Options, python: Option<&Python
             plan.peer(RECHUB, "rechub_train.py", &["--vocabulary", "full", "--steps", "50"]);
             plan.peer(PYTORCH_DENSE, "tuned_train.py", &["--adam", "dense", "--steps", "100"]);
             plan.peer(PYTORCH_SPARSE, "tuned_train.py", &["--adam", "sparse", "--steps", "200"]);
+            plan.burn("50");
             plan.native_with_threads(1, OURS_ONE_THREAD, "train", &["--rows", &plan.rows(976, 196)]);
             plan.native(LIMIT, "limits", &["--size", "tutorial"]);
             plan.peer(PYTORCH_PRODUCT, "product.py", &[]);
@@ -88,6 +93,7 @@ fn of_workload(workload: &'static str, options: &Options, python: Option<&Python
             let batch = infer.trim_start_matches("infer_");
             plan.native(OURS, "infer", &["--batch", batch, "--seconds", plan.seconds()]);
             plan.peer(ONNX_RUNTIME, "onnx_infer.py", &["--batch", batch, "--seconds", plan.seconds()]);
+            plan.onnx_runtime_in_c(batch);
         }
     }
     plan.contestants
@@ -138,6 +144,29 @@ impl Plan<'_> {
             arguments: words.into_iter().map(OsString::from).collect(),
             threads,
         });
+    }
+
+    fn burn(&mut self, steps: &str) {
+        if let Some(python) = self.python {
+            let rows = python.rows_of("full").into_os_string();
+            self.rust_peer(BURN, "burn_train", vec![rows, steps.into()]);
+        }
+    }
+
+    /// It reads the graph that the contestant before it exported.
+    fn onnx_runtime_in_c(&mut self, batch: &str) {
+        if let Some(python) = self.python {
+            let paths = [python.onnx_runtime.clone(), python.graph(), python.rows_of("full")];
+            let threads = self.options.threads.to_string();
+            let words = [batch, self.seconds(), &threads].map(OsString::from);
+            let arguments = paths.map(PathBuf::into_os_string).into_iter().chain(words).collect();
+            self.rust_peer(ONNX_RUNTIME_C, "ort_infer", arguments);
+        }
+    }
+
+    fn rust_peer(&mut self, name: &'static str, program: &str, arguments: Vec<OsString>) {
+        let (program, threads) = (rust_peers::program(program), self.options.threads);
+        self.contestants.push(Contestant { workload: self.workload, name, program, arguments, threads });
     }
 
     fn peer(&mut self, name: &'static str, script: &str, arguments: &[&str]) {

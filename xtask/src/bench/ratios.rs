@@ -1,6 +1,8 @@
 //! The ratios that have targets, each under the key that it has in the JSON.
 
-use super::plan::{BURN, LIMIT, ONNX_RUNTIME, OURS, OURS_ONE_THREAD, PYTORCH_DENSE, PYTORCH_SPARSE, RECHUB};
+use super::plan::{
+    BURN, LIMIT, ONNX_RUNTIME, ONNX_RUNTIME_C, OURS, OURS_ONE_THREAD, PYTORCH_DENSE, PYTORCH_SPARSE, RECHUB,
+};
 use super::results::Results;
 
 /// What a run's memory may be beside weights and moments.
@@ -63,7 +65,7 @@ pub(crate) const RATIOS: &[Ratio] = &[
         against(results, "train_full", &[BURN])
     }),
     ratio("infer_1024_vs_ort", "inference at 1,024, against ONNX Runtime", [1.5, 3.0], |results| {
-        against(results, "infer_1024", &[ONNX_RUNTIME])
+        against(results, "infer_1024", &[ONNX_RUNTIME, ONNX_RUNTIME_C])
     }),
     ratio("exact_vs_pytorch_dense", "exact mode, against fused dense Adam", [3.0, 5.0], |results| {
         against(results, "exact_full", &[PYTORCH_DENSE])

@@ -24,6 +24,7 @@ const PICTURE: &[Node] = &[
         uses: &["ple-tensor", "ple-data", "ple-nn", "ple-train"],
         uses_in_examples: &[],
     },
+    Node { name: "ple-peers", uses: &[], uses_in_examples: &[] },
     Node { name: "xtask", uses: &[], uses_in_examples: &[] },
 ];
 
