@@ -161,7 +161,7 @@ pub fn gradient_check<'a>(
             Target::Table(index) => {
                 let table = store.table(table_ids[index]);
                 let gradient = gradients.table(table_ids[index]).and_then(|rows| {
-                    let found = rows.rows.binary_search(&(row as u32)).ok()?;
+                    let found = rows.rows.iter().position(|&read| read as usize == row)?;
                     Some(rows.values[found * table.dim + column])
                 });
                 (table.name.clone(), gradient.unwrap_or(0.0))

@@ -5,40 +5,13 @@ use ndarray::{Array2, ArrayView2};
 use crate::store::{MatrixId, TableId};
 use crate::tape::Var;
 
-/// The gradient of a table: only the rows that the batch read, each once, in ascending order.
+/// The gradient of a table: only the rows that the batch read, each once, in the order in which it first read them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RowGradients {
-    /// The distinct rows, ascending.
+    /// The distinct rows.
     pub rows: Vec<u32>,
     /// Their gradients, `[rows, dim]` row-major.
     pub values: Vec<f32>,
-}
-
-impl RowGradients {
-    /// The sum of two gradients of one table of dimension `dim`.
-    pub(crate) fn merge(self, other: &RowGradients, dim: usize) -> RowGradients {
-        let mut merged = RowGradients::default();
-        let (mut left, mut right) = (0, 0);
-        while left < self.rows.len() || right < other.rows.len() {
-            let row = [self.rows.get(left), other.rows.get(right)]
-                .into_iter()
-                .flatten()
-                .min()
-                .copied()
-                .unwrap_or(0);
-            let start = merged.values.len();
-            merged.rows.push(row);
-            merged.values.resize(start + dim, 0.0);
-            for (source, at) in [(&self, &mut left), (other, &mut right)] {
-                if source.rows.get(*at) == Some(&row) {
-                    let values = &source.values[*at * dim..(*at + 1) * dim];
-                    merged.values[start..].iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
-                    *at += 1;
-                }
-            }
-        }
-        merged
-    }
 }
 
 /// The result of a backward pass.

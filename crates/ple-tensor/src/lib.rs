@@ -40,10 +40,12 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod arena_memory;
 mod store;
 mod table;
 
 mod gradients;
+mod op_times;
 mod tape;
 mod workspace;
 
@@ -57,8 +59,10 @@ mod kernel;
 pub use gradient_check::{GradientCheck, GradientMismatch, gradient_check};
 pub use gradients::{Gradients, RowGradients};
 pub use kernel::adam::AdamStep;
+pub use kernel::in_pool::in_pool;
 pub use kernel::instruction_set::InstructionSet;
 pub use kernel::transcendental::sigmoid;
+pub use op_times::{Direction, OpTime, OpTimes};
 pub use ops::{
     BatchNorm, BatchNormParams, BceWithLogits, Dice, Dropout, Embedding, Input, LeakyRelu, Linear, Mixture,
     Op, Pooling, Prelu, Projection, Relu, Segment, Sigmoid, Softmax, SquaredError, Uncertainty,

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use ndarray::ArrayView2;
 
+use crate::arena_memory::ArenaMemory;
 use crate::kernel::gather::Rows;
 
 /// Where a table lies: a range of rows of the arena of its dimension.
@@ -58,14 +59,14 @@ pub struct TableRows<'s> {
 pub(crate) struct Arena {
     dim: usize,
     stride: usize,
-    data: Vec<f32>,
+    data: ArenaMemory,
     row_stamps: RowStamps,
     stamps: Vec<u32>,
 }
 
 impl Arena {
     pub(crate) fn new(dim: usize, slots: usize, row_stamps: RowStamps) -> Self {
-        Self { dim, stride: dim * (1 + slots), data: Vec::new(), row_stamps, stamps: Vec::new() }
+        Self { dim, stride: dim * (1 + slots), data: ArenaMemory::zeros(0), row_stamps, stamps: Vec::new() }
     }
 
     pub(crate) fn dim(&self) -> usize {
@@ -79,7 +80,7 @@ impl Arena {
     /// Adds zeroed rows and returns the first one's number.
     pub(crate) fn grow(&mut self, rows: usize) -> usize {
         let first = self.n_rows();
-        self.data.resize((first + rows) * self.stride, 0.0);
+        self.data.grow((first + rows) * self.stride);
         self.stamp_all();
         first
     }
@@ -90,7 +91,7 @@ impl Arena {
 
     pub(crate) fn set_slots(&mut self, slots: usize, row_stamps: RowStamps) {
         let stride = self.dim * (1 + slots);
-        let mut data = vec![0.0; self.n_rows() * stride];
+        let mut data = ArenaMemory::zeros(self.n_rows() * stride);
         for (new, old) in data.chunks_exact_mut(stride).zip(self.data.chunks_exact(self.stride)) {
             new[..self.dim].copy_from_slice(&old[..self.dim]);
         }

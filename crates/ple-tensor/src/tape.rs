@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::gradients::Gradients;
 use crate::kernel::gemm::Start;
+use crate::op_times::Direction;
 use crate::ops::{Input, Op};
 use crate::store::{MatrixId, ParamStore, TableId};
 use crate::workspace::Workspace;
@@ -124,7 +125,10 @@ pub struct NonFinite {
 
 impl<'a> Tape<'a> {
     /// An empty tape over a store.
-    pub fn new(store: &'a ParamStore, workspace: Workspace, mode: Mode) -> Self {
+    pub fn new(store: &'a ParamStore, mut workspace: Workspace, mode: Mode) -> Self {
+        if let Some(times) = &mut workspace.times {
+            times.begin();
+        }
         Self { store, nodes: Vec::new(), workspace, mode, dropout_sites: 0 }
     }
 
@@ -188,6 +192,9 @@ impl<'a> Tape<'a> {
         let needs_gradient = !matches!(self.mode, Mode::Evaluate)
             && (operation.learns()
                 || operation.inputs().any(|input| self.nodes[input.node()].needs_gradient));
+        if let Some(times) = &mut self.workspace.times {
+            times.end(self.nodes.len(), Direction::Forward, || op.label(self.store));
+        }
         self.nodes.push(Node { op, value, needs_gradient });
         var
     }
@@ -203,12 +210,7 @@ impl<'a> Tape<'a> {
             });
             parameter.or_else(|| {
                 let row = first_bad_row(node.value.view())?;
-                let of =
-                    operation.matrices().first().map(|&id| format!(" of {}", self.store.matrix_name(id)));
-                Some(NonFinite {
-                    tensor: format!("output of {}{}", node.op.name(), of.unwrap_or_default()),
-                    row,
-                })
+                Some(NonFinite { tensor: format!("output of {}", node.op.label(self.store)), row })
             })
         })
     }
@@ -241,6 +243,9 @@ impl<'a> Tape<'a> {
             gradients,
             nodes: &self.nodes,
         };
+        if let Some(times) = &mut pass.workspace.times {
+            times.begin();
+        }
         pass.accumulate(loss, |mut gradient| gradient.fill(1.0));
         for (index, node) in self.nodes.iter().enumerate().rev() {
             if let Some(gradient) = pass.node_gradients[index].take() {
@@ -249,6 +254,9 @@ impl<'a> Tape<'a> {
                 } else {
                     node.op.operation().backward(&node.value, &gradient, &mut pass);
                     pass.workspace.recycle(gradient);
+                    if let Some(times) = &mut pass.workspace.times {
+                        times.end(index, Direction::Backward, || node.op.label(self.store));
+                    }
                 }
             }
         }

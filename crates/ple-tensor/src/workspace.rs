@@ -3,7 +3,8 @@
 
 use ndarray::Array2;
 
-use crate::gradients::Gradients;
+use crate::gradients::{Gradients, RowGradients};
+use crate::op_times::OpTimes;
 
 /// A pool of f32 buffers.
 ///
@@ -18,14 +19,40 @@ use crate::gradients::Gradients;
 #[derive(Debug, Default)]
 pub struct Workspace {
     free: Vec<Vec<f32>>,
+    row_values: Vec<Vec<f32>>,
     ids: Vec<Vec<u32>>,
-    keys: Vec<Vec<u64>>,
+    cells: Vec<Vec<u64>>,
+    pub(crate) times: Option<OpTimes>,
 }
 
 impl Workspace {
     /// An empty pool.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Measures, from the next tape on, the time of each operation. The tapes have to record the same operations.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ple_tensor::{Mode, ParamStore, Tape, Workspace};
+    ///
+    /// let store = ParamStore::new();
+    /// let mut workspace = Workspace::new();
+    /// workspace.measure_times();
+    /// let mut tape = Tape::new(&store, workspace, Mode::Evaluate);
+    /// let x = tape.input(array![[1.0]].view());
+    /// tape.relu(x);
+    /// let names: Vec<_> = tape.finish().times().into_iter().flat_map(|times| times.ops().map(|op| op.name.clone()).collect::<Vec<_>>()).collect();
+    /// assert_eq!(names, ["relu"]);
+    /// ```
+    pub fn measure_times(&mut self) {
+        self.times = Some(OpTimes::new());
+    }
+
+    /// What has been measured.
+    pub fn times(&self) -> Option<&OpTimes> {
+        self.times.as_ref()
     }
 
     /// A matrix of zeros.
@@ -37,39 +64,32 @@ impl Workspace {
 
     /// A matrix with left-over contents, for those who write every element.
     pub(crate) fn matrix(&mut self, rows: usize, columns: usize) -> Array2<f32> {
-        let mut buffer = self.floats(rows * columns);
+        let mut buffer = take(&mut self.free, rows * columns);
         buffer.resize(rows * columns, 0.0);
         Array2::from_shape_vec((rows, columns), buffer).expect("the length is rows x columns")
     }
 
-    /// A buffer with room for `length` values and left-over contents.
-    pub(crate) fn floats(&mut self, length: usize) -> Vec<f32> {
-        take(&mut self.free, length)
+    /// Empty gradients of a table with room for `rows` rows of `dim` values.
+    pub(crate) fn row_gradients(&mut self, rows: usize, dim: usize) -> RowGradients {
+        let values = cleared(take(&mut self.row_values, rows * dim));
+        RowGradients { rows: cleared(take(&mut self.ids, rows)), values }
     }
 
-    /// An empty buffer with room for `length` ids.
-    pub(crate) fn ids(&mut self, length: usize) -> Vec<u32> {
-        cleared(take(&mut self.ids, length))
-    }
-
-    /// An empty buffer with room for `length` sort keys.
-    pub(crate) fn keys(&mut self, length: usize) -> Vec<u64> {
-        cleared(take(&mut self.keys, length))
+    /// A buffer of whatever capacity for a hash table.
+    pub(crate) fn cells(&mut self) -> Vec<u64> {
+        self.cells.pop().unwrap_or_default()
     }
 
     /// Takes a matrix back.
     pub fn recycle(&mut self, matrix: Array2<f32>) {
-        self.recycle_floats(matrix.into_raw_vec_and_offset().0);
-    }
-
-    pub(crate) fn recycle_floats(&mut self, buffer: Vec<f32>) {
+        let (buffer, _) = matrix.into_raw_vec_and_offset();
         if buffer.capacity() > 0 {
             self.free.push(buffer);
         }
     }
 
-    pub(crate) fn recycle_keys(&mut self, keys: Vec<u64>) {
-        self.keys.push(keys);
+    pub(crate) fn recycle_cells(&mut self, cells: Vec<u64>) {
+        self.cells.push(cells);
     }
 
     /// Takes a step's gradients back, once the optimiser has read them.
@@ -78,16 +98,17 @@ impl Workspace {
         gradients.inputs.into_iter().for_each(|(_, matrix)| self.recycle(matrix));
         gradients.buffers.into_iter().for_each(|(_, matrix)| self.recycle(matrix));
         for rows in gradients.tables.into_iter().flatten() {
-            self.recycle_floats(rows.values);
+            self.row_values.push(rows.values);
             self.ids.push(rows.rows);
         }
     }
 }
 
-/// The smallest buffer of a pool that has room for `length` values, or a new one.
+/// A buffer of a pool that has room for `length` values, or a new one: best of all one that is as long already, so that
+/// it need not be filled up, or else the smallest.
 fn take<T>(pool: &mut Vec<Vec<T>>, length: usize) -> Vec<T> {
     let fits = pool.iter().enumerate().filter(|(_, buffer)| buffer.capacity() >= length);
-    match fits.min_by_key(|(_, buffer)| buffer.capacity()).map(|(index, _)| index) {
+    match fits.min_by_key(|(_, buffer)| (buffer.len() != length, buffer.capacity())).map(|(index, _)| index) {
         Some(index) => pool.swap_remove(index),
         None => Vec::with_capacity(length),
     }

@@ -1,28 +1,32 @@
 //! Sums over the rows of a matrix, a value for each column: by blocks of rows in f32, the blocks in order in f64.
 
-use ndarray::{ArrayView2, ArrayViewMut2};
+use std::ops::Range;
 
+use ndarray::{ArrayView2, ArrayViewMut2};
 use rayon::prelude::*;
 
-use super::rows::{BLOCK_ROWS, PARALLEL_WORK, row};
+use super::rows::BLOCK_ROWS;
 use super::scratch::Pool;
-use super::vectors::add;
+use super::vectors::add_rows;
 
 static BLOCKS: Pool = Pool::new();
 
-/// `Σ term(row)` over the rows, one value for each column. `term` adds a row's terms to the sums that it is given.
-pub(crate) fn sum_rows(rows: usize, width: usize, term: impl Fn(usize, &mut [f32]) + Sync) -> Vec<f64> {
+/// Below so many values a fork and join costs more than it saves.
+const PARALLEL_VALUES: usize = 1 << 14;
+
+/// Sums over the rows, `width` of them. `add` adds the terms of a range of rows, in order, to the sums that it is given.
+pub(crate) fn sum_rows(rows: usize, width: usize, add: impl Fn(Range<usize>, &mut [f32]) + Sync) -> Vec<f64> {
     let n_blocks = rows.div_ceil(BLOCK_ROWS);
     let mut blocks = BLOCKS.take(n_blocks * width);
     blocks.fill(0.0);
     let sum_block = |(block, sums): (usize, &mut [f32])| {
         let first = block * BLOCK_ROWS;
-        (first..rows.min(first + BLOCK_ROWS)).for_each(|row| term(row, sums));
+        add(first..rows.min(first + BLOCK_ROWS), sums);
     };
     if width == 0 {
         return Vec::new();
     }
-    if rows * width < PARALLEL_WORK {
+    if rows * width < PARALLEL_VALUES {
         blocks.chunks_exact_mut(width).enumerate().for_each(sum_block);
     } else {
         blocks.par_chunks_exact_mut(width).enumerate().for_each(sum_block);
@@ -36,8 +40,6 @@ pub(crate) fn sum_rows(rows: usize, width: usize, term: impl Fn(usize, &mut [f32
 
 /// Adds the column sums of `matrix` to the single row `target`.
 pub(crate) fn add_column_sums(matrix: ArrayView2<'_, f32>, mut target: ArrayViewMut2<'_, f32>) {
-    let sums = sum_rows(matrix.nrows(), matrix.ncols(), |index, block| {
-        add(block, row(&matrix, index));
-    });
+    let sums = sum_rows(matrix.nrows(), matrix.ncols(), |rows, sums| add_rows(sums, rows, matrix));
     target.iter_mut().zip(sums).for_each(|(value, sum)| *value += sum as f32);
 }

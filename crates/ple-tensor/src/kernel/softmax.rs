@@ -25,3 +25,16 @@ multiversion! {
         }
     }
 }
+
+multiversion! {
+    /// `dx += y (dy - Σ y dy)` for each group of `width` neighbours.
+    pub(crate) fn softmax_gradient(dx: &mut [f32], y: &[f32], dy: &[f32], width: usize) {
+        let groups = y.chunks_exact(width).zip(dy.chunks_exact(width));
+        for (dx, (y, dy)) in dx.chunks_exact_mut(width).zip(groups) {
+            let product: f32 = y.iter().zip(dy).map(|(y, dy)| y * dy).sum();
+            for (dx, (y, dy)) in dx.iter_mut().zip(y.iter().zip(dy)) {
+                *dx += y * (dy - product);
+            }
+        }
+    }
+}

@@ -59,12 +59,23 @@ pub(crate) fn exp_f64(x: f64) -> f64 {
     let shifted = x * std::f64::consts::LOG2_E + ROUND;
     let n = shifted - ROUND;
     let r = (x - n * LN_2_HIGH) - n * LN_2_LOW;
-    let mut sum = 1.0;
-    for k in (1..=13).rev() {
-        sum = sum * r / f64::from(k) + 1.0;
+    let mut sum = 0.0;
+    for coefficient in INVERSE_FACTORIALS.iter().rev() {
+        sum = sum * r + coefficient;
     }
     sum * f64::from_bits(shifted.to_bits().wrapping_add(1023) << 52)
 }
+
+/// 1 / k!, for k = 0 to 13.
+const INVERSE_FACTORIALS: [f64; 14] = {
+    let (mut inverse, mut k, mut factorial) = ([1.0; 14], 1, 1.0);
+    while k < inverse.len() {
+        factorial *= k as f64;
+        inverse[k] = 1.0 / factorial;
+        k += 1;
+    }
+    inverse
+};
 
 /// `ln(1 + exp(x))`, exact at any size of `x`.
 ///

@@ -4,7 +4,7 @@ use ndarray::Array2;
 
 use super::{Op, Operation};
 use crate::kernel::columns::sum_rows;
-use crate::kernel::rows::{for_each_row, row};
+use crate::kernel::rows::for_each_block;
 use crate::kernel::vectors::{self, NormaliseColumns};
 use crate::replay::Replay;
 use crate::store::MatrixId;
@@ -91,18 +91,18 @@ impl<'a> Tape<'a> {
             Mode::Train { .. } => {
                 assert!(rows > 1, "batch norm of a training batch of {rows} rows (x [{rows}, {width}])");
                 let n = rows as f64;
-                let mean = sum_rows(rows, width, |index, block| vectors::add(block, row(&input, index)));
+                let mean = sum_rows(rows, width, |rows, sums| vectors::add_rows(sums, rows, input));
                 let mean: Vec<f32> = mean.iter().map(|sum| (sum / n) as f32).collect();
-                let squares = sum_rows(rows, width, |index, block| {
-                    vectors::add_squares(block, row(&input, index), &mean);
-                });
-                let moved = |running: &[f32], batch: &mut dyn Iterator<Item = f64>| {
+                let squares =
+                    sum_rows(rows, width, |rows, sums| vectors::add_squares(sums, rows, input, &mean));
+                let mut moved = |running: &[f32], batch: &mut dyn Iterator<Item = f64>| {
                     let momentum = f64::from(params.momentum);
-                    let moved = running.iter().zip(batch).map(|(&r, b)| {
-                        let r = f64::from(r);
-                        (r + momentum * (b - r)) as f32
-                    });
-                    Array2::from_shape_vec((1, width), moved.collect()).expect("one value a column")
+                    let mut moved = self.workspace.matrix(1, width);
+                    for ((moved, &running), batch) in moved.iter_mut().zip(running).zip(batch) {
+                        let running = f64::from(running);
+                        *moved = (running + momentum * (batch - running)) as f32;
+                    }
+                    moved
                 };
                 let new_mean = moved(running_mean, &mut mean.iter().map(|&mean| f64::from(mean)));
                 let new_variance = moved(running_variance, &mut squares.iter().map(|sum| sum / (n - 1.0)));
@@ -116,8 +116,8 @@ impl<'a> Tape<'a> {
             vector(params.gamma).iter().zip(&inverse_deviation).map(|(g, i)| g * i).collect();
         let shift = vector(params.beta);
         let mut value = self.workspace.matrix(rows, width);
-        for_each_row(value.view_mut(), |index, out| {
-            vectors::normalise(out, row(&input, index), &mean, &scale, shift);
+        for_each_block(value.view_mut(), rows * width, |first, out| {
+            vectors::normalise(out, first, input, &mean, &scale, shift);
         });
         self.push(value, Op::BatchNorm(BatchNorm { x, params, mean, inverse_deviation, new_statistics }))
     }
@@ -158,11 +158,11 @@ impl Operation for BatchNorm {
         let (rows, width) = gradient.dim();
         let dy = gradient.view();
         let (mean, inverse) = (&self.mean, &self.inverse_deviation);
-        let dbeta = sum_rows(rows, width, |index, block| vectors::add(block, row(&dy, index)));
-        let dgamma = sum_rows(rows, width, |index, block| {
-            vectors::add_normalised_products(block, row(&dy, index), row(&input, index), mean, inverse);
+        let sums = sum_rows(rows, 2 * width, |rows, sums| {
+            vectors::add_normalised_products(sums, rows, dy, input, mean, inverse);
         });
-        for (id, sums) in [(self.params.beta, &dbeta), (self.params.gamma, &dgamma)] {
+        let (dbeta, dgamma) = sums.split_at(width);
+        for (id, sums) in [(self.params.beta, dbeta), (self.params.gamma, dgamma)] {
             pass.accumulate_matrix(id, |mut target| {
                 target.iter_mut().zip(sums).for_each(|(t, &sum)| *t += sum as f32)
             });
@@ -174,8 +174,8 @@ impl Operation for BatchNorm {
         let (mean_dy, mean_dy_x) = (&mean_dy[..], &mean_dy_x[..]);
         let columns = NormaliseColumns { mean, inverse, gamma, mean_dy, mean_dy_x };
         pass.accumulate(self.x, |target| {
-            for_each_row(target, |index, dx| {
-                vectors::normalise_gradient(dx, row(&dy, index), row(&input, index), columns);
+            for_each_block(target, rows * width, |first, dx| {
+                vectors::normalise_gradient(dx, first, dy, input, columns);
             });
         });
     }

@@ -117,16 +117,19 @@ impl Operation for Dice {
                 }
             });
         });
-        let sums = sum_rows(input.nrows(), alphas.len(), |index, block| {
-            let pairs = row(&input, index).chunks_exact(width).zip(row(&gradient, index).chunks_exact(width));
-            for (sum, (x, dy)) in block.iter_mut().zip(pairs) {
-                let (mean, inverse) = statistics(x);
-                *sum += x
-                    .iter()
-                    .zip(dy)
-                    .map(|(x, dy)| dy * (1.0 - sigmoid((x - mean) * inverse)) * x)
-                    .sum::<f32>();
-            }
+        let sums = sum_rows(input.nrows(), alphas.len(), |rows, block| {
+            rows.for_each(|index| {
+                let pairs =
+                    row(&input, index).chunks_exact(width).zip(row(&gradient, index).chunks_exact(width));
+                for (sum, (x, dy)) in block.iter_mut().zip(pairs) {
+                    let (mean, inverse) = statistics(x);
+                    *sum += x
+                        .iter()
+                        .zip(dy)
+                        .map(|(x, dy)| dy * (1.0 - sigmoid((x - mean) * inverse)) * x)
+                        .sum::<f32>();
+                }
+            })
         });
         pass.accumulate_matrix(self.alpha, |mut target| {
             target.iter_mut().zip(sums).for_each(|(t, sum)| *t += sum as f32);

@@ -5,7 +5,7 @@ use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::{Op, Operation};
-use crate::kernel::rows::{for_each_block, for_each_row, row, slice_mut};
+use crate::kernel::rows::{for_each_block, for_each_run};
 use crate::replay::Replay;
 use crate::tape::{BackwardPass, Mode, Tape, Var};
 use crate::workspace::Workspace;
@@ -65,12 +65,8 @@ impl<'a> Tape<'a> {
         });
         let mut value = self.workspace.matrix(rows, width);
         let input = self.value(x);
-        for_each_row(value.view_mut(), |index, out| {
-            let mask = mask.row(index);
-            let mask = mask.to_slice().expect("a mask is contiguous");
-            for (y, (x, m)) in out.iter_mut().zip(row(&input, index).iter().zip(mask)) {
-                *y = x * m;
-            }
+        for_each_run(value.view_mut(), [input, mask.view()], |out, [x, mask]| {
+            out.iter_mut().zip(x.iter().zip(mask)).for_each(|(y, (x, m))| *y = x * m);
         });
         self.push(value, Op::Dropout(Dropout { x, mask }))
     }
@@ -88,13 +84,10 @@ impl Operation for Dropout {
     }
 
     fn backward(&self, _: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
-        pass.accumulate(self.x, |mut target| {
-            for ((mut dx, dy), mask) in
-                target.outer_iter_mut().zip(gradient.outer_iter()).zip(self.mask.outer_iter())
-            {
-                let dx = slice_mut(dx.view_mut());
-                dx.iter_mut().zip(dy).zip(mask).for_each(|((dx, dy), m)| *dx += dy * m);
-            }
+        pass.accumulate(self.x, |target| {
+            for_each_run(target, [gradient.view(), self.mask.view()], |dx, [dy, mask]| {
+                dx.iter_mut().zip(dy.iter().zip(mask)).for_each(|(dx, (dy, m))| *dx += dy * m);
+            });
         });
     }
 

@@ -7,9 +7,8 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use rayon::prelude::*;
 
 use super::{Op, Operation};
-use crate::gradients::RowGradients;
 use crate::kernel::gather::gather;
-use crate::kernel::prefetch::{ROWS_AHEAD, prefetch};
+use crate::kernel::row_sums::RowSums;
 use crate::kernel::rows::{BLOCK_ROWS, for_each_block, row};
 use crate::replay::Replay;
 use crate::store::{MatrixId, ParamStore, TableId};
@@ -178,7 +177,7 @@ impl Segment<'_> {
                 for (i, out) in out.chunks_exact_mut(width).enumerate() {
                     let out = &mut out[columns.clone()];
                     out.fill(0.0);
-                    self.for_each_element(first + i, |_, id, factor| {
+                    self.for_each_element(first + i, |id, factor| {
                         let weights = store.table_row(*table, id as usize);
                         out.iter_mut().zip(weights).for_each(|(out, weight)| *out += factor * weight);
                     });
@@ -187,8 +186,8 @@ impl Segment<'_> {
         }
     }
 
-    /// Calls `visit` with the number, the id and the factor of each element that row `index` reads from the table.
-    fn for_each_element(&self, index: usize, mut visit: impl FnMut(usize, u32, f32)) {
+    /// Calls `visit` with the id and the factor of each element that row `index` reads from the table.
+    fn for_each_element(&self, index: usize, mut visit: impl FnMut(u32, f32)) {
         if let Segment::Bag { offsets, ids, weights, pooling, padding, .. } = self {
             let elements = offsets[index] as usize..offsets[index + 1] as usize;
             let counted = || elements.clone().filter(|&element| Some(ids[element]) != *padding);
@@ -200,48 +199,7 @@ impl Segment<'_> {
                     total => 1.0 / total,
                 },
             };
-            counted().for_each(|element| visit(element, ids[element], weight(element) * scale));
-        }
-    }
-
-    /// Adds to `keys` what this segment reads from its table: the id in the upper half, in the lower half the number of
-    /// the reading, counted on from `base`. Returns the number after the last.
-    fn push_keys(&self, store: &ParamStore, base: usize, keys: &mut Vec<u64>) -> usize {
-        let mut push = |id: usize, number: usize| keys.push((id as u64) << 32 | (base + number) as u64);
-        match self {
-            Segment::Dense { .. } => base,
-            Segment::Lookup { ids, .. } => {
-                ids.iter().enumerate().for_each(|(number, &id)| push(id as usize, number));
-                base + ids.len()
-            }
-            Segment::Bins { edges, values, .. } => {
-                let edges = store.matrix(*edges);
-                values.iter().enumerate().for_each(|(number, &value)| push(bin(edges, value), number));
-                base + values.nrows()
-            }
-            Segment::Bag { offsets, ids, .. } => {
-                for index in 0..offsets.len() - 1 {
-                    self.for_each_element(index, |element, id, _| push(id as usize, element));
-                }
-                base + ids.len()
-            }
-        }
-    }
-
-    /// The batch's row and the factor of a reading.
-    fn reading(&self, number: usize) -> (usize, f32) {
-        match self {
-            Segment::Bag { offsets, .. } => {
-                let index = offsets.partition_point(|&offset| offset as usize <= number) - 1;
-                let mut factor = 0.0;
-                self.for_each_element(index, |element, _, f| {
-                    if element == number {
-                        factor = f;
-                    }
-                });
-                (index, factor)
-            }
-            _ => (number, 1.0),
+            counted().for_each(|element| visit(ids[element], weight(element) * scale));
         }
     }
 }
@@ -260,8 +218,7 @@ impl Operation for Embedding<'_> {
         self.segments.iter().any(|(_, segment)| segment.table().is_some())
     }
 
-    /// Sorts, for each table, the readings by id (and within an id by their order in the batch), and sums the
-    /// gradients of each id in that order.
+    /// Sums, for each table, the gradients of each row that was read, in the order of the segments and of the batch.
     fn backward(&self, _: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
         let mut tables: Vec<TableId> =
             self.segments.iter().filter_map(|(_, segment)| segment.table()).collect();
@@ -271,17 +228,14 @@ impl Operation for Embedding<'_> {
         let mut jobs = Vec::with_capacity(tables.len());
         for table in tables {
             let dim = store.table(table).dim;
-            let of_table = || self.segments.iter().filter(move |(_, segment)| segment.table() == Some(table));
-            let readings: usize = of_table().map(|(_, segment)| segment.readings()).sum();
-            let mut values = pass.workspace.floats(readings * dim);
-            values.clear();
-            let (keys, rows) = (pass.workspace.keys(readings), pass.workspace.ids(readings));
-            jobs.push((table, keys, RowGradients { rows, values }));
+            let readings = self.of_table(table).map(|(_, segment)| segment.readings()).sum();
+            let sums = pass.workspace.row_gradients(readings, dim);
+            jobs.push((table, RowSums::new(sums, dim, readings, pass.workspace.cells())));
         }
-        jobs.par_iter_mut()
-            .for_each(|(table, keys, sums)| self.sum_rows(store, *table, gradient, keys, sums));
-        for (table, keys, sums) in jobs {
-            pass.workspace.recycle_keys(keys);
+        jobs.par_iter_mut().for_each(|(table, sums)| self.sum_rows(store, *table, gradient, sums));
+        for (table, sums) in jobs {
+            let (sums, cells) = sums.finish();
+            pass.workspace.recycle_cells(cells);
             pass.accumulate_rows(table, sums);
         }
     }
@@ -331,47 +285,32 @@ impl Segment<'_> {
     }
 }
 
-impl Embedding<'_> {
-    fn sum_rows(
-        &self,
-        store: &ParamStore,
-        table: TableId,
-        gradient: &Array2<f32>,
-        keys: &mut Vec<u64>,
-        sums: &mut RowGradients,
-    ) {
-        let dim = store.table(table).dim;
-        let gradient = gradient.view();
-        let mut sources: Vec<(Range<usize>, usize, &Segment<'_>)> = Vec::new();
-        for (columns, segment) in self.segments.iter().filter(|(_, segment)| segment.table() == Some(table)) {
-            let base = sources.last().map_or(0, |(readings, ..)| readings.end);
-            sources.push((base..segment.push_keys(store, base, keys), columns.start, segment));
-        }
-        keys.sort_unstable();
-        let all = gradient.to_slice().expect("gradients are contiguous");
+impl<'a> Embedding<'a> {
+    fn of_table(&self, table: TableId) -> impl Iterator<Item = &(Range<usize>, Segment<'a>)> {
+        self.segments.iter().filter(move |(_, segment)| segment.table() == Some(table))
+    }
+
+    fn sum_rows(&self, store: &ParamStore, table: TableId, gradient: &Array2<f32>, sums: &mut RowSums) {
         let width = gradient.ncols();
-        for (position, &key) in keys.iter().enumerate() {
-            let (id, number) = ((key >> 32) as u32, key as u32 as usize);
-            if sums.rows.last() != Some(&id) {
-                sums.rows.push(id);
-                sums.values.resize(sums.values.len() + dim, 0.0);
+        let all = gradient.as_slice().expect("gradients are contiguous");
+        for (columns, segment) in self.of_table(table) {
+            match segment {
+                Segment::Dense { .. } => {}
+                Segment::Lookup { ids, .. } => sums.add_columns(ids, all, width, columns.start),
+                Segment::Bins { edges, values, .. } => {
+                    let edges = store.matrix(*edges);
+                    for (dy, &value) in all.chunks_exact(width).zip(values) {
+                        sums.add(bin(edges, value) as u32, 1.0, &dy[columns.clone()]);
+                    }
+                }
+                Segment::Bag { .. } => {
+                    for (index, dy) in all.chunks_exact(width).enumerate() {
+                        segment.for_each_element(index, |id, factor| {
+                            sums.add(id, factor, &dy[columns.clone()]);
+                        });
+                    }
+                }
             }
-            let (readings, column, segment) = match &sources[..] {
-                [only] => only,
-                several => several
-                    .iter()
-                    .find(|(readings, ..)| readings.contains(&number))
-                    .expect("each reading is a segment's"),
-            };
-            if let (Some(&ahead), false) =
-                (keys.get(position + ROWS_AHEAD), matches!(segment, Segment::Bag { .. }))
-            {
-                prefetch(all, (ahead as u32 as usize).saturating_sub(readings.start) * width + column, dim);
-            }
-            let (index, factor) = segment.reading(number - readings.start);
-            let dy = &all[index * width + column..][..dim];
-            let start = sums.values.len() - dim;
-            sums.values[start..].iter_mut().zip(dy).for_each(|(sum, dy)| *sum += factor * dy);
         }
     }
 }

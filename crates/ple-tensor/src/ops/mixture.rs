@@ -3,8 +3,8 @@
 use ndarray::Array2;
 
 use super::{Op, Operation};
-use crate::kernel::rows::{for_each_row, row};
-use crate::kernel::vectors::{add_scaled, dot};
+use crate::kernel::rows::for_each_block;
+use crate::kernel::vectors::{expert_gradient, gate_gradient, mix};
 use crate::replay::Replay;
 use crate::tape::{BackwardPass, Tape, Var};
 
@@ -54,12 +54,8 @@ impl<'a> Tape<'a> {
         let mut value = self.workspace.matrix(rows, width);
         let weights = self.value(gate);
         let inputs: Vec<_> = experts.iter().map(|&expert| self.value(expert)).collect();
-        for_each_row(value.view_mut(), |index, out| {
-            out.fill(0.0);
-            for (&weight, expert) in row(&weights, index).iter().zip(&inputs) {
-                add_scaled(out, weight, row(expert, index));
-            }
-        });
+        let cost = rows * width * experts.len();
+        for_each_block(value.view_mut(), cost, |first, out| mix(out, first, weights, &inputs));
         self.push(value, Op::Mixture(Mixture { gate, experts: experts.to_vec() }))
     }
 }
@@ -73,16 +69,17 @@ impl Operation for Mixture {
     fn backward(&self, _: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
         let gradient = gradient.view();
         let weights = pass.value(self.gate);
-        for (column, &expert) in self.experts.iter().enumerate() {
-            let value = pass.value(expert);
-            pass.accumulate(self.gate.columns(column..column + 1), |target| {
-                for_each_row(target, |index, dweight| {
-                    dweight[0] += dot(row(&value, index), row(&gradient, index));
-                });
+        let experts: Vec<_> = self.experts.iter().map(|&expert| pass.value(expert)).collect();
+        let cost = gradient.len();
+        pass.accumulate(self.gate, |target| {
+            for_each_block(target, cost * experts.len(), |first, dgate| {
+                gate_gradient(dgate, first, &experts, gradient);
             });
+        });
+        for (column, &expert) in self.experts.iter().enumerate() {
             pass.accumulate(expert, |target| {
-                for_each_row(target, |index, dx| {
-                    add_scaled(dx, row(&weights, index)[column], row(&gradient, index));
+                for_each_block(target, cost, |first, dx| {
+                    expert_gradient(dx, first, weights, column, gradient);
                 });
             });
         }

@@ -20,7 +20,7 @@ mod weighted_sum;
 use ndarray::Array2;
 
 use crate::replay::Replay;
-use crate::store::MatrixId;
+use crate::store::{MatrixId, ParamStore};
 use crate::tape::{BackwardPass, Var};
 use crate::workspace::Workspace;
 
@@ -85,6 +85,12 @@ macro_rules! operations {
                     Op::Input(_) => "input",
                     $(Op::$name(_) => $text),*
                 }
+            }
+
+            /// The operation's name and the first parameter that it reads.
+            pub(crate) fn label(&self, store: &ParamStore) -> String {
+                let of = self.operation().matrices().first().map(|&id| format!(" of {}", store.matrix_name(id)));
+                self.name().to_owned() + &of.unwrap_or_default()
             }
 
             pub(crate) fn operation(&self) -> &dyn Operation {

@@ -81,11 +81,14 @@ impl Operation for Prelu {
                 }
             });
         });
-        let sums = crate::kernel::columns::sum_rows(input.nrows(), slopes.len(), |index, block| {
-            let pairs = row(&input, index).chunks_exact(width).zip(row(&gradient, index).chunks_exact(width));
-            for (sum, (x, dy)) in block.iter_mut().zip(pairs) {
-                *sum += x.iter().zip(dy).map(|(x, dy)| x.min(0.0) * dy).sum::<f32>();
-            }
+        let sums = crate::kernel::columns::sum_rows(input.nrows(), slopes.len(), |rows, block| {
+            rows.for_each(|index| {
+                let pairs =
+                    row(&input, index).chunks_exact(width).zip(row(&gradient, index).chunks_exact(width));
+                for (sum, (x, dy)) in block.iter_mut().zip(pairs) {
+                    *sum += x.iter().zip(dy).map(|(x, dy)| x.min(0.0) * dy).sum::<f32>();
+                }
+            })
         });
         pass.accumulate_matrix(self.slope, |mut target| {
             target.iter_mut().zip(sums).for_each(|(t, sum)| *t += sum as f32);

@@ -3,7 +3,7 @@
 use ndarray::Array2;
 
 use super::{Op, Operation};
-use crate::kernel::rows::{for_each_row, row};
+use crate::kernel::rows::for_each_run;
 use crate::kernel::vectors;
 use crate::replay::Replay;
 use crate::tape::{BackwardPass, Tape, Var};
@@ -35,7 +35,7 @@ impl<'a> Tape<'a> {
         let (rows, width) = self.value(x).dim();
         let mut value = self.workspace.matrix(rows, width);
         let input = self.value(x);
-        for_each_row(value.view_mut(), |index, out| vectors::relu(out, row(&input, index)));
+        for_each_run(value.view_mut(), [input], |out, [x]| vectors::relu(out, x));
         self.push(value, Op::Relu(Relu { x }))
     }
 
@@ -44,8 +44,8 @@ impl<'a> Tape<'a> {
         let (rows, width) = self.value(x).dim();
         let mut value = self.workspace.matrix(rows, width);
         let input = self.value(x);
-        for_each_row(value.view_mut(), |index, out| {
-            out.iter_mut().zip(row(&input, index)).for_each(|(y, &x)| *y = map(x));
+        for_each_run(value.view_mut(), [input], |out, [x]| {
+            out.iter_mut().zip(x).for_each(|(y, &x)| *y = map(x));
         });
         value
     }
@@ -59,9 +59,7 @@ impl Operation for Relu {
     fn backward(&self, output: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
         let (output, gradient) = (output.view(), gradient.view());
         pass.accumulate(self.x, |target| {
-            for_each_row(target, |index, dx| {
-                vectors::relu_gradient(dx, row(&output, index), row(&gradient, index));
-            });
+            for_each_run(target, [output, gradient], |dx, [y, dy]| vectors::relu_gradient(dx, y, dy));
         });
     }
 
@@ -81,10 +79,9 @@ impl BackwardPass<'_, '_> {
     ) {
         let (input, output, gradient) = (self.value(x), output.view(), gradient.view());
         self.accumulate(x, |target| {
-            for_each_row(target, |index, dx| {
-                let (x, y, dy) = (row(&input, index), row(&output, index), row(&gradient, index));
-                for column in 0..dx.len() {
-                    dx[column] += derivative(x[column], y[column], dy[column]);
+            for_each_run(target, [input, output, gradient], |dx, [x, y, dy]| {
+                for (dx, ((&x, &y), &dy)) in dx.iter_mut().zip(x.iter().zip(y).zip(dy)) {
+                    *dx += derivative(x, y, dy);
                 }
             });
         });

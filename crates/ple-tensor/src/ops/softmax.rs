@@ -3,9 +3,9 @@
 use ndarray::Array2;
 
 use super::{Op, Operation};
-use crate::kernel::rows::{BLOCK_ROWS, for_each_block, for_each_row, row};
+use crate::kernel::rows::{BLOCK_ROWS, for_each_block, for_each_run, row};
 use crate::kernel::scratch::Pool;
-use crate::kernel::softmax::softmax_columns;
+use crate::kernel::softmax::{softmax_columns, softmax_gradient};
 use crate::replay::Replay;
 use crate::tape::{BackwardPass, Tape, Var};
 
@@ -74,16 +74,7 @@ impl Operation for Softmax {
         let width = output.ncols() / self.groups;
         let (output, gradient) = (output.view(), gradient.view());
         pass.accumulate(self.x, |target| {
-            for_each_row(target, |index, dx| {
-                let pairs =
-                    row(&output, index).chunks_exact(width).zip(row(&gradient, index).chunks_exact(width));
-                for (dx, (y, dy)) in dx.chunks_exact_mut(width).zip(pairs) {
-                    let product: f32 = y.iter().zip(dy).map(|(y, dy)| y * dy).sum();
-                    for (dx, (y, dy)) in dx.iter_mut().zip(y.iter().zip(dy)) {
-                        *dx += y * (dy - product);
-                    }
-                }
-            });
+            for_each_run(target, [output, gradient], |dx, [y, dy]| softmax_gradient(dx, y, dy, width));
         });
     }
 

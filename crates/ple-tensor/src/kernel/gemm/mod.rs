@@ -17,10 +17,12 @@ use self::panels::Panels;
 use self::strips::Left;
 use self::tile::{Kernels, PORTABLE, Tile};
 use super::instruction_set::InstructionSet;
-use super::rows::PARALLEL_WORK;
 
 /// Rows of the result to a task: a multiple of every kernel's rows, few enough for two threads to share 376 rows evenly.
 const TASK_ROWS: usize = 48;
+
+/// Below so many multiply-adds a fork and join costs more than it saves.
+const PARALLEL_WORK: usize = 1 << 18;
 
 /// Products to an element that are done before the next columns: a panel of so many rows stays in the first cache.
 const K_BLOCK: usize = 256;

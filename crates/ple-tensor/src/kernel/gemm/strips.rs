@@ -3,6 +3,7 @@
 
 use ndarray::ArrayView2;
 
+use crate::kernel::prefetch::prefetch;
 use crate::kernel::scratch::{Pool, Scratch};
 
 static STRIPS: Pool = Pool::new();
@@ -37,10 +38,22 @@ impl Left {
     }
 }
 
+/// Columns between the one in hand and the one that is fetched: they lie so far apart that the processor does not guess.
+const COLUMNS_AHEAD: usize = 6;
+
+fn prefetch_column(a: &ArrayView2<'_, f32>, p: usize) {
+    if p < a.ncols()
+        && let Some(column) = a.column(p).to_slice()
+    {
+        prefetch(column, 0, column.len());
+    }
+}
+
 /// Copies column after column, cut into pieces of `ROWS` values, one for each strip.
 fn pack<const ROWS: usize>(a: ArrayView2<'_, f32>, packed: &mut [f32]) {
     let k = a.ncols();
     for (p, column) in a.columns().into_iter().enumerate() {
+        prefetch_column(&a, p + COLUMNS_AHEAD);
         let Some(column) = column.to_slice() else {
             for (i, &value) in column.iter().enumerate() {
                 packed[i / ROWS * ROWS * k + p * ROWS + i % ROWS] = value;

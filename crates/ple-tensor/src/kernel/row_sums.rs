@@ -1,0 +1,180 @@
+//! The gradient of a table: what the readings of each distinct row bring, summed in the order of the batch.
+//!
+//! A hash table finds the place of a row, so that the gradients are read in the order in which they lie in memory;
+//! sorting the readings first would be slower, and would read them at random.
+
+use std::mem::take;
+
+use crate::gradients::RowGradients;
+use crate::kernel::prefetch::{ROWS_AHEAD, prefetch};
+
+/// Sums into the gradients of one table.
+#[derive(Debug)]
+pub(crate) struct RowSums {
+    places: Places,
+    sums: RowGradients,
+    dim: usize,
+}
+
+impl RowSums {
+    /// Adds to `sums`, rows of `dim` values, up to `readings` readings; `cells` is memory to use.
+    pub(crate) fn new(sums: RowGradients, dim: usize, readings: usize, cells: Vec<u64>) -> Self {
+        let mut places = Places::new(cells, sums.rows.len() + readings);
+        for (place, &row) in sums.rows.iter().enumerate() {
+            places.find_or_insert(row, place as u32);
+        }
+        Self { places, sums, dim }
+    }
+
+    /// The sums, and the memory of `new`.
+    pub(crate) fn finish(self) -> (RowGradients, Vec<u64>) {
+        (self.sums, self.places.cells)
+    }
+
+    /// Adds `factor gradient` to a row.
+    pub(crate) fn add(&mut self, row: u32, factor: f32, gradient: &[f32]) {
+        self.add_slice(row, gradient.iter().map(|value| factor * value));
+    }
+
+    /// For each i adds the values from `column` on of row i of `gradients`, whose rows are `width` long, to row
+    /// `rows[i]`.
+    pub(crate) fn add_columns(&mut self, rows: &[u32], gradients: &[f32], width: usize, column: usize) {
+        match self.dim {
+            8 => self.add_columns_fixed::<8>(rows, gradients, width, column),
+            16 => self.add_columns_fixed::<16>(rows, gradients, width, column),
+            32 => self.add_columns_fixed::<32>(rows, gradients, width, column),
+            64 => self.add_columns_fixed::<64>(rows, gradients, width, column),
+            dim => {
+                for (&row, gradient) in rows.iter().zip(gradients.chunks_exact(width)) {
+                    self.add_slice(row, gradient[column..column + dim].iter().copied());
+                }
+            }
+        }
+    }
+
+    /// A sum whose length the compiler knows stays in registers.
+    fn add_columns_fixed<const DIM: usize>(
+        &mut self,
+        rows: &[u32],
+        gradients: &[f32],
+        width: usize,
+        column: usize,
+    ) {
+        for (index, (&row, gradient)) in rows.iter().zip(gradients.chunks_exact(width)).enumerate() {
+            prefetch(gradients, (index + ROWS_AHEAD) * width + column, DIM);
+            let Some(gradient) = gradient[column..].first_chunk::<DIM>() else { continue };
+            let n = self.sums.rows.len();
+            let place = self.places.find_or_insert(row, n as u32) as usize;
+            if place == n {
+                self.sums.rows.push(row);
+                self.sums.values.extend_from_slice(gradient);
+            } else if let Some(sum) = self.sums.values[place * DIM..].first_chunk_mut::<DIM>() {
+                for lane in 0..DIM {
+                    sum[lane] += gradient[lane];
+                }
+            }
+        }
+    }
+
+    fn add_slice(&mut self, row: u32, gradient: impl Iterator<Item = f32>) {
+        let n = self.sums.rows.len();
+        let place = self.places.find_or_insert(row, n as u32) as usize;
+        if place == n {
+            self.sums.rows.push(row);
+            self.sums.values.extend(gradient);
+        } else {
+            let sum = &mut self.sums.values[place * self.dim..][..self.dim];
+            sum.iter_mut().zip(gradient).for_each(|(sum, value)| *sum += value);
+        }
+    }
+}
+
+/// The places of keys, by open addressing with steps of one. A cell holds a key in its upper half and its place below.
+#[derive(Debug)]
+struct Places {
+    cells: Vec<u64>,
+    /// Brings a hash of 32 bits down to a cell's number.
+    shift: u32,
+}
+
+const EMPTY: u64 = u64::MAX;
+
+impl Places {
+    /// Room for so many keys, at most half full.
+    fn new(mut cells: Vec<u64>, keys: usize) -> Self {
+        let bits = (2 * keys).next_power_of_two().trailing_zeros().max(4);
+        cells.clear();
+        cells.resize(1 << bits, EMPTY);
+        Self { cells, shift: u32::BITS.saturating_sub(bits) }
+    }
+
+    /// The place of a key, which is `next` if the key is new.
+    #[inline(always)]
+    fn find_or_insert(&mut self, key: u32, next: u32) -> u32 {
+        // The multiplier is 2^32 over the golden ratio: D. E. Knuth, "The Art of Computer Programming", volume 3, 6.4.
+        let mut cell = (key.wrapping_mul(0x9E37_79B1) >> self.shift) as usize;
+        loop {
+            let content = self.cells[cell];
+            if content == EMPTY {
+                self.cells[cell] = u64::from(key) << 32 | u64::from(next);
+                return next;
+            }
+            if (content >> 32) as u32 == key {
+                return content as u32;
+            }
+            cell = (cell + 1) & (self.cells.len() - 1);
+        }
+    }
+}
+
+impl RowGradients {
+    /// The sum of two gradients of one table of dimension `dim`.
+    pub(crate) fn merge(mut self, other: &RowGradients, dim: usize) -> RowGradients {
+        let mut sums = RowSums::new(take(&mut self), dim, other.rows.len(), Vec::new());
+        sums.add_columns(&other.rows, &other.values, dim, 0);
+        sums.finish().0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::{RowGradients, RowSums};
+
+    proptest! {
+        #[test]
+        fn sums_are_those_of_a_map(
+            dim in prop_oneof![1_usize..20, Just(32), Just(64)],
+            offset in 0_usize..5,
+            ids in proptest::collection::vec(prop_oneof![0_u32..8, any::<u32>()], 0..300),
+        ) {
+            let width = dim + 2 * offset;
+            let gradients: Vec<f32> = (0..ids.len() * width).map(|i| (i % 13) as f32 - 6.0).collect();
+            let (first, second) = ids.split_at(ids.len() / 2);
+            let (first_dy, second_dy) = gradients.split_at(first.len() * width);
+            let mut sums = RowSums::new(RowGradients::default(), dim, ids.len(), Vec::new());
+            sums.add_columns(first, first_dy, width, offset);
+            for (&id, dy) in second.iter().zip(second_dy.chunks(width)) {
+                sums.add(id, 2.0, &dy[offset..offset + dim]);
+            }
+            let (sums, _) = sums.finish();
+
+            let mut expected: BTreeMap<u32, Vec<f32>> = BTreeMap::new();
+            for (index, (&id, dy)) in ids.iter().zip(gradients.chunks(width)).enumerate() {
+                let factor = if index < first.len() { 1.0 } else { 2.0 };
+                let sum = expected.entry(id).or_insert_with(|| vec![0.0; dim]);
+                sum.iter_mut().zip(&dy[offset..]).for_each(|(sum, dy)| *sum += factor * dy);
+            }
+            prop_assert_eq!(sums.rows.len(), expected.len());
+            for (id, values) in sums.rows.iter().zip(sums.values.chunks(dim)) {
+                prop_assert_eq!(values, &expected[id][..]);
+            }
+            let doubled = sums.clone().merge(&sums, dim);
+            prop_assert_eq!(&doubled.rows, &sums.rows);
+            prop_assert!(doubled.values.iter().zip(&sums.values).all(|(d, s)| *d == 2.0 * s));
+        }
+    }
+}
