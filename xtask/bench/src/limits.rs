@@ -32,7 +32,7 @@ pub(crate) fn measure(options: &Limits) -> Result<Value, String> {
         RankingModel::new(schema, config, RunSeed(workload::SEED)).map_err(|error| error.to_string())?;
 
     let (flops, product) = product_rate::best(options.seconds);
-    let mut arena = Arena::new(sizes.iter().sum());
+    let mut arena = Arena::new(sizes.iter().sum()).map_err(|error| format!("an arena of rows: {error}"))?;
     let reads = arena.reads_per_second(&lookups, options.seconds);
     let changes = arena.changes_per_second(&lookups, options.seconds);
     Ok(json!({

@@ -15,6 +15,7 @@ mod options;
 mod outcome;
 mod product_rate;
 mod raw_rows;
+mod repeats;
 mod row_rates;
 mod train;
 mod workload;

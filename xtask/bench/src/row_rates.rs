@@ -2,16 +2,18 @@
 //! an arena as large as the model's, with all threads and nothing else to do.
 
 use std::hint::black_box;
+use std::io;
 use std::time::Instant;
 
+use memmap2::MmapMut;
 use rayon::prelude::*;
+
+use crate::repeats::median_of_repeats;
 
 /// Values of a row's weights.
 const DIM: usize = 16;
 /// Values of a row with its moments.
 const STRIDE: usize = 3 * DIM;
-/// Values in a cache line.
-const LINE: usize = 16;
 
 /// The look-ups of some batches, as rows of one arena.
 #[derive(Debug)]
@@ -57,27 +59,40 @@ impl Lookups {
     }
 }
 
-/// Rows for an optimiser that keeps two moments, zeroed and aligned to cache lines.
+/// Rows for an optimiser that keeps two moments, in memory like that of the model's tables: aligned to cache lines, and
+/// in huge pages where the system has them.
 #[derive(Debug)]
 pub(crate) struct Arena {
-    values: Vec<f32>,
-    first: usize,
+    memory: MmapMut,
 }
 
 impl Arena {
     /// An arena of so many rows.
-    pub(crate) fn new(rows: usize) -> Self {
-        let mut values = vec![0.0f32; rows * STRIDE + LINE];
+    ///
+    /// # Errors
+    /// If there is no memory for it.
+    pub(crate) fn new(rows: usize) -> io::Result<Self> {
+        let memory = MmapMut::map_anon(rows * STRIDE * size_of::<f32>())?;
+        #[cfg(target_os = "linux")]
+        memory.advise(memmap2::Advice::HugePage)?;
+        let mut arena = Self { memory };
         // Written once, so that every page is there before anything is measured.
-        values.iter_mut().enumerate().for_each(|(index, value)| *value = (index % 7) as f32);
-        let first = values.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
-        Self { values, first }
+        arena.values_mut().iter_mut().enumerate().for_each(|(index, value)| *value = (index % 7) as f32);
+        Ok(arena)
+    }
+
+    fn values(&self) -> &[f32] {
+        bytemuck::cast_slice(&self.memory)
+    }
+
+    fn values_mut(&mut self) -> &mut [f32] {
+        bytemuck::cast_slice_mut(&mut self.memory)
     }
 
     /// Rows read a second: each thread copies the weights of a batch's rows one after the other.
     pub(crate) fn reads_per_second(&self, lookups: &Lookups, seconds: f64) -> f64 {
-        let arena = &self.values[self.first..];
-        best_rate(seconds, &lookups.reads, || {
+        let arena = self.values();
+        median_rate(seconds, &lookups.reads, || {
             lookups.reads.par_iter().for_each_init(Vec::new, |buffer: &mut Vec<f32>, rows| {
                 buffer.resize(rows.len() * DIM, 0.0);
                 for (target, &row) in buffer.chunks_exact_mut(DIM).zip(rows) {
@@ -93,10 +108,9 @@ impl Arena {
     /// it. The change is a few multiplications and additions, without Adam's root and division.
     pub(crate) fn changes_per_second(&mut self, lookups: &Lookups, seconds: f64) -> f64 {
         let bounds = balanced_bounds(&lookups.distinct, rayon::current_num_threads());
-        let first = self.first;
-        let arena = &mut self.values;
-        best_rate(seconds, &lookups.distinct, || {
-            let mut rest = &mut arena[first..];
+        let arena = self.values_mut();
+        median_rate(seconds, &lookups.distinct, || {
+            let mut rest = &mut arena[..];
             let mut parts = Vec::new();
             for bounds in bounds.windows(2) {
                 let rows = (bounds[1] - bounds[0]) as usize * STRIDE;
@@ -138,20 +152,15 @@ fn balanced_bounds(distinct: &[Vec<u32>], parts: usize) -> Vec<u32> {
     std::iter::once(0).chain(inner).chain([end]).collect()
 }
 
-/// Items a second of the fastest of several passes over all batches.
-fn best_rate(seconds: f64, batches: &[Vec<u32>], mut pass: impl FnMut()) -> f64 {
+/// Items a second of the median of several passes over all batches.
+fn median_rate(seconds: f64, batches: &[Vec<u32>], mut pass: impl FnMut()) -> f64 {
     let items: usize = batches.iter().map(Vec::len).sum();
-    let start = Instant::now();
-    let mut fastest = f64::INFINITY;
-    loop {
-        let call = Instant::now();
+    let pass = || {
+        let start = Instant::now();
         pass();
-        fastest = fastest.min(call.elapsed().as_secs_f64());
-        if start.elapsed().as_secs_f64() >= seconds {
-            break;
-        }
-    }
-    items as f64 / fastest
+        start.elapsed().as_secs_f64()
+    };
+    items as f64 / median_of_repeats(seconds, pass)
 }
 
 fn mean_length(batches: &[Vec<u32>]) -> f64 {
@@ -178,13 +187,12 @@ mod tests {
 
     #[test]
     fn a_pass_changes_the_distinct_rows_alone() {
-        let mut arena = Arena::new(5);
-        let before = arena.values.clone();
+        let mut arena = Arena::new(5).unwrap();
+        let before = arena.values().to_vec();
         let lookups = Lookups::new(&[0, 1, 0, 0], &[3, 2], 2);
         assert!(arena.reads_per_second(&lookups, 1e-9) > 0.0);
         assert!(arena.changes_per_second(&lookups, 1e-9) > 0.0);
-        let changed: Vec<usize> =
-            (0..5 * 48).filter(|&i| arena.values[arena.first + i] != before[arena.first + i]).collect();
+        let changed: Vec<usize> = (0..5 * 48).filter(|&i| arena.values()[i] != before[i]).collect();
         assert!(changed.iter().all(|index| [0, 3, 4].contains(&(index / 48))), "{changed:?}");
         assert!(changed.len() > 96);
     }

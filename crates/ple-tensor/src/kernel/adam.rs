@@ -100,13 +100,15 @@ impl AdamStep {
         update_rows(self, table.data, table.dim, table.stride, rows, gradients);
     }
 
-    /// The steps that a row missed, in order, each with a gradient of zero: its values stay in registers meanwhile.
+    /// The steps that rows missed, in order, each with a gradient of zero: the values stay in registers meanwhile. Rows
+    /// go through the steps together, so that one's roots and divisions hide those of the other; no bit depends on it.
     ///
     /// # Panics
-    /// If the row is not the table's, or too short for two moments.
-    pub fn replay(steps: &[AdamStep], table: &mut TableRows<'_>, row: usize) {
-        let row = &mut table.data[row * table.stride..(row + 1) * table.stride];
-        replay_row(steps, row, table.dim);
+    /// If the rows are the same, not the table's, or too short for two moments.
+    pub fn replay<const ROWS: usize>(steps: &[AdamStep], table: &mut TableRows<'_>, rows: [usize; ROWS]) {
+        let ranges = rows.map(|row| row * table.stride..(row + 1) * table.stride);
+        let rows = table.data.get_disjoint_mut(ranges).expect("rows of the table, all of them different");
+        replay_rows(steps, rows, table.dim);
     }
 }
 
@@ -134,31 +136,62 @@ multiversion! {
     }
 }
 
-/// Values that go through the missed steps together: enough to hide the latency of a root and a division.
-const TOGETHER: usize = 16;
+/// Values of a row that go through the missed steps together: one or two vectors.
+const LANES: usize = 16;
+
+/// The weights and moments of a piece of a row, in registers.
+type Piece = [[f32; LANES]; 3];
+
+/// Replays the rows piece by piece, one piece of every row at a time.
+fn replay_rows<const ROWS: usize>(steps: &[AdamStep], mut rows: [&mut [f32]; ROWS], dim: usize) {
+    for first in (0..dim).step_by(LANES) {
+        let n = LANES.min(dim - first);
+        // The lanes past the end start at zero, and stay there.
+        let mut pieces: [Piece; ROWS] = [[[0.0; LANES]; 3]; ROWS];
+        for (piece, row) in pieces.iter_mut().zip(&rows) {
+            for (values, part) in piece.iter_mut().zip(row.chunks_exact(dim)) {
+                values[..n].copy_from_slice(&part[first..first + n]);
+            }
+        }
+        replay_pieces(steps, &mut pieces);
+        for (piece, row) in pieces.iter().zip(&mut rows) {
+            for (values, part) in piece.iter().zip(row.chunks_exact_mut(dim)) {
+                part[first..first + n].copy_from_slice(&values[..n]);
+            }
+        }
+    }
+}
+
+fn replay_pieces<const ROWS: usize>(steps: &[AdamStep], pieces: &mut [Piece; ROWS]) {
+    match pieces.as_mut_slice() {
+        [one] => replay_one(steps, one),
+        [one, two] => replay_two(steps, one, two),
+        more => more.iter_mut().for_each(|piece| replay_one(steps, piece)),
+    }
+}
+
+#[inline(always)]
+fn replay_step(step: &AdamStep, [w, m, v]: &mut Piece) {
+    for lane in 0..LANES {
+        step.step(&mut w[lane], &mut m[lane], &mut v[lane], 0.0);
+    }
+}
 
 multiversion! {
-    fn replay_row(steps: &[AdamStep], row: &mut [f32], dim: usize) {
-        let (weights, moments) = row.split_at_mut(dim);
-        let (m, v) = moments.split_at_mut(dim);
-        for ((weights, m), v) in
-            weights.chunks_mut(TOGETHER).zip(m.chunks_mut(TOGETHER)).zip(v.chunks_mut(TOGETHER))
-        {
-            let n = weights.len();
-            // The lanes past the end start at zero, and stay there.
-            let mut values = [[0.0; TOGETHER]; 3];
-            values[0][..n].copy_from_slice(weights);
-            values[1][..n].copy_from_slice(m);
-            values[2][..n].copy_from_slice(v);
-            let [w, first, second] = &mut values;
-            for step in steps {
-                for lane in 0..TOGETHER {
-                    step.step(&mut w[lane], &mut first[lane], &mut second[lane], 0.0);
-                }
-            }
-            weights.copy_from_slice(&values[0][..n]);
-            m.copy_from_slice(&values[1][..n]);
-            v.copy_from_slice(&values[2][..n]);
+    fn replay_one(steps: &[AdamStep], piece: &mut Piece) {
+        let mut values = *piece;
+        steps.iter().for_each(|step| replay_step(step, &mut values));
+        *piece = values;
+    }
+}
+
+multiversion! {
+    fn replay_two(steps: &[AdamStep], one: &mut Piece, two: &mut Piece) {
+        let (mut first, mut second) = (*one, *two);
+        for step in steps {
+            replay_step(step, &mut first);
+            replay_step(step, &mut second);
         }
+        (*one, *two) = (first, second);
     }
 }

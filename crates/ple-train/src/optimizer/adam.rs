@@ -26,6 +26,9 @@ pub struct Adam {
     replayed: Vec<AdamStep>,
 }
 
+/// Rows to a task when all rows are brought up to date.
+const REPLAYED_ROWS: usize = 4096;
+
 #[derive(Debug)]
 struct Moments {
     m: Array2<f32>,
@@ -64,7 +67,7 @@ impl Adam {
         bank.for_each_reading(store, input, |table, id| readings[table.index()].push(id as u32));
         let tables: Vec<_> = store.tables_mut().into_iter().zip(readings).collect();
         tables.into_par_iter().for_each(|(mut table, ids)| {
-            ids.into_iter().for_each(|id| self.replay(&mut table, id as usize));
+            self.replay_rows(&mut table, ids.into_iter().map(|id| id as usize));
         });
     }
 
@@ -76,14 +79,40 @@ impl Adam {
     }
 
     fn replay_all(&self, store: &mut ParamStore) {
-        store.tables_mut().into_par_iter().for_each(|mut table| {
-            (0..table.stamps.len()).for_each(|row| self.replay(&mut table, row));
+        store.tables_mut().into_par_iter().for_each(|table| {
+            let TableRows { data, dim, stride, stamps } = table;
+            let pieces =
+                data.par_chunks_mut(REPLAYED_ROWS * stride).zip(stamps.par_chunks_mut(REPLAYED_ROWS));
+            pieces.for_each(|(data, stamps)| {
+                let rows = 0..stamps.len();
+                self.replay_rows(&mut TableRows { data, dim, stride, stamps }, rows);
+            });
         });
     }
 
-    fn replay(&self, table: &mut TableRows<'_>, row: usize) {
-        AdamStep::replay(&self.replayed[table.stamps[row] as usize..], table, row);
-        table.stamps[row] = self.step as u32;
+    /// Replays rows two by two: the one that is further behind first catches up with the other.
+    fn replay_rows(&self, table: &mut TableRows<'_>, rows: impl Iterator<Item = usize>) {
+        let mut waiting = None;
+        for row in rows {
+            if u64::from(table.stamps[row]) == self.step || waiting == Some(row) {
+                continue;
+            }
+            let Some(other) = waiting.take() else {
+                waiting = Some(row);
+                continue;
+            };
+            let (behind, ahead) =
+                if table.stamps[other] < table.stamps[row] { (other, row) } else { (row, other) };
+            let (from, to) = (table.stamps[behind] as usize, table.stamps[ahead] as usize);
+            AdamStep::replay(&self.replayed[from..to], table, [behind]);
+            AdamStep::replay(&self.replayed[to..], table, [behind, ahead]);
+            table.stamps[behind] = self.step as u32;
+            table.stamps[ahead] = self.step as u32;
+        }
+        if let Some(row) = waiting {
+            AdamStep::replay(&self.replayed[table.stamps[row] as usize..], table, [row]);
+            table.stamps[row] = self.step as u32;
+        }
     }
 
     /// One step against the gradients; also puts the new running statistics in place.
