@@ -17,6 +17,7 @@ use self::panels::Panels;
 use self::strips::Left;
 use self::tile::{Kernels, PORTABLE, Tile};
 use super::instruction_set::InstructionSet;
+use super::prefetch::prefetch_scattered;
 
 /// Rows of the result to a task: a multiple of every kernel's rows, few enough for two threads to share 376 rows evenly.
 const TASK_ROWS: usize = 48;
@@ -128,6 +129,15 @@ fn multiply_rows(
             for (strip, first_row) in (0..m).step_by(kernels.rows).enumerate() {
                 let rows = kernels.rows.min(m - first_row);
                 let c = c_start.wrapping_add(first_row * c_row + first_column);
+                let a_start = left.start.wrapping_add(strip * left.strip);
+                if panel == 0 && left.scattered {
+                    prefetch_scattered(
+                        a_start.wrapping_add(left.strip),
+                        kernels.rows.min(m - first_row - rows),
+                        left.row,
+                        block_k,
+                    );
+                }
                 let (start, start_row) = match start {
                     _ if first_k > 0 => (c.cast_const(), c_row),
                     Start::Result => (c.cast_const(), c_row),
@@ -136,7 +146,7 @@ fn multiply_rows(
                 };
                 let tile = Tile {
                     k: block_k,
-                    a: left.start.wrapping_add(strip * left.strip),
+                    a: a_start,
                     a_row: left.row,
                     a_column: left.column,
                     b: b.as_ptr(),

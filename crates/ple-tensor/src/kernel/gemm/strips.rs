@@ -17,6 +17,8 @@ pub(super) struct Left {
     pub(super) strip: usize,
     pub(super) row: usize,
     pub(super) column: usize,
+    /// Whether the rows are pieces of longer ones, so that the processor does not guess where the next one begins.
+    pub(super) scattered: bool,
 }
 
 impl Left {
@@ -24,7 +26,8 @@ impl Left {
     pub(super) fn new(a: ArrayView2<'_, f32>, rows: usize) -> Self {
         let (row, column) = (a.strides()[0] as usize, a.strides()[1] as usize);
         if column == 1 || a.ncols() == 1 {
-            return Self { _packed: None, start: a.as_ptr(), strip: rows * row, row, column };
+            let scattered = row >= 2 * a.ncols();
+            return Self { _packed: None, start: a.as_ptr(), strip: rows * row, row, column, scattered };
         }
         let (m, k) = a.dim();
         let mut packed = STRIPS.take(m.next_multiple_of(rows) * k);
@@ -34,7 +37,14 @@ impl Left {
             8 => pack::<8>(a, &mut packed),
             _ => unreachable!("tiles have 4, 6 or 8 rows"),
         }
-        Self { start: packed.as_ptr(), _packed: Some(packed), strip: rows * k, row: 1, column: rows }
+        Self {
+            start: packed.as_ptr(),
+            _packed: Some(packed),
+            strip: rows * k,
+            row: 1,
+            column: rows,
+            scattered: false,
+        }
     }
 }
 
