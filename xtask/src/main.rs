@@ -11,6 +11,7 @@ mod cargo;
 mod ci;
 mod end_to_end;
 mod parity;
+mod profile;
 mod tidy;
 
 use std::process::ExitCode;
@@ -25,6 +26,7 @@ The project's chores. Usage: cargo xtask COMMAND [ARGUMENTS]
                       stops at the first step that fails
   tidy                the house rules alone: who may depend on whom, layout, file heads, links
   bench [OPTIONS]     speed: the workloads, the machine's limits, peers; --help lists the options
+  profile [OPTIONS]   where a training step's time goes, or how many instructions it takes
   parity FILE...      compare a forward and backward pass with golden files made by PyTorch
   help                this page
 
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["parity", files @ ..] => parity::run(files),
         ["bench", options @ ..] => bench::run(options),
+        ["profile", options @ ..] => profile::run(options),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             ExitCode::SUCCESS

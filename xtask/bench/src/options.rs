@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Infer(Infer),
     /// The metrics of a new model on a table.
     Evaluate(Evaluate),
+    /// Where a training step's time goes, operation by operation.
+    Profile(Profile),
     /// What the machine could do at most: products, rows read, rows changed.
     Limits(Limits),
     /// Writes the rows as raw little-endian files, for programs in other languages.
@@ -46,6 +48,20 @@ pub(crate) struct Train {
     /// Training rows.
     #[arg(long, default_value_t = 1_000_000)]
     pub rows: usize,
+}
+
+/// Options of a profile.
+#[derive(Args, Debug)]
+pub(crate) struct Profile {
+    /// Which vocabularies.
+    #[arg(long, value_enum, default_value = "full")]
+    pub vocabulary: Vocabulary,
+    /// Which model.
+    #[arg(long, value_enum, default_value = "tutorial")]
+    pub size: Size,
+    /// Steps that are measured.
+    #[arg(long, default_value_t = 500)]
+    pub steps: usize,
 }
 
 /// Options of inference.

@@ -14,7 +14,7 @@ mod report;
 mod results;
 mod rust_peers;
 mod spread;
-mod text_table;
+pub(crate) mod text_table;
 
 use std::process::ExitCode;
 
@@ -97,7 +97,7 @@ fn measure(options: &Options) -> Result<Vec<String>, String> {
 }
 
 /// Builds the program that measures, as a user's release build is made.
-fn build() -> Result<(), String> {
+pub(crate) fn build() -> Result<(), String> {
     let status = cargo(["build", "--release", "--quiet", "-p", "ple-bench"]).status();
     match status {
         Ok(status) if status.success() => Ok(()),
@@ -134,6 +134,6 @@ fn run_rounds(contestants: &[Contestant], rounds: usize) -> (Results, Vec<String
 }
 
 /// The program that measures.
-fn native_program() -> std::path::PathBuf {
+pub(crate) fn native_program() -> std::path::PathBuf {
     target_folder().join("release").join(format!("ple-bench{}", std::env::consts::EXE_SUFFIX))
 }
