@@ -52,8 +52,8 @@ pub struct Experts {
     first: Linear,
     /// The columns of the first product that are normalised, if any.
     norm: Option<(Range<usize>, BatchNorm1d)>,
-    finish: Finish,
-    rest: Layers,
+    /// What follows the experts' first linear maps; gates may stand alone, and then there is nothing.
+    rest: Option<(Finish, Layers)>,
     n_experts: usize,
     first_dim: usize,
     gates: Vec<Range<usize>>,
@@ -88,14 +88,16 @@ impl Experts {
         };
         let norm =
             (!normed_columns.is_empty()).then(|| (normed_columns, BatchNorm1d::new(builder, &normed_parts)));
-        let finish = Finish::new(builder, &names, 0, config);
-        let rest = Layers::new(builder, &names, config, norms[0], 1, first_dim);
+        let rest = (!experts.is_empty()).then(|| {
+            let finish = Finish::new(builder, &names, 0, config);
+            (finish, Layers::new(builder, &names, config, norms[0], 1, first_dim))
+        });
         let gates = gates.iter().scan(boundary, |end, gate| {
             let start = *end;
             *end += gate.n_experts;
             Some(start..*end)
         });
-        Self { first, norm, finish, rest, n_experts: experts.len(), first_dim, gates: gates.collect() }
+        Self { first, norm, rest, n_experts: experts.len(), first_dim, gates: gates.collect() }
     }
 
     /// Records experts and gates; gives back the experts' outputs and the gates' logits, each in the order given.
@@ -113,11 +115,9 @@ impl Experts {
             _ => product.columns(wanted),
         };
         let logits = self.gates.iter().map(|columns| block(columns.clone())).collect();
-        if self.n_experts == 0 {
-            return (Vec::new(), logits);
-        }
-        let first = self.finish.forward(tape, block(0..self.n_experts * self.first_dim));
-        let outputs = self.rest.forward(tape, first);
+        let Some((finish, rest)) = &self.rest else { return (Vec::new(), logits) };
+        let first = finish.forward(tape, block(0..self.n_experts * self.first_dim));
+        let outputs = rest.forward(tape, first);
         let dim = outputs.width() / self.n_experts;
         ((0..self.n_experts).map(|i| outputs.columns(i * dim..(i + 1) * dim)).collect(), logits)
     }

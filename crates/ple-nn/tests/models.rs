@@ -89,7 +89,7 @@ fn architectures(activation: Activation) -> Vec<Architecture> {
     vec![
         ple(1, 2, 1, &[4]),
         ple(2, 1, 2, &[6, 4]),
-        ple(3, 1, 0, &[4]),
+        ple(3, 1, 0, &[6, 4]),
         ple(2, 0, 2, &[4]),
         Architecture::Mmoe(MmoeConfig { n_experts: 3, expert: mlp(&[6, 4]), towers: vec![mlp(&[])] }),
         Architecture::SharedBottom(SharedBottomConfig { bottom: mlp(&[6, 4]), towers: vec![mlp(&[3])] }),
