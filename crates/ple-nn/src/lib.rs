@@ -34,6 +34,7 @@ mod mmoe;
 mod ple;
 mod shared_bottom;
 
+pub mod diagram;
 mod model;
 pub mod rechub;
 
