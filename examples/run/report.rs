@@ -67,7 +67,7 @@ impl Outcome {
             self.report.train_time.as_secs_f64(),
             self.report.rows_per_second()
         );
-        println!("The model is in {}.", self.out.display());
+        println!("The model is in {}, with a picture of it in model.svg.", self.out.display());
         println!(
             "\nNext: --predictions FILE.parquet for the test rows' predictions, --help for everything else."
         );

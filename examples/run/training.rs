@@ -59,7 +59,7 @@ pub(crate) struct Tables {
     pub test: Table,
 }
 
-/// Trains, restores the best weights, evaluates on the test rows, and saves into `out`.
+/// Trains, restores the best weights, evaluates on the test rows, and saves into `out`, with a picture of the model.
 pub(crate) fn train(
     options: &RunOptions,
     out: &Path,
@@ -81,6 +81,7 @@ pub(crate) fn train(
     let report = fit(&mut model, &input, config, &mut terminal)?;
     let test = model.evaluate(&tables.test);
     model.save(out, &report.facts)?;
+    model.draw(&out.join("model.svg"))?;
     if let Some(path) = &options.predictions {
         let keys: Vec<_> =
             model.schema().keys.iter().cloned().zip(tables.test.keys().iter().map(Arc::clone)).collect();

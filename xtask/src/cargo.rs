@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
 /// The folder that holds the workspace's `Cargo.toml`, wherever this program was started from.
 pub(crate) fn workspace_root() -> PathBuf {
@@ -23,6 +23,22 @@ pub(crate) fn cargo<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command
     let mut command = Command::new(program);
     command.current_dir(workspace_root()).args(arguments);
     command
+}
+
+/// Runs a release build of an example on the given arguments and passes its exit code on.
+pub(crate) fn run_example(package: &str, example: &str, arguments: &[&str]) -> ExitCode {
+    let command = ["run", "--release", "--quiet", "-p", package, "--example", example, "--"];
+    // Relative files are meant from where the user stands, so this command keeps that folder.
+    let here = std::env::current_dir().unwrap_or_else(|_| workspace_root());
+    let status = cargo(command).current_dir(here).args(arguments).status();
+    match status {
+        // No code means that a signal ended the program: a failure without a number of its own.
+        Ok(status) => ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)),
+        Err(error) => {
+            eprintln!("xtask {example}: cargo could not be started: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 #[cfg(test)]

@@ -45,6 +45,7 @@
 mod balance;
 mod bridge;
 pub mod checkpoint;
+mod drawing;
 pub mod early_stopping;
 mod error;
 mod fit;

@@ -58,8 +58,8 @@ impl Diagram {
         }
     }
 
-    /// The title of the whole.
-    pub(super) fn title(&self) -> String {
+    /// The title of the whole, such as `PLE: 2 levels, 3 tasks`.
+    pub fn title(&self) -> String {
         let tasks = counted(self.tasks.len(), "task");
         match (self.architecture, self.n_levels) {
             ("PLE", levels) => format!("PLE: {}, {tasks}", counted(levels, "level")),

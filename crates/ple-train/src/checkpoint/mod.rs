@@ -42,3 +42,4 @@ pub use json::to_json;
 pub use manifest::{Dtype, FORMAT_VERSION, FileRecord, Manifest, Position, RunFacts, TensorRecord};
 pub use tensor_source::{TensorEntry, TensorSource};
 pub use whole_file::check_writable;
+pub(crate) use whole_file::{sync_folder, write_whole};

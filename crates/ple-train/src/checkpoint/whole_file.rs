@@ -37,7 +37,7 @@ pub(super) fn create_folder(folder: &Path) -> Result<(), TrainError> {
 }
 
 /// Writes one file of a folder; `contents` may fail at any point, and then the folder is as it was.
-pub(super) fn write_whole<T>(
+pub(crate) fn write_whole<T>(
     folder: &Path,
     name: &str,
     contents: impl FnOnce(&mut dyn Write) -> io::Result<T>,
@@ -53,7 +53,7 @@ pub(super) fn write_whole<T>(
 }
 
 /// Makes the renames in a folder survive a loss of power. On systems that cannot open folders there is nothing to do.
-pub(super) fn sync_folder(folder: &Path) -> Result<(), TrainError> {
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), TrainError> {
     if cfg!(unix) {
         let sync = File::open(folder).and_then(|folder| folder.sync_all());
         sync.map_err(|source| io_error(folder, "sync the folder", source))?;
