@@ -9,6 +9,7 @@
 mod bench;
 mod cargo;
 mod ci;
+mod data;
 mod draw;
 mod end_to_end;
 mod parity;
@@ -29,6 +30,7 @@ The project's chores. Usage: cargo xtask COMMAND [ARGUMENTS]
   bench [OPTIONS]     speed: the workloads, the machine's limits, peers; --help lists the options
   profile [OPTIONS]   where a training step's time goes, or how many instructions it takes
   parity FILE...      compare a forward and backward pass with golden files made by PyTorch
+  data describe PATH  what is in CSV or Parquet files, and what looks wrong there
   draw MODEL --out F  a picture of a saved model: F ends in .svg, .dot or .mmd
   help                this page
 
@@ -45,6 +47,8 @@ fn main() -> ExitCode {
         ["ci", "--skip-tests"] => ci::run(ci::Tests::Skip),
         ["tidy"] => tidy::run(),
         ["parity", files @ ..] => parity::run(files),
+        ["data", "describe", options @ ..] => data::describe::run(options),
+        ["data", ..] => usage("data needs one of its commands: describe"),
         ["draw", options @ ..] => draw::run(options),
         ["bench", options @ ..] => bench::run(options),
         ["profile", options @ ..] => profile::run(options),

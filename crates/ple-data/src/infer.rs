@@ -367,7 +367,7 @@ fn contents_of(field: &[u8], before: Contents) -> Result<Contents, CellFault> {
 }
 
 /// Whether a name is a `D` followed by a digit, which is how Ali-CCP's processed files name dense columns.
-fn is_dense_name(name: &str) -> bool {
+pub(crate) fn is_dense_name(name: &str) -> bool {
     let mut letters = name.chars();
     letters.next() == Some('D') && letters.next().is_some_and(|letter| letter.is_ascii_digit())
 }

@@ -83,6 +83,9 @@ mod whole_file;
 mod write_csv;
 mod write_parquet;
 
+// What is in the files.
+pub mod describe;
+
 // Generated data.
 mod ali_ccp;
 mod generate;

@@ -1,0 +1,84 @@
+//! Describes data before anything is learned from it: as a table, as JSON, or as a page with plots.
+//!
+//! `cargo xtask data describe PATH`
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+use ple_data::describe::{DescribeOptions, Description, describe};
+use ple_data::{DataError, ErrorKind, FeatureSchema};
+
+/// Describes CSV and Parquet files: rows, columns, vocabularies, labels, and what looks wrong.
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask data describe",
+    after_help = "Examples:\n  cargo xtask data describe data/ali_ccp_generated --html target/data.html\n  cargo xtask data describe 'logs/day-*.parquet' --against logs/today.parquet --label click --json"
+)]
+struct Arguments {
+    /// Files, folders or patterns; train, val and test are told apart by their names.
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    /// Files, folders or patterns to compare with.
+    #[arg(long)]
+    against: Vec<PathBuf>,
+    /// A feature schema as JSON: vocabularies, labels and their spaces.
+    #[arg(long)]
+    schema: Option<PathBuf>,
+    /// A label column, where there is no schema.
+    #[arg(long, conflicts_with = "schema")]
+    label: Vec<String>,
+    /// Print JSON instead of the table.
+    #[arg(long)]
+    json: bool,
+    /// Write one page with plots to this file, too.
+    #[arg(long)]
+    html: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments) {
+        Ok(description) => {
+            match arguments.json {
+                true => println!("{}", description.to_json()),
+                false => print!("{}", description.to_text()),
+            }
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(match error.kind() {
+                ErrorKind::BadData => 65,
+                ErrorKind::MissingInput => 66,
+                ErrorKind::InputOutput => 74,
+                ErrorKind::Configuration => 2,
+            })
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<Description, DataError> {
+    let schema = arguments.schema.as_deref().map(read_schema).transpose()?;
+    let options =
+        DescribeOptions { schema, labels: arguments.label.clone(), against: arguments.against.clone() };
+    let description = describe(&arguments.paths, &options)?;
+    if let Some(path) = &arguments.html {
+        description.write_html(path)?;
+        eprintln!("the page is {}", path.display());
+    }
+    Ok(description)
+}
+
+fn read_schema(path: &Path) -> Result<FeatureSchema, DataError> {
+    match fs::read_to_string(path) {
+        Ok(text) => FeatureSchema::from_json(&text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(DataError::MissingFile { path: path.to_owned() })
+        }
+        Err(source) => Err(DataError::Io { path: path.to_owned(), action: "read", source }),
+    }
+}

@@ -1,0 +1,3 @@
+//! `cargo xtask data`: the chores with data, each a program that this starts.
+
+pub(crate) mod describe;
