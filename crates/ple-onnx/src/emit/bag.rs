@@ -1,0 +1,54 @@
+//! Sequences: padded ids, a weight of 0 for what is padding, and one small product for each row.
+
+use ple_tensor::Pooling;
+
+use super::Emitter;
+use super::features::weights_name;
+use crate::plan::{Segment, Source, Weights};
+use crate::proto::AttributeProto;
+
+/// The id of no element, in a sequence of a feature without a padding id.
+pub(crate) const NO_ELEMENT: i64 = -1;
+
+impl Emitter<'_> {
+    /// `[batch, dim]`: `Σ wᵢ eᵢ`, and for the mean `Σ wᵢ eᵢ / Σ wᵢ`, zero where the weights sum to zero.
+    pub(super) fn bag(&mut self, segment: &Segment) -> String {
+        let Source::Bag { feature, table, pooling, padding, weights } = &segment.source else {
+            return String::new();
+        };
+        let place = self.tables.place(*table);
+        let zero = self.graph.ints(&[0], &[]);
+        let padding_id = self.graph.ints(&[padding.map_or(NO_ELEMENT, i64::from)], &[]);
+        let is_padding = self.graph.node("Equal", &[feature, &padding_id], Vec::new());
+        // The row that a padding id reads counts for nothing, so any will do: the first, where it has none of its own.
+        let ids = match padding {
+            Some(id) if (*id as usize) < place.rows => feature.clone(),
+            _ => self.graph.node("Where", &[&is_padding, &zero, feature], Vec::new()),
+        };
+        let index = self.index(&ids, std::slice::from_ref(&place), &[]);
+        let rows =
+            self.graph.node("Gather", &[&place.initializer, &index], vec![AttributeProto::int("axis", 0)]);
+        let counts = self.graph.node("Not", &[&is_padding], Vec::new());
+        let mut factors = self.graph.node("Cast", &[&counts], vec![AttributeProto::int("to", FLOAT)]);
+        if *weights == Weights::Given {
+            factors = self.graph.node("Mul", &[&factors, &weights_name(feature)], Vec::new());
+        }
+        let middle = self.graph.list(&[1]);
+        let as_row = self.graph.node("Unsqueeze", &[&factors, &middle], Vec::new());
+        let sum = self.graph.node("MatMul", &[&as_row, &rows], Vec::new());
+        let sum = self.graph.node("Squeeze", &[&sum, &middle], Vec::new());
+        if *pooling == Pooling::Sum {
+            return sum;
+        }
+        let keep = vec![AttributeProto::int("keepdims", 1)];
+        let total = self.graph.node("ReduceSum", &[&factors, &middle], keep);
+        let nothing = self.graph.floats(&[0.0], &[]);
+        let is_empty = self.graph.node("Equal", &[&total, &nothing], Vec::new());
+        let share = self.graph.node("Reciprocal", &[&total], Vec::new());
+        let share = self.graph.node("Where", &[&is_empty, &nothing, &share], Vec::new());
+        self.graph.node("Mul", &[&sum, &share], Vec::new())
+    }
+}
+
+/// The type of a Cast to 32-bit floats.
+const FLOAT: i64 = crate::proto::DataType::Float as i64;

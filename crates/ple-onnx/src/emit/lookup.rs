@@ -1,0 +1,109 @@
+//! Look-ups: the ids of all features of one dimension become rows of one initialiser, which one Gather reads.
+//!
+//! A runtime's Gather refuses an id beyond the last row, but takes a negative one from the end, and in an initialiser of
+//! several tables an id beyond its own would be a row of the next. So ids outside of their vocabulary are sent to a row
+//! that no table has, and the runtime refuses the batch.
+
+use super::tables::{Place, Shared};
+use super::{Emitter, Piece};
+use crate::emit::features::PACKED_IDS;
+use crate::options::Inputs;
+use crate::plan::{Segment, Source};
+use crate::proto::AttributeProto;
+
+/// A row that no table has, in any runtime: the largest 32-bit id.
+const NOWHERE: i64 = i32::MAX as i64;
+
+impl Emitter<'_> {
+    /// `[batch, features x dim]` of features of one dimension. `alone` says that no other piece of the matrix has rows
+    /// that these would have to agree with.
+    pub(super) fn lookups(&mut self, group: &[&Segment], alone: bool) -> Piece {
+        let mut features = Vec::new();
+        let mut places = Vec::new();
+        for segment in group {
+            if let Source::Lookup { feature, table } = &segment.source {
+                features.push(feature.clone());
+                places.push(self.tables.place(*table));
+            }
+        }
+        let dim = group.first().map_or(0, |segment| segment.columns.len());
+        let axis = || vec![AttributeProto::int("axis", 0)];
+        let table = places.first().map_or(String::new(), |place| place.initializer.clone());
+        let value = match (self.options.inputs, &features[..]) {
+            (Inputs::PerFeature, [only]) => {
+                let index = self.index(only, &places, &[]);
+                self.graph.node("Gather", &[&table, &index], axis())
+            }
+            (Inputs::PerFeature, _) => {
+                let ids = if alone { self.stacked_evenly(&features) } else { self.stacked(&features) };
+                let index = self.index(&ids, &places, &[features.len(), 1]);
+                let index =
+                    self.graph.node("Transpose", &[&index], vec![AttributeProto::ints("perm", &[1, 0])]);
+                let rows = self.graph.node("Gather", &[&table, &index], axis());
+                self.flat(&rows, features.len() * dim)
+            }
+            (Inputs::Packed, _) => {
+                let ids = self.packed_ids(&features);
+                let index = self.index(&ids, &places, &[features.len()]);
+                let rows = self.graph.node("Gather", &[&table, &index], axis());
+                self.flat(&rows, features.len() * dim)
+            }
+        };
+        Piece { value, columns: group.iter().map(|segment| segment.columns.clone()).collect() }
+    }
+
+    /// Rows of an initialiser from ids: each feature's own offset added, and what is outside of its vocabulary sent to
+    /// [`NOWHERE`]. `dims` is the shape of constants that hold one value for each feature.
+    pub(super) fn index(&mut self, ids: &str, places: &[Place], dims: &[usize]) -> String {
+        let nowhere = self.graph.ints(&[NOWHERE], &[]);
+        let zero = self.graph.ints(&[0], &[]);
+        let below = self.graph.node("Less", &[ids, &zero], Vec::new());
+        if places.iter().all(|place| place.shared == Shared::Alone) {
+            return self.graph.node("Where", &[&below, &nowhere, ids], Vec::new());
+        }
+        let mut constant = |of: fn(&Place) -> usize| {
+            let values: Vec<i64> = places.iter().map(|place| of(place) as i64).collect();
+            match &values[..] {
+                [first, ..] if values.iter().all(|value| value == first) => self.graph.ints(&[*first], &[]),
+                _ => self.graph.ints(&values, dims),
+            }
+        };
+        let (rows, first_row) = (constant(|place| place.rows), constant(|place| place.first_row));
+        let above = self.graph.node("GreaterOrEqual", &[ids, &rows], Vec::new());
+        let outside = self.graph.node("Or", &[&below, &above], Vec::new());
+        let moved = match places.iter().all(|place| place.first_row == 0) {
+            true => ids.to_owned(),
+            false => self.graph.node("Add", &[ids, &first_row], Vec::new()),
+        };
+        self.graph.node("Where", &[&outside, &nowhere, &moved], Vec::new())
+    }
+
+    /// As [`Emitter::stacked`], with the first feature's number of rows asked of all of them.
+    fn stacked_evenly(&mut self, features: &[String]) -> String {
+        let n = self.graph.list(&[features.len() as i64]);
+        let rows = self.graph.node("Shape", &[&features[0]], Vec::new());
+        let shape = self.graph.node("Concat", &[&n, &rows], vec![AttributeProto::int("axis", 0)]);
+        self.stacked_as(features, &shape)
+    }
+
+    fn packed_ids(&mut self, features: &[String]) -> String {
+        let sparse = self.sparse_features();
+        if features == sparse {
+            return PACKED_IDS.to_owned();
+        }
+        let place = |name: &String| sparse.iter().position(|feature| feature == name);
+        let places: Vec<i64> = features.iter().filter_map(place).map(|place| place as i64).collect();
+        let places = self.graph.list(&places);
+        self.graph.node("Gather", &[PACKED_IDS, &places], vec![AttributeProto::int("axis", 1)])
+    }
+
+    fn sparse_features(&self) -> Vec<String> {
+        let segments = super::features::segments(self.plan).iter();
+        segments
+            .filter_map(|segment| match &segment.source {
+                Source::Lookup { feature, .. } => Some(feature.clone()),
+                _ => None,
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,99 @@
+//! From the steps of a plan to ONNX nodes: one emitter for each step.
+
+mod activation;
+mod affine;
+mod bag;
+mod bins;
+mod columns;
+mod features;
+mod lookup;
+mod outputs;
+mod tables;
+
+use std::collections::HashMap;
+
+use ple_nn::TaskSpec;
+use ple_tensor::ParamStore;
+
+use crate::error::OnnxError;
+use crate::graph::Graph;
+use crate::options::ExportOptions;
+use crate::plan::{Block, FeatureNames, Plan, Step};
+use tables::Tables;
+
+pub(crate) use bag::NO_ELEMENT;
+pub(crate) use features::{PACKED_DENSE, PACKED_IDS, weights_name};
+pub(crate) use outputs::MATRIX;
+
+/// The graph of a plan.
+///
+/// # Errors
+/// [`OnnxError::Name`] if two inputs or outputs would have one name.
+pub(crate) fn emit(
+    plan: &Plan,
+    store: &ParamStore,
+    features: &FeatureNames,
+    tasks: &[TaskSpec],
+    options: &ExportOptions,
+) -> Result<Graph, OnnxError> {
+    let mut graph = Graph::default();
+    features::declare(&mut graph, plan, features, options)?;
+    outputs::declare(&mut graph, tasks, options)?;
+    let tables = Tables::new(&mut graph, plan, store);
+    let mut emitter =
+        Emitter { graph, plan, features, options, tables, values: HashMap::new(), pieces: HashMap::new() };
+    for (index, step) in plan.steps.iter().enumerate() {
+        let value = match step {
+            Step::Gone => continue,
+            Step::Embedding(segments) => {
+                let pieces = emitter.embedding(segments);
+                emitter.pieces.insert(index, pieces);
+                continue;
+            }
+            Step::Affine(affine) => emitter.affine(affine),
+            Step::Scale(scale) => emitter.scale(scale),
+            Step::Map { x, map } => emitter.map(*x, map),
+            Step::Softmax { x, groups } => emitter.softmax(*x, *groups),
+            Step::Dice { x, alpha } => emitter.dice(*x, alpha),
+            Step::Mixture { .. } => {
+                return Err(OnnxError::Structure { detail: "a mixture was not folded".to_owned() });
+            }
+        };
+        emitter.finish_step(index, value);
+    }
+    emitter.outputs(tasks);
+    Ok(emitter.graph)
+}
+
+/// The state of an emission.
+struct Emitter<'p> {
+    graph: Graph,
+    plan: &'p Plan,
+    features: &'p FeatureNames,
+    options: &'p ExportOptions,
+    tables: Tables,
+    /// The name of the value of each block that has one.
+    values: HashMap<(usize, usize, usize), String>,
+    /// The parts of an embedding matrix that was never put together.
+    pieces: HashMap<usize, Vec<Piece>>,
+}
+
+/// Part of an embedding matrix: a value, and the columns of the matrix that it holds, in its own order.
+#[derive(Clone, Debug)]
+struct Piece {
+    value: String,
+    columns: Vec<std::ops::Range<usize>>,
+}
+
+impl Piece {
+    fn width(&self) -> usize {
+        self.columns.iter().map(|columns| columns.len()).sum()
+    }
+}
+
+impl Emitter<'_> {
+    /// The whole matrix of a step.
+    fn whole(&self, step: usize) -> Block {
+        Block { step, start: 0, width: self.plan.width(step) }
+    }
+}

@@ -1,0 +1,125 @@
+//! What can go wrong in an export. Each error is up to three lines: what was found, what was expected, the next step.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// The errors of this crate. The variants carry facts; [`exit_code`](Self::exit_code) is what a program ends with.
+///
+/// ```
+/// use ple_onnx::OnnxError;
+///
+/// let error = OnnxError::NotFinite { parameter: "tower.0.layer.0.weight".into(), row: 3 };
+/// assert!(error.to_string().starts_with("the parameter `tower.0.layer.0.weight` is not finite in row 3\n"));
+/// assert_eq!(error.exit_code(), 65);
+/// ```
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum OnnxError {
+    /// A parameter holds NaN or an infinity.
+    #[error(
+        "the parameter `{parameter}` is not finite in row {row}\nexpected: a trained model\nnext: take a checkpoint from before the training diverged"
+    )]
+    NotFinite {
+        /// Its name.
+        parameter: String,
+        /// The row.
+        row: usize,
+    },
+
+    /// A forward pass recorded an operation that has no emitter.
+    #[error(
+        "the operation `{operation}` has no form in ONNX here\nexpected: a forward pass in evaluation mode, from features to predictions\nnext: export the model's outputs, without losses"
+    )]
+    Operation {
+        /// Its name.
+        operation: &'static str,
+    },
+
+    /// Two inputs or outputs of the graph would have one name.
+    #[error(
+        "`{name}` would be the name of two inputs or outputs of the graph\nexpected: different names for features and tasks\nnext: rename one of them in the schema"
+    )]
+    Name {
+        /// The name.
+        name: String,
+    },
+
+    /// The sample rows are not rows of the model's features.
+    #[error(
+        "the sample rows do not fit the model: {found}\nexpected: {expected}\nnext: take rows of the schema that the model was trained with"
+    )]
+    Sample {
+        /// What is there.
+        found: String,
+        /// What the model has.
+        expected: String,
+    },
+
+    /// The path of an export does not end in the name of a file.
+    #[error("{}: there is no file name to write to\nexpected: a path such as model.onnx\nnext: choose another path", path.display())]
+    Path {
+        /// The path.
+        path: PathBuf,
+    },
+
+    /// The graph breaks a rule of the format: a bug, found before anything has its name.
+    #[error(
+        "the graph is not valid: {detail}\nexpected: unique names, and every input defined before its use\nnext: please report this with the model's configuration"
+    )]
+    Structure {
+        /// What is wrong.
+        detail: String,
+    },
+
+    /// The runtime that proves an export could not run it.
+    #[error(
+        "the exported graph does not run: {detail}\nexpected: predictions for the sample rows\nnext: please report this with the model's configuration"
+    )]
+    Runtime {
+        /// What the runtime said.
+        detail: String,
+    },
+
+    /// The graph's predictions are not the model's.
+    #[error(
+        "the exported graph predicts {found} for `{output}` in sample row {row}\nexpected: {expected}, within {tolerance:e}\nnext: please report this with the model's configuration"
+    )]
+    Differs {
+        /// The task.
+        output: String,
+        /// The row.
+        row: usize,
+        /// What the graph says.
+        found: f32,
+        /// What the model says.
+        expected: f32,
+        /// The largest difference that is let through.
+        tolerance: f32,
+    },
+
+    /// A file could not be written.
+    #[error("{}: could not {action}: {source}\nnext: check the permissions, the free space and the disk", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+}
+
+impl OnnxError {
+    /// The code that a program ends with: 2 settings, 65 a bad model or bad rows, 70 a bug, 74 input or output.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Name { .. } | Self::Path { .. } => 2,
+            Self::NotFinite { .. } | Self::Sample { .. } => 65,
+            Self::Operation { .. } | Self::Structure { .. } | Self::Runtime { .. } | Self::Differs { .. } => {
+                70
+            }
+            Self::Io { .. } => 74,
+        }
+    }
+}

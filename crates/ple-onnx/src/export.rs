@@ -1,0 +1,177 @@
+//! An export from beginning to end: record, plan, emit, check, write, prove, rename.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use ndarray::Array2;
+use ple_nn::{BankInput, FeatureKind, Model};
+use ple_tensor::{Mode, ParamStore, Tape, Workspace};
+use serde_json::{Value, json};
+
+use crate::error::OnnxError;
+use crate::graph::{Graph, Initializer};
+use crate::options::{ExportOptions, ExternalData};
+use crate::plan::{FeatureNames, record};
+use crate::write::{Unfinished, more_metadata, write_data, write_model};
+use crate::{check, emit, sample};
+
+/// What is exported.
+#[derive(Clone, Debug)]
+pub struct ExportInput<'a> {
+    /// The model.
+    pub model: &'a Model,
+    /// The values of its parameters.
+    pub store: &'a ParamStore,
+    /// Rows of its features: the forward pass over them is recorded, and the export has to predict the same for them.
+    /// Some hundred are plenty.
+    pub sample: BankInput<'a>,
+    /// What else the file's metadata should say: training configuration, metrics, hashes.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// What an export has become.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExportReport {
+    /// The file.
+    pub path: PathBuf,
+    /// Its size, that of external data included.
+    pub bytes: u64,
+    /// The nodes of the graph.
+    pub nodes: usize,
+    /// The rows that it was proved on; none without the feature `proof`.
+    pub proved_rows: usize,
+    /// The largest difference between its predictions and the model's on those rows.
+    pub largest_difference: f32,
+}
+
+/// The most that a protobuf message may have, less room for everything but the values.
+const MOST_INLINE_BYTES: u64 = (1 << 31) - (1 << 24);
+
+/// Writes a model as ONNX, whole or not at all, and proves it on the sample rows before it gets its name.
+///
+/// See the [page of the crate](crate) for an example.
+///
+/// # Errors
+/// Every variant of [`OnnxError`]. There is no file then, or the one that was there before.
+pub fn export(
+    input: &ExportInput<'_>,
+    options: &ExportOptions,
+    path: &Path,
+) -> Result<ExportReport, OnnxError> {
+    let ExportInput { model, store, sample, metadata } = input;
+    sample::check(model, sample)?;
+    check_finite(store)?;
+    let mut unfinished = Unfinished::new(path)?;
+
+    let mut tape = Tape::new(store, Workspace::new(), Mode::Evaluate);
+    let logits = model.forward(&mut tape, sample);
+    let outputs = model.outputs(&mut tape, &logits);
+    let names = feature_names(model);
+    let mut plan = record(&tape, &outputs, &names)?;
+    plan.optimise();
+    let graph = emit::emit(&plan, store, &names, model.tasks(), options)?;
+    check::check(&graph, store)?;
+
+    let mut facts = metadata.clone();
+    facts.insert("ple.version".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+    facts.insert("ple.architecture".to_owned(), model.config().architecture.name().to_owned());
+    facts.insert("ple.parameters".to_owned(), notes(&graph));
+    let facts: Vec<(String, String)> = facts.into_iter().collect();
+
+    let bytes: u64 = graph.initializers.iter().map(Initializer::bytes).sum();
+    let is_external = match options.external_data {
+        ExternalData::Always => true,
+        ExternalData::WhereNeeded => bytes > MOST_INLINE_BYTES,
+    };
+    let data = match is_external {
+        true => Some(unfinished.write_data(|out| write_data(&graph, store, out))?),
+        false => None,
+    };
+    let external = data.as_ref().map(|(name, offsets)| (name.as_str(), &offsets[..]));
+    unfinished.write_model(|out| write_model(&graph, store, &facts, external, out))?;
+
+    let mut expected = Array2::zeros((sample.batch, outputs.len()));
+    for (mut column, &output) in expected.columns_mut().into_iter().zip(&outputs) {
+        column.assign(&tape.value(output).column(0));
+    }
+    let proved = prove(&unfinished, input, options, &expected)?;
+    if let Some(largest) = proved {
+        let entries = [
+            ("ple.proved_rows".to_owned(), sample.batch.to_string()),
+            ("ple.largest_difference".to_owned(), format!("{largest:e}")),
+        ];
+        unfinished.append(&more_metadata(&entries))?;
+    }
+    let bytes = unfinished.finish()?;
+    Ok(ExportReport {
+        path: path.to_owned(),
+        bytes,
+        nodes: graph.nodes.len(),
+        proved_rows: if proved.is_some() { sample.batch } else { 0 },
+        largest_difference: proved.unwrap_or(0.0),
+    })
+}
+
+#[cfg(feature = "proof")]
+fn prove(
+    unfinished: &Unfinished,
+    input: &ExportInput<'_>,
+    options: &ExportOptions,
+    expected: &Array2<f32>,
+) -> Result<Option<f32>, OnnxError> {
+    let features = input.model.features();
+    let tasks: Vec<&str> = input.model.tasks().iter().map(|task| task.name.as_str()).collect();
+    // A batch of one goes through the same graph, and has to come out the same.
+    let rows: Vec<_> = [1, input.sample.batch]
+        .into_iter()
+        .map(|rows| {
+            let fed = sample::feed(features, &input.sample, rows, options.inputs);
+            (fed, expected.slice(ndarray::s![..rows, ..]))
+        })
+        .collect();
+    crate::proof::prove(&unfinished.model(), &rows, &tasks, options.outputs).map(Some)
+}
+
+#[cfg(not(feature = "proof"))]
+fn prove(
+    _: &Unfinished,
+    _: &ExportInput<'_>,
+    _: &ExportOptions,
+    _: &Array2<f32>,
+) -> Result<Option<f32>, OnnxError> {
+    Ok(None)
+}
+
+fn feature_names(model: &Model) -> FeatureNames {
+    let names = |dense: bool| {
+        let of_kind = move |kind: &FeatureKind| matches!(kind, FeatureKind::Dense { .. }) == dense;
+        let features = model.features().iter().filter(move |feature| of_kind(&feature.kind));
+        features.map(|feature| feature.name.clone()).collect()
+    };
+    FeatureNames { ids: names(false), dense: names(true) }
+}
+
+fn check_finite(store: &ParamStore) -> Result<(), OnnxError> {
+    let bad = |values: &[f32]| values.iter().any(|value| !value.is_finite());
+    let not_finite = |name: &str, row: usize| OnnxError::NotFinite { parameter: name.to_owned(), row };
+    for block in store.blocks() {
+        let values = store.get(&block.name);
+        let row = values.and_then(|v| v.outer_iter().position(|row| row.iter().any(|v| !v.is_finite())));
+        if let Some(row) = row {
+            return Err(not_finite(&block.name, row));
+        }
+    }
+    for id in store.table_ids() {
+        let table = store.table(id);
+        if let Some(row) = (0..table.rows).find(|&row| bad(store.table_row(id, row))) {
+            return Err(not_finite(&table.name, row));
+        }
+    }
+    Ok(())
+}
+
+/// What the initialisers that are not one parameter are made of, as JSON.
+fn notes(graph: &Graph) -> String {
+    let notes: serde_json::Map<String, Value> = graph.notes.iter().cloned().collect();
+    json!(notes).to_string()
+}

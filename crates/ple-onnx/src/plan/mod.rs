@@ -1,0 +1,234 @@
+//! The forward pass as a list of matrix steps: what the passes rewrite before anything of ONNX is said.
+//!
+//! Every step makes one `[batch, width]` matrix, and reads blocks of columns of earlier ones. [`record`] makes the list
+//! from the operations on a tape; each pass has a file of its own and keeps the list in an order in which it can run.
+
+mod fold_batch_norm;
+mod fold_mixtures;
+mod merge_linears;
+mod prune;
+mod record;
+mod spread_groups;
+
+use std::ops::Range;
+
+use ndarray::Array2;
+use ple_tensor::{Pooling, TableId};
+
+pub(crate) use record::{FeatureNames, layer_name, record};
+
+/// A block of columns of a step's matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Block {
+    pub(crate) step: usize,
+    pub(crate) start: usize,
+    pub(crate) width: usize,
+}
+
+impl Block {
+    pub(crate) fn end(self) -> usize {
+        self.start + self.width
+    }
+
+    /// Whether the two share a column.
+    fn overlaps(self, other: Block) -> bool {
+        self.step == other.step && self.start < other.end() && other.start < self.end()
+    }
+}
+
+/// The whole pass: the steps, and the block of each output.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) outputs: Vec<Block>,
+}
+
+/// One matrix, and how it is made.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// The features.
+    Embedding(Vec<Segment>),
+    /// `x W + b`.
+    Affine(Affine),
+    /// `x * factor + shift`, column by column: a batch norm that could not be folded.
+    Scale(Scale),
+    /// A function of each element, or of each element and its column.
+    Map { x: Block, map: Map },
+    /// Softmax over each of the equal groups of a row's columns.
+    Softmax { x: Block, groups: usize },
+    /// Dice, see [`ple_tensor::Tape::dice`]: a slope for each of the equal groups of columns.
+    Dice { x: Block, alpha: Vec<f32> },
+    /// The gated mixture of experts.
+    Mixture { gate: Block, experts: Vec<Block> },
+    /// A step that a pass has made part of another one.
+    Gone,
+}
+
+/// Functions of an element.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Map {
+    Relu,
+    Sigmoid,
+    LeakyRelu {
+        slope: f32,
+    },
+    /// A slope for each of the equal groups of columns.
+    Prelu {
+        slopes: Vec<f32>,
+        name: String,
+    },
+}
+
+/// Columns of the embedding matrix, and what fills them.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Segment {
+    pub(crate) columns: Range<usize>,
+    pub(crate) source: Source,
+}
+
+/// What fills a segment.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Source {
+    Lookup {
+        feature: String,
+        table: TableId,
+    },
+    Bag {
+        feature: String,
+        table: TableId,
+        pooling: Pooling,
+        padding: Option<u32>,
+        weights: Weights,
+    },
+    Bins {
+        feature: String,
+        table: TableId,
+        edges: Vec<f32>,
+    },
+    /// One column for each feature.
+    Dense {
+        features: Vec<String>,
+    },
+}
+
+/// Whether a sequence comes with weights of its elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weights {
+    Given,
+    Absent,
+}
+
+/// `y = x W + b`, or with `groups` > 1 group by group as in [`ple_tensor::Tape::linear`].
+#[derive(Clone, Debug)]
+pub(crate) struct Affine {
+    pub(crate) x: Operand,
+    /// `[rows of x's columns, width]` (grouped: `[columns of a group, width]`), in 64 bits until it is written.
+    pub(crate) weight: Array2<f64>,
+    pub(crate) bias: Vec<f64>,
+    pub(crate) groups: usize,
+    /// The parameters that stand side by side in the weight; none where the weight only adds experts up.
+    pub(crate) parts: Vec<Part>,
+}
+
+/// What an affine step reads.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Operand {
+    Block(Block),
+    /// Blocks side by side, cut into slots of one width, each scaled by its column of the gate, or by 0.
+    Gated {
+        gate: Block,
+        sources: Vec<Block>,
+        slots: Vec<Option<usize>>,
+    },
+}
+
+/// A parameter's columns of a weight.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Part {
+    /// The parameter's name in the store.
+    pub(crate) weight: String,
+    pub(crate) bias: Option<String>,
+    pub(crate) columns: Range<usize>,
+    /// The batch norm that is folded in: the prefix of its parameters' names.
+    pub(crate) norm: Option<String>,
+}
+
+/// A batch norm in evaluation.
+#[derive(Clone, Debug)]
+pub(crate) struct Scale {
+    pub(crate) x: Block,
+    pub(crate) factor: Vec<f64>,
+    pub(crate) shift: Vec<f64>,
+    /// The prefix of the parameters' names, and the columns, of each part.
+    pub(crate) parts: Vec<(String, Range<usize>)>,
+}
+
+impl Plan {
+    /// All passes, in the order in which each helps the next.
+    pub(crate) fn optimise(&mut self) {
+        self.fold_batch_norm();
+        self.spread_groups();
+        self.merge_linears();
+        self.prune();
+        self.fold_mixtures();
+        self.prune();
+    }
+
+    /// The number of columns of a step's matrix.
+    pub(crate) fn width(&self, step: usize) -> usize {
+        match &self.steps[step] {
+            Step::Embedding(segments) => segments.last().map_or(0, |segment| segment.columns.end),
+            Step::Affine(affine) => affine.weight.ncols(),
+            Step::Scale(scale) => scale.x.width,
+            Step::Map { x, .. } | Step::Softmax { x, .. } | Step::Dice { x, .. } => x.width,
+            Step::Mixture { experts, .. } => experts.first().map_or(0, |expert| expert.width),
+            Step::Gone => 0,
+        }
+    }
+
+    /// Every block that is read, by later steps or as an output.
+    fn readings(&self) -> impl Iterator<Item = Block> + '_ {
+        self.steps.iter().flat_map(Step::inputs).chain(self.outputs.iter().copied())
+    }
+
+    /// Lets every reading of a step's columns read those of another step instead, from column `start` on.
+    fn redirect(&mut self, from: usize, to: usize, start: usize) {
+        let readings = self.steps.iter_mut().flat_map(Step::inputs_mut).chain(&mut self.outputs);
+        for block in readings.filter(|block| block.step == from) {
+            (block.step, block.start) = (to, block.start + start);
+        }
+    }
+}
+
+impl Step {
+    /// The blocks that the step reads.
+    pub(crate) fn inputs(&self) -> Vec<Block> {
+        match self {
+            Step::Embedding(_) | Step::Gone => Vec::new(),
+            Step::Affine(Affine { x: Operand::Block(x), .. }) => vec![*x],
+            Step::Affine(Affine { x: Operand::Gated { gate, sources, .. }, .. }) => {
+                [&[*gate], &sources[..]].concat()
+            }
+            Step::Scale(Scale { x, .. })
+            | Step::Map { x, .. }
+            | Step::Softmax { x, .. }
+            | Step::Dice { x, .. } => vec![*x],
+            Step::Mixture { gate, experts } => [&[*gate], &experts[..]].concat(),
+        }
+    }
+
+    fn inputs_mut(&mut self) -> Vec<&mut Block> {
+        match self {
+            Step::Embedding(_) | Step::Gone => Vec::new(),
+            Step::Affine(Affine { x: Operand::Block(x), .. })
+            | Step::Scale(Scale { x, .. })
+            | Step::Map { x, .. }
+            | Step::Softmax { x, .. }
+            | Step::Dice { x, .. } => vec![x],
+            Step::Affine(Affine { x: Operand::Gated { gate, sources, .. }, .. }) => {
+                std::iter::once(gate).chain(sources).collect()
+            }
+            Step::Mixture { gate, experts } => std::iter::once(gate).chain(experts).collect(),
+        }
+    }
+}

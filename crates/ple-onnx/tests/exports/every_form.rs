@@ -1,0 +1,66 @@
+//! Every architecture, activation, norm, kind of feature, and form of inputs and outputs.
+
+use ple_nn::{Activation, ModelConfig, TaskKind};
+use ple_onnx::{ExportOptions, ExternalData, Inputs, Outputs};
+
+use crate::models::{NORMS, architectures, features, sampled, task};
+
+#[test]
+fn every_architecture_and_activation_agrees() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    let activations = [
+        Activation::Relu,
+        Activation::Sigmoid,
+        Activation::Softmax,
+        Activation::LeakyRelu,
+        Activation::Prelu,
+        Activation::Dice,
+    ];
+    for (index, activation) in activations.into_iter().enumerate() {
+        for architecture in architectures(activation) {
+            for [norm, gate_norm] in NORMS {
+                let config = ModelConfig {
+                    architecture: architecture.clone(),
+                    norm,
+                    gate_norm,
+                    ..ModelConfig::default()
+                };
+                let tasks = vec![
+                    task("click", TaskKind::Classification),
+                    task("buy", TaskKind::Classification),
+                    task("spend", TaskKind::Regression),
+                ];
+                let model = sampled(config.clone(), features(), tasks, 17, index as u64);
+                let report = model.export(&ExportOptions::default(), &path);
+                let report = report.unwrap_or_else(|error| panic!("{error}\n{config:?}"));
+                assert_eq!(report.proved_rows, 17);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_form_of_inputs_and_outputs_agrees() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    for inputs in [Inputs::PerFeature, Inputs::Packed] {
+        for outputs in [Outputs::PerTask, Outputs::Matrix] {
+            for external_data in [ExternalData::WhereNeeded, ExternalData::Always] {
+                for n in 1..=features().len() {
+                    let tasks =
+                        vec![task("click", TaskKind::Classification), task("spend", TaskKind::Regression)];
+                    let some = features().split_off(features().len() - n);
+                    // What shares a table needs the one who owns it.
+                    if n == 6 {
+                        continue;
+                    }
+                    let model = sampled(ModelConfig::default(), some, tasks, 9, n as u64);
+                    let options = ExportOptions { inputs, outputs, external_data };
+                    let report = model.export(&options, &path);
+                    report.unwrap_or_else(|error| panic!("{error}\n{options:?} {n}"));
+                }
+            }
+        }
+    }
+}
