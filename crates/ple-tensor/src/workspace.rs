@@ -43,7 +43,8 @@ impl Workspace {
     /// let mut tape = Tape::new(&store, workspace, Mode::Evaluate);
     /// let x = tape.input(array![[1.0]].view());
     /// tape.relu(x);
-    /// let names: Vec<_> = tape.finish().times().into_iter().flat_map(|times| times.ops().map(|op| op.name.clone()).collect::<Vec<_>>()).collect();
+    /// let workspace = tape.finish();
+    /// let names: Vec<_> = workspace.times().into_iter().flat_map(|times| times.ops()).map(|op| &op.name).collect();
     /// assert_eq!(names, ["relu"]);
     /// ```
     pub fn measure_times(&mut self) {

@@ -20,12 +20,15 @@ pub(crate) struct Sampled {
     pub(crate) rows: Rows,
 }
 
+/// Offsets, ids and weights of one sequence feature.
+type Lists = (Vec<u32>, Vec<u32>, Option<Vec<f32>>);
+
 /// Rows of a model's features, owned.
 #[derive(Default)]
 pub(crate) struct Rows {
     pub(crate) batch: usize,
     pub(crate) sparse: Vec<Vec<u32>>,
-    pub(crate) sequences: Vec<(Vec<u32>, Vec<u32>, Option<Vec<f32>>)>,
+    pub(crate) sequences: Vec<Lists>,
     pub(crate) dense: Array2<f32>,
 }
 
