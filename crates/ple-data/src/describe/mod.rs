@@ -26,7 +26,7 @@
 //! assert_eq!(description.parts.iter().map(|part| part.name.as_str()).collect::<Vec<_>>(), ["train", "test"]);
 //! assert_eq!(description.parts[0].rows, 3_000);
 //! assert_eq!(description.tasks[0].parts[0].positives, Some(table.positives(0) as u64));
-//! # Ok::<(), ple_data::DataError>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod column_stats;
