@@ -74,8 +74,8 @@ pub struct Embedding<'a> {
 impl<'a> Tape<'a> {
     /// One `[batch, input_dim]` matrix from the segments, side by side in the order given.
     ///
-    /// Its derivative never makes a whole-table gradient: each table gets a [`RowGradients`] of the distinct rows that
-    /// the batch read.
+    /// Its derivative never makes a whole-table gradient: each table gets a [`RowGradients`](crate::RowGradients) of the
+    /// distinct rows that the batch read.
     ///
     /// # Panics
     /// If an id is outside its table, or the segments' batches differ from `batch`.
