@@ -1,13 +1,20 @@
 //! Compares this project with PyTorch: each golden file is rebuilt, trained and compared, one line a file.
 //!
-//! `cargo xtask parity [--tables dense|exact] FILE...`
+//! `cargo xtask parity [--tables dense|exact] [--onnx DIR] FILE...`
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-use std::path::PathBuf;
+#[path = "run/onnx.rs"]
+mod onnx;
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
+use onnx::write_onnx;
+use ple_onnx::{ExportOptions, OnnxError};
 use ple_train::TableUpdates;
 use ple_train::parity::{GoldenFile, ParityError, check_golden};
 
@@ -18,6 +25,9 @@ struct Arguments {
     /// How embedding tables are updated.
     #[arg(long, value_enum, default_value = "dense")]
     tables: Tables,
+    /// A folder: each model is written there as ONNX too, as it is before training, named after its golden file.
+    #[arg(long, value_name = "DIR")]
+    onnx: Option<PathBuf>,
     /// Golden files.
     #[arg(required = true)]
     files: Vec<PathBuf>,
@@ -31,31 +41,60 @@ enum Tables {
     Exact,
 }
 
+impl From<Tables> for TableUpdates {
+    fn from(tables: Tables) -> Self {
+        match tables {
+            Tables::Dense => TableUpdates::Dense,
+            Tables::Exact => TableUpdates::Exact,
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let tables = match arguments.tables {
-        Tables::Dense => TableUpdates::Dense,
-        Tables::Exact => TableUpdates::Exact,
-    };
     let mut code = ExitCode::SUCCESS;
     for path in &arguments.files {
-        let result = GoldenFile::read(path).and_then(|golden| check_golden(&golden, tables));
-        match result {
-            Ok(report) => {
-                println!("{report}");
-                if !report.agrees() {
-                    code = ExitCode::FAILURE;
-                }
-            }
+        match check(path, &arguments) {
+            Ok(true) => {}
+            Ok(false) => code = ExitCode::FAILURE,
             Err(error) => {
                 eprintln!("error: {error}");
-                code = ExitCode::from(match error {
-                    ParityError::Read { .. } => 66,
-                    ParityError::NotSupported { .. } => 2,
-                    _ => 65,
-                });
+                code = exit_code(error.as_ref());
             }
         }
     }
     code
+}
+
+/// Checks one golden file, and says whether it agrees.
+fn check(path: &Path, arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
+    let golden = GoldenFile::read(path)?;
+    let report = check_golden(&golden, arguments.tables.into())?;
+    println!("{report}");
+    if let Some(folder) = &arguments.onnx {
+        std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        let file = folder.join(path.file_name().unwrap_or_default()).with_extension("onnx");
+        let (model, rows) = golden.model()?;
+        let written = write_onnx(&model, &rows, BTreeMap::new(), &ExportOptions::default(), &file)?;
+        eprintln!(
+            "{}: {} nodes, differs by at most {:.1e} in {} rows",
+            written.path.display(),
+            written.nodes,
+            written.largest_difference,
+            written.proved_rows
+        );
+    }
+    Ok(report.agrees())
+}
+
+fn exit_code(error: &(dyn Error + 'static)) -> ExitCode {
+    if let Some(error) = error.downcast_ref::<OnnxError>() {
+        return ExitCode::from(error.exit_code());
+    }
+    ExitCode::from(match error.downcast_ref::<ParityError>() {
+        Some(ParityError::Read { .. }) => 66,
+        Some(ParityError::NotSupported { .. }) => 2,
+        Some(_) => 65,
+        None => 74,
+    })
 }

@@ -29,7 +29,7 @@ The project's chores. Usage: cargo xtask COMMAND [ARGUMENTS]
   tidy                the house rules alone: who may depend on whom, layout, file heads, links
   bench [OPTIONS]     speed: the workloads, the machine's limits, peers; --help lists the options
   profile [OPTIONS]   where a training step's time goes, or how many instructions it takes
-  parity FILE...      compare a forward and backward pass with golden files made by PyTorch
+  parity FILE...      compare models with golden files made by PyTorch; --onnx DIR writes them there
   data describe PATH  what is in CSV or Parquet files, and what looks wrong there
   draw MODEL --out F  a picture of a saved model: F ends in .svg, .dot or .mmd
   help                this page

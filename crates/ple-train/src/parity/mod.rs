@@ -3,6 +3,7 @@
 
 mod compare;
 mod golden;
+mod rebuild;
 mod run;
 
 pub use compare::{GROUPS, Report};

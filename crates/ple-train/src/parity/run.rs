@@ -3,17 +3,18 @@
 use std::collections::HashSet;
 
 use ndarray::{Array2, s};
-use ple_data::{Batch, Feature, FeatureKind, FeatureSchema, Label, SequenceColumn, Table, TableColumns};
+use ple_data::{Batch, FeatureSchema};
 use ple_nn::Model;
-use ple_nn::rechub::{Layout, import_rechub, rechub_name};
+use ple_nn::rechub::{Layout, rechub_name};
 use ple_tensor::{Entry, Gradients, ParamStore, Workspace};
 
 use super::compare::Report;
 use super::golden::{GoldenBalance, GoldenFile, ParityError};
+use super::rebuild::{batch, rebuild};
 use crate::balance::{Balance, Balancer};
-use crate::bridge::{bank_input, feature_specs, task_specs};
+use crate::bridge::bank_input;
 use crate::optimizer::{Adam, AdamConfig, TableUpdates};
-use crate::seed::RunSeed;
+use crate::ranking_model::RankingModel;
 use crate::train_step::TrainState;
 
 /// Rebuilds the model of a golden file, runs its steps, and compares every value.
@@ -27,13 +28,7 @@ pub fn check_golden(golden: &GoldenFile, tables: TableUpdates) -> Result<Report,
     let name = golden.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let mut report = Report::new(name, |group| golden.noise.get(group).copied().unwrap_or(0.0));
 
-    let schema = schema(golden)?;
-    let checked = golden.model_config()?.check(feature_specs(&schema), task_specs(&schema));
-    let mut store = ParamStore::new();
-    let model =
-        Model::new(&mut store, checked.map_err(|e| golden.model_error(e))?, &mut RunSeed(0).generator("", 0));
-    import_rechub(&model, &mut store, |name| golden.find(&format!("param.{name}")))
-        .map_err(|error| golden.model_error(error))?;
+    let RankingModel { schema, model, mut store } = rebuild(golden)?;
     let balance = match config.balance {
         GoldenBalance::Mean => Balance::Mean,
         GoldenBalance::Uwl => Balance::Uwl,
@@ -88,76 +83,6 @@ pub fn check_golden(golden: &GoldenFile, tables: TableUpdates) -> Result<Report,
     let eval = golden.floats("after.out.eval", first.rows() * schema.n_tasks())?;
     report.compare("after.out.eval", "after.out.eval", predictions(&schema, &model, &store, first), eval);
     Ok(report)
-}
-
-fn schema(golden: &GoldenFile) -> Result<FeatureSchema, ParityError> {
-    let config = &golden.config;
-    let embedding_dim = config.embed_dim;
-    let mut features: Vec<Feature> = config
-        .sparse
-        .0
-        .iter()
-        .map(|(name, vocab_size)| Feature::sparse(name, *vocab_size, embedding_dim))
-        .collect();
-    features.extend(config.sequence.iter().map(|sequence| Feature {
-        name: sequence.name.clone(),
-        kind: FeatureKind::Sequence {
-            vocab_size: sequence.vocab_size,
-            embedding_dim,
-            pooling: sequence.pooling,
-            padding_id: sequence.padding_idx,
-            weights: None,
-            shared_with: sequence.shared_with.clone(),
-        },
-    }));
-    features.extend(config.dense.iter().map(Feature::dense));
-    let labels =
-        config.task_types.iter().enumerate().map(|(task, kind)| Label::new(format!("task{task}"), *kind));
-    FeatureSchema::new(features, labels.collect(), vec![]).map_err(|error| golden.model_error(error))
-}
-
-/// The batch of a step, through the same table and gathering as any data.
-fn batch(golden: &GoldenFile, schema: &FeatureSchema, step: usize) -> Result<Batch, ParityError> {
-    let (shape, _) = golden
-        .find(&format!("batch{step}.y"))
-        .ok_or_else(|| golden.tensor_error(&format!("batch{step}.y"), "missing".to_owned()))?;
-    let rows = shape[0];
-    let mut columns = TableColumns {
-        sparse: vec![0; rows * schema.n_sparse()],
-        dense: vec![0.0; rows * schema.n_dense()],
-        labels: golden.floats(&format!("batch{step}.y"), rows * schema.n_tasks())?.to_vec(),
-        weights: None,
-        sequences: Vec::new(),
-        keys: Vec::new(),
-    };
-    for (index, feature) in schema.sparse().enumerate() {
-        let name = format!("batch{step}.x.{}", feature.name);
-        let (_, ids) = golden.ids(&name)?;
-        if ids.len() != rows {
-            return Err(golden.tensor_error(&name, format!("{} ids, expected {rows}", ids.len())));
-        }
-        ids.iter().enumerate().for_each(|(row, &id)| columns.sparse[row * schema.n_sparse() + index] = id);
-    }
-    for feature in schema.sequences() {
-        let name = format!("batch{step}.x.{}", feature.name);
-        let (shape, ids) = golden.ids(&name)?;
-        if shape.len() != 2 || shape[0] != rows {
-            return Err(golden.tensor_error(&name, format!("shape {shape:?}, expected [{rows}, length]")));
-        }
-        let offsets = (0..=rows).map(|row| row * shape[1]).collect();
-        columns.sequences.push(SequenceColumn { offsets, ids, weights: None });
-    }
-    for (index, feature) in schema.dense().enumerate() {
-        let values = golden.floats(&format!("batch{step}.x.{}", feature.name), rows)?;
-        values
-            .iter()
-            .enumerate()
-            .for_each(|(row, &value)| columns.dense[row * schema.n_dense() + index] = value);
-    }
-    let table = Table::new(schema.clone(), columns).map_err(|error| golden.model_error(error))?;
-    let mut batch = Batch::new();
-    table.gather(&(0..rows as u32).collect::<Vec<_>>(), &mut batch);
-    Ok(batch)
 }
 
 fn predictions(schema: &FeatureSchema, model: &Model, store: &ParamStore, batch: &Batch) -> Vec<f32> {
