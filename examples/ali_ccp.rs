@@ -14,9 +14,10 @@ use ple_data::{
     DataError, GeneratorConfig, Label, Roles, TaskType, Vocabulary, generate_split, infer_schema, read_table,
 };
 use ple_nn::MlpConfig;
+use ple_train::TrainConfig;
 use ple_train::early_stopping::EarlyStopping;
 use ple_train::metrics::roc_auc;
-use ple_train::{TrainConfig, TrainError};
+use run::error::RunError;
 use run::options::RunOptions;
 use run::report::Outcome;
 use run::training::{Tables, run_program, train};
@@ -54,7 +55,7 @@ fn main() -> ExitCode {
     run_program(&arguments.run, || run(&arguments))
 }
 
-fn run(arguments: &Arguments) -> Result<Outcome, TrainError> {
+fn run(arguments: &Arguments) -> Result<Outcome, RunError> {
     let options = &arguments.run;
     let model = options.model.config(MlpConfig::new([16]), MlpConfig::new([8]));
     // The tutorial's patience of 5 epochs out of 5 would never stop a run.

@@ -17,6 +17,7 @@ use ple_data::{
 use ple_nn::{MlpConfig, ModelConfig, Norm};
 use ple_train::early_stopping::EarlyStopping;
 use ple_train::{AdamConfig, Balance, LearningRate, TrainConfig, TrainError};
+use run::error::RunError;
 use run::options::RunOptions;
 use run::report::Outcome;
 use run::training::{Tables, run_program, train};
@@ -46,7 +47,7 @@ fn main() -> ExitCode {
     run_program(&arguments.run, || run(&arguments))
 }
 
-fn run(arguments: &Arguments) -> Result<Outcome, TrainError> {
+fn run(arguments: &Arguments) -> Result<Outcome, RunError> {
     let options = &arguments.run;
     let expert = MlpConfig { dropout: 0.3, ..MlpConfig::new([128, 64]) };
     let tower = MlpConfig { dropout: 0.3, ..MlpConfig::new([16]) };

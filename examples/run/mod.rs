@@ -1,5 +1,7 @@
 //! What the training examples share: their options, the terminal, and the way from tables to a saved model.
 
+pub(crate) mod error;
+pub(crate) mod onnx;
 pub(crate) mod options;
 pub(crate) mod report;
 pub(crate) mod settings;

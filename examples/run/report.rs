@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use ple_onnx::ExportReport;
 use ple_train::metrics::{Metric, TaskMetrics};
 use ple_train::{Ended, FitReport};
 use serde_json::{Map, Value, json};
@@ -20,6 +21,8 @@ pub(crate) struct Outcome {
     pub test: Vec<TaskMetrics>,
     /// Where the model is.
     pub out: PathBuf,
+    /// Its ONNX file.
+    pub onnx: ExportReport,
     /// The AUC of the true probabilities, where they are known.
     pub best_possible: Vec<Option<f64>>,
 }
@@ -68,6 +71,12 @@ impl Outcome {
             self.report.rows_per_second()
         );
         println!("The model is in {}, with a picture of it in model.svg.", self.out.display());
+        let ExportReport { bytes, nodes, proved_rows, largest_difference, .. } = &self.onnx;
+        println!(
+            "As ONNX it is in model.onnx: {nodes} nodes, {:.1} MB; in {proved_rows} test rows it differs from this program \
+             by at most {largest_difference:.1e}.",
+            *bytes as f64 / 1e6
+        );
         println!(
             "\nNext: --predictions FILE.parquet for the test rows' predictions, --help for everything else."
         );
@@ -96,6 +105,12 @@ impl Outcome {
             "train_seconds": self.report.train_time.as_secs_f64(),
             "rows_per_second": self.report.rows_per_second(),
             "parameters": self.parameters,
+            "onnx": {
+                "bytes": self.onnx.bytes,
+                "nodes": self.onnx.nodes,
+                "proved_rows": self.onnx.proved_rows,
+                "largest_difference": self.onnx.largest_difference,
+            },
         })
     }
 }

@@ -1,4 +1,4 @@
-//! From tables to a trained, tested and saved model.
+//! From tables to a trained, tested and saved model, and its ONNX file.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -6,10 +6,13 @@ use std::sync::Arc;
 
 use ple_data::{Table, TaskType, write_predictions};
 use ple_nn::ModelConfig;
+use ple_onnx::ExportOptions;
 use ple_train::checkpoint::{check_writable, to_json};
-use ple_train::{Ended, RankingModel, RunInput, RunSeed, TrainConfig, TrainError, fit, instruction_set};
+use ple_train::{Ended, RankingModel, RunInput, RunSeed, TrainConfig, fit, instruction_set};
 use serde_json::json;
 
+use super::error::RunError;
+use super::onnx::write_onnx;
 use super::options::RunOptions;
 use super::report::Outcome;
 use super::settings::differences;
@@ -18,7 +21,7 @@ use super::terminal::Terminal;
 /// Runs a program in a pool of the threads asked for, prints what it found, and gives back its exit code.
 pub(crate) fn run_program(
     options: &RunOptions,
-    program: impl FnOnce() -> Result<Outcome, TrainError> + Send,
+    program: impl FnOnce() -> Result<Outcome, RunError> + Send,
 ) -> ExitCode {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads.unwrap_or(0)).build();
     let result = match pool {
@@ -59,14 +62,15 @@ pub(crate) struct Tables {
     pub test: Table,
 }
 
-/// Trains, restores the best weights, evaluates on the test rows, and saves into `out`, with a picture of the model.
+/// Trains, restores the best weights, evaluates on the test rows, and saves into `out`, with a picture of the
+/// model, and the model as ONNX.
 pub(crate) fn train(
     options: &RunOptions,
     out: &Path,
     tables: Tables,
     model: ModelConfig,
     config: &TrainConfig,
-) -> Result<Outcome, TrainError> {
+) -> Result<Outcome, RunError> {
     check_writable(out)?;
     let mut model = RankingModel::new(tables.train.schema().clone(), model, RunSeed(config.seed))?;
     let tasks: Vec<String> = model.tasks().into_iter().map(|(name, _)| name).collect();
@@ -80,8 +84,12 @@ pub(crate) fn train(
     };
     let report = fit(&mut model, &input, config, &mut terminal)?;
     let test = model.evaluate(&tables.test);
-    model.save(out, &report.facts)?;
+    let manifest = model.save(out, &report.facts)?;
     model.draw(&out.join("model.svg"))?;
+    let mut metadata = manifest.provenance();
+    metadata.insert("ple.test_metrics".to_owned(), to_json(&test).to_string());
+    let onnx = out.join("model.onnx");
+    let onnx = write_onnx(&model, &tables.test, metadata, &ExportOptions::default(), &onnx)?;
     if let Some(path) = &options.predictions {
         let keys: Vec<_> =
             model.schema().keys.iter().cloned().zip(tables.test.keys().iter().map(Arc::clone)).collect();
@@ -93,6 +101,7 @@ pub(crate) fn train(
         report,
         test,
         out: out.to_owned(),
+        onnx,
         best_possible: vec![None; tasks.len()],
     })
 }

@@ -47,7 +47,7 @@ const RUNS: &[Run] = &[
         "ali_ccp",
         &["--rows", "4000", "--epochs", "1", "--model", "mmoe", "--out", "{scratch}/mmoe"],
         0,
-        "mmoe",
+        "As ONNX it is in model.onnx",
     ),
     run(
         "ali_ccp",

@@ -4,7 +4,8 @@
 //! - [`write`](fn@write) streams tensors from where they lie into the folder, and [`read`] gives them back, or names
 //!   what is damaged.
 //! - [`TensorEntry`] and [`TensorSource`] say where the values of a tensor lie, tables stored by row included.
-//! - [`Manifest`] and [`RunFacts`] are what is known of it besides the values.
+//! - [`Manifest`] and [`RunFacts`] are what is known of it besides the values; [`Manifest::provenance`] is that for
+//!   files that are made of it.
 //! - [`check_writable`] finds a folder that cannot be written before any time is spent on training.
 //!
 //! **Invariants.** A file appears whole or not at all. The folder is a checkpoint from the moment at which its manifest
@@ -34,6 +35,7 @@ mod container;
 mod header;
 mod json;
 mod manifest;
+mod provenance;
 mod tensor_source;
 mod whole_file;
 
