@@ -86,6 +86,13 @@ const RUNS: &[Run] = &[
     run("describe", &["{scratch}/p.parquet", "--json"], 0, r#""name": "conversion""#),
     run("describe", &["{scratch}/none-*.csv"], 66, "there is no such file"),
     run("describe", &["data/ali_ccp_generated", "--label", "clik"], 65, "nearest: `click`"),
+    run(
+        "generate_ali_ccp",
+        &["--out", "{scratch}/raw", "--rows", "4000", "--features-per-user", "60"],
+        0,
+        "train        4000       200",
+    ),
+    run("generate_ali_ccp", &["--out", "/proc/nowhere"], 74, "/proc/nowhere: could not make the folder"),
     run("ali_ccp", &["--help"], 0, "Examples:"),
     run("ali_ccp", &["--data", "{scratch}/missing"], 66, "ali_ccp_train.csv: there is no such file"),
     run("ali_ccp", &["--rows", "4000", "--epochs", "0"], 2, "epochs is 0"),

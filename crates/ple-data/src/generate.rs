@@ -172,7 +172,8 @@ fn generator_at(key: &[u8; 32], row: usize) -> ChaCha8Rng {
     generator
 }
 
-fn draw_features(
+/// Appends the ids and dense values of one row.
+pub(crate) fn draw_features(
     generator: &mut ChaCha8Rng,
     sizes: &[usize; 23],
     sparse: &mut Vec<u32>,
@@ -193,12 +194,12 @@ fn draw_features(
 }
 
 /// A number in [0, 1) with 53 random bits.
-fn uniform(generator: &mut ChaCha8Rng) -> f64 {
+pub(crate) fn uniform(generator: &mut ChaCha8Rng) -> f64 {
     (generator.next_u64() >> 11) as f64 / (1u64 << 53) as f64
 }
 
 /// Rows for the calibration, the same for every seed, so that all seeds share one truth.
-fn pilot_rows(sizes: &[usize; 23]) -> Vec<(Vec<u32>, Vec<f32>)> {
+pub(crate) fn pilot_rows(sizes: &[usize; 23]) -> Vec<(Vec<u32>, Vec<f32>)> {
     let mut generator = ChaCha8Rng::from_seed(stream_key(PILOT_STREAM, 0));
     (0..PILOT_ROWS)
         .map(|_| {

@@ -10,7 +10,8 @@
 //! - An [`EpochOrder`] says which rows make up batch k of epoch e, as a pure function of (seed, e, k).
 //! - [`Batches`] fills one [`Batch`] after the other on another thread, in buffers that are used again and again.
 //! - [`write_csv`], [`write_parquet`] and [`write_predictions`] write files that appear whole or not at all.
-//! - [`generate`] makes data in the shape of Ali-CCP whose true probabilities are known.
+//! - [`generate`] makes data in the shape of Ali-CCP whose true probabilities are known; [`ali_ccp_raw`] does so in the
+//!   format of the published files.
 //!
 //! This crate knows Arrow, and nothing of models.
 //!
@@ -85,6 +86,9 @@ mod write_parquet;
 
 // What is in the files.
 pub mod describe;
+
+// Ali-CCP as it comes.
+pub mod ali_ccp_raw;
 
 // Generated data.
 mod ali_ccp;
