@@ -11,7 +11,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use ple_data::{
-    DataError, GeneratorConfig, Label, Roles, TaskType, Vocabulary, generate_split, infer_schema, read_table,
+    DataError, FeatureSchema, GeneratorConfig, Label, ParquetShards, Roles, RowSource, SplitFiles,
+    StreamConfig, TaskType, Vocabulary, generate_split, infer_schema, read_tables,
 };
 use ple_nn::MlpConfig;
 use ple_train::TrainConfig;
@@ -20,18 +21,25 @@ use ple_train::metrics::roc_auc;
 use run::error::RunError;
 use run::options::RunOptions;
 use run::report::Outcome;
-use run::training::{Tables, run_program, train};
+use run::training::{Splits, run_program, train};
 
 /// Trains PLE (or another model) on Ali-CCP.
 #[derive(Parser, Debug)]
 #[command(
     name = "ali_ccp",
-    after_help = "Examples:\n  ali_ccp --epochs 2 --json\n  ali_ccp --data DIR --model mmoe --predictions test.parquet"
+    after_help = "Examples:\n  ali_ccp --epochs 2 --json\n  ali_ccp --data DIR --stream --predictions test.parquet"
 )]
 struct Arguments {
-    /// A folder with ali_ccp_{train,val,test}[_sample].csv or .parquet; without it rows are generated.
+    /// A folder (or, with --stream, a pattern) of files whose names say train, val and test, as in ali_ccp_train.csv or
+    /// train-00000.parquet; without it rows are generated.
     #[arg(long)]
     data: Option<PathBuf>,
+    /// Read Parquet files again in each epoch, a window at a time, rather than hold all rows in memory.
+    #[arg(long, requires = "data")]
+    stream: bool,
+    /// A feature schema as JSON; without one it is found in the files.
+    #[arg(long, requires = "data")]
+    schema: Option<PathBuf>,
     /// Generated training rows; a tenth as many for validation and for test.
     #[arg(long, default_value_t = 2_000_000, conflicts_with = "data")]
     rows: usize,
@@ -63,7 +71,7 @@ fn run(arguments: &Arguments) -> Result<Outcome, RunError> {
     let (model, config) = options.apply(model, config)?;
     let out = options.out("ali_ccp");
     match &arguments.data {
-        Some(folder) => train(options, &out, read(folder)?, model, &config),
+        Some(folder) => train(options, &out, read(arguments, folder)?, model, &config),
         None => {
             let vocabulary = match arguments.vocabulary {
                 VocabularyName::Full => Vocabulary::Full,
@@ -80,32 +88,42 @@ fn run(arguments: &Arguments) -> Result<Outcome, RunError> {
                 roc_auc(&scores, &labels, None).ok()
             };
             let best_possible = vec![best(0), best(1)];
-            let tables =
-                Tables { train: data.train.table, validation: data.val.table, test: data.test.table };
-            let outcome = train(options, &out, tables, model, &config)?;
+            let [train_rows, validation, test] =
+                [data.train.table, data.val.table, data.test.table].map(RowSource::from);
+            let splits = Splits { train: train_rows, validation, test };
+            let outcome = train(options, &out, splits, model, &config)?;
             Ok(Outcome { best_possible, ..outcome })
         }
     }
 }
 
-/// The three files of a folder, under a schema that all three of them fit.
-fn read(folder: &Path) -> Result<Tables, DataError> {
-    let file = |split: &str| {
-        let names = ["_sample.csv", ".csv", "_sample.parquet", ".parquet"];
-        let paths = names.map(|end| folder.join(format!("ali_ccp_{split}{end}")));
-        paths.iter().find(|path| path.exists()).unwrap_or(&paths[1]).clone()
+/// The parts of a data set, under a schema that all of them fit.
+fn read(arguments: &Arguments, folder: &Path) -> Result<Splits, DataError> {
+    let files = SplitFiles::find(folder)?;
+    let schema = match &arguments.schema {
+        Some(path) => read_schema(path)?,
+        None => {
+            let labels = vec![
+                Label::new("click", TaskType::Classification),
+                Label::in_column("conversion", "purchase", TaskType::Classification),
+            ];
+            eprintln!("no schema file: vocabulary sizes are the largest id over all files, plus one");
+            infer_schema(&files.all(), &Roles { labels, keys: vec![], embedding_dim: 16 })?
+        }
     };
-    let paths = ["train", "val", "test"].map(file);
-    let labels = vec![
-        Label::new("click", TaskType::Classification),
-        Label::in_column("conversion", "purchase", TaskType::Classification),
-    ];
-    let schema = infer_schema(&paths, &Roles { labels, keys: vec![], embedding_dim: 16 })?;
-    eprintln!("no schema file: vocabulary sizes are the largest id over all three files, plus one");
-    let [train, validation, test] = paths;
-    Ok(Tables {
-        train: read_table(&train, &schema)?,
-        validation: read_table(&validation, &schema)?,
-        test: read_table(&test, &schema)?,
-    })
+    let part = |files: &[PathBuf]| -> Result<RowSource, DataError> {
+        match arguments.stream {
+            true => Ok(ParquetShards::open(files, &schema, StreamConfig::default())?.into()),
+            false => Ok(read_tables(files, &schema)?.into()),
+        }
+    };
+    Ok(Splits { train: part(&files.train)?, validation: part(&files.validation)?, test: part(&files.test)? })
+}
+
+fn read_schema(path: &Path) -> Result<FeatureSchema, DataError> {
+    let text = std::fs::read_to_string(path).map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => DataError::MissingFile { path: path.to_path_buf() },
+        _ => DataError::Io { path: path.to_path_buf(), action: "read", source },
+    })?;
+    FeatureSchema::from_json(&text)
 }

@@ -20,7 +20,7 @@ use ple_train::{AdamConfig, Balance, LearningRate, TrainConfig, TrainError};
 use run::error::RunError;
 use run::options::RunOptions;
 use run::report::Outcome;
-use run::training::{Tables, run_program, train};
+use run::training::{Splits, run_program, train};
 
 /// Trains PLE (or another model) on Census-Income.
 #[derive(Parser, Debug)]
@@ -72,7 +72,7 @@ fn run(arguments: &Arguments) -> Result<Outcome, RunError> {
 }
 
 /// The three files, under a schema that all of them fit; bins are cut at the quantiles of the training rows.
-fn read(folder: &Path, bins: usize, embedding_dim: usize) -> Result<Tables, TrainError> {
+fn read(folder: &Path, bins: usize, embedding_dim: usize) -> Result<Splits, TrainError> {
     let paths = ["train", "val", "test"].map(|split| folder.join(format!("{split}.parquet")));
     let labels = vec![
         Label::new("income", TaskType::Classification),
@@ -81,10 +81,10 @@ fn read(folder: &Path, bins: usize, embedding_dim: usize) -> Result<Tables, Trai
     let schema = infer_schema(&paths, &Roles { labels, keys: vec![], embedding_dim })?;
     let train = read_table(&paths[0], &schema)?;
     let schema = with_bins(schema, &train, bins, embedding_dim)?;
-    Ok(Tables {
-        train: train.with_schema(schema.clone())?,
-        validation: read_table(&paths[1], &schema)?,
-        test: read_table(&paths[2], &schema)?,
+    Ok(Splits {
+        train: train.with_schema(schema.clone())?.into(),
+        validation: read_table(&paths[1], &schema)?.into(),
+        test: read_table(&paths[2], &schema)?.into(),
     })
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use ple_data::{Table, TaskType, write_predictions};
+use ple_data::{RowSource, TaskCounts, TaskType, write_predictions};
 use ple_nn::ModelConfig;
 use ple_onnx::ExportOptions;
 use ple_train::checkpoint::{check_writable, to_json};
@@ -52,14 +52,14 @@ pub(crate) fn run_program(
     }
 }
 
-/// The three tables of a run.
-pub(crate) struct Tables {
+/// The three parts of a run's data.
+pub(crate) struct Splits {
     /// The rows to learn from.
-    pub train: Table,
+    pub train: RowSource,
     /// The rows that decide on stopping.
-    pub validation: Table,
+    pub validation: RowSource,
     /// The rows that nothing is chosen on.
-    pub test: Table,
+    pub test: RowSource,
 }
 
 /// Trains, restores the best weights, evaluates on the test rows, and saves into `out`, with a picture of the
@@ -67,33 +67,38 @@ pub(crate) struct Tables {
 pub(crate) fn train(
     options: &RunOptions,
     out: &Path,
-    tables: Tables,
+    data: Splits,
     model: ModelConfig,
     config: &TrainConfig,
 ) -> Result<Outcome, RunError> {
     check_writable(out)?;
-    let mut model = RankingModel::new(tables.train.schema().clone(), model, RunSeed(config.seed))?;
+    let mut model = RankingModel::new(data.train.schema().clone(), model, RunSeed(config.seed))?;
     let tasks: Vec<String> = model.tasks().into_iter().map(|(name, _)| name).collect();
     let mut terminal = Terminal::new(tasks.clone());
-    banner(&terminal, &model, &tables, config, out);
+    banner(&terminal, &model, &data, config, out);
 
     let input = RunInput {
-        train: Arc::new(tables.train),
-        validation: Some(Arc::new(tables.validation)),
+        train: data.train,
+        validation: Some(data.validation),
         checkpoints: Some(out.join("checkpoints")),
     };
     let report = fit(&mut model, &input, config, &mut terminal)?;
-    let test = model.evaluate(&tables.test);
+    let test = model.evaluate_source(&data.test)?;
     let manifest = model.save(out, &report.facts)?;
     model.draw(&out.join("model.svg"))?;
     let mut metadata = manifest.provenance();
     metadata.insert("ple.test_metrics".to_owned(), to_json(&test).to_string());
     let onnx = out.join("model.onnx");
-    let onnx = write_onnx(&model, &tables.test, metadata, &ExportOptions::default(), &onnx)?;
+    let sample = data.test.windows().next().transpose()?.expect("the readers refuse data without rows");
+    let onnx = write_onnx(&model, &sample, metadata, &ExportOptions::default(), &onnx)?;
     if let Some(path) = &options.predictions {
-        let keys: Vec<_> =
-            model.schema().keys.iter().cloned().zip(tables.test.keys().iter().map(Arc::clone)).collect();
-        write_predictions(path, &tasks, &model.predict(&tables.test), &keys)?;
+        let keys: Vec<_> = match &data.test {
+            RowSource::Memory(table) => {
+                model.schema().keys.iter().cloned().zip(table.keys().iter().map(Arc::clone)).collect()
+            }
+            RowSource::Shards(_) => Vec::new(),
+        };
+        write_predictions(path, &tasks, &model.predict_source(&data.test)?, &keys)?;
     }
     Ok(Outcome {
         model: model.model().config().architecture.name(),
@@ -107,10 +112,18 @@ pub(crate) fn train(
 }
 
 /// What is about to happen; the settings are those that differ from the tutorial's.
-fn banner(terminal: &Terminal, model: &RankingModel, tables: &Tables, config: &TrainConfig, out: &Path) {
-    let [train, validation, test] = [&tables.train, &tables.validation, &tables.test].map(Table::rows);
+fn banner(terminal: &Terminal, model: &RankingModel, data: &Splits, config: &TrainConfig, out: &Path) {
+    let [train, validation, test] = [&data.train, &data.validation, &data.test].map(RowSource::rows);
     let (schema, parameters) = (model.schema(), model.store().n_parameters());
     terminal.line(&format!("rows        {train} training, {validation} validation, {test} test"));
+    if let RowSource::Shards(shards) = &data.train {
+        let (groups, per_window) = shards.groups();
+        terminal.line(&format!(
+            "streamed    {} training files with {} row groups, of which {per_window} are shuffled at a time",
+            shards.files().len(),
+            groups.len(),
+        ));
+    }
     terminal.line(&format!(
         "features    {} sparse, {} sequence, {} dense; {} ids in all",
         schema.n_sparse(),
@@ -119,11 +132,10 @@ fn banner(terminal: &Terminal, model: &RankingModel, tables: &Tables, config: &T
         schema.features.iter().filter_map(ple_data::Feature::vocab_size).sum::<usize>(),
     ));
     for (task, (name, kind)) in model.tasks().iter().enumerate() {
-        let rows = tables.train.rows_in_task(task);
+        let TaskCounts { rows, positives } = data.train.task_counts(task);
         let what = match kind {
             TaskType::Regression => format!("regression over {rows} training rows"),
             TaskType::Classification => {
-                let positives = tables.train.positives(task);
                 let rate = 100.0 * positives as f64 / rows as f64;
                 format!("{positives} of {rows} training rows are positive ({rate:.2}%)")
             }

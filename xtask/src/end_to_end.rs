@@ -94,7 +94,7 @@ const RUNS: &[Run] = &[
     ),
     run("generate_ali_ccp", &["--out", "/proc/nowhere"], 74, "/proc/nowhere: could not make the folder"),
     run("ali_ccp", &["--help"], 0, "Examples:"),
-    run("ali_ccp", &["--data", "{scratch}/missing"], 66, "ali_ccp_train.csv: there is no such file"),
+    run("ali_ccp", &["--data", "{scratch}/missing"], 66, "missing: there is no such file"),
     run("ali_ccp", &["--rows", "4000", "--epochs", "0"], 2, "epochs is 0"),
     run("ali_ccp", &["--rows", "many"], 2, "invalid value"),
     run("ali_ccp", &["--rows", "4000", "--out", "/proc/nowhere", "--json"], 74, r#""exit_code":74"#),

@@ -2,7 +2,7 @@
 
 use ndarray::ArrayView2;
 
-use crate::schema::{Feature, FeatureKind};
+use crate::schema::{Feature, FeatureKind, FeatureSchema};
 use crate::table::{SequenceColumn, Table};
 
 /// The ids of one sequence feature in a batch: row r has `ids[offsets[r]..offsets[r + 1]]`, possibly none.
@@ -30,7 +30,6 @@ pub struct Batch {
     dense: Vec<f32>,
     labels: Vec<f32>,
     weights: Vec<f32>,
-    indices: Vec<u32>,
 }
 
 impl Batch {
@@ -39,9 +38,8 @@ impl Batch {
         Batch::default()
     }
 
-    /// A batch without rows whose buffers have room for `rows` rows of `table`.
-    pub fn with_capacity(table: &Table, rows: usize) -> Self {
-        let schema = table.schema();
+    /// A batch without rows whose buffers have room for `rows` rows of a schema.
+    pub fn with_capacity(schema: &FeatureSchema, rows: usize) -> Self {
         let sequence = |feature: &Feature| SequenceBatch {
             offsets: Vec::with_capacity(rows + 1),
             ids: Vec::new(),
@@ -55,7 +53,27 @@ impl Batch {
             dense: Vec::with_capacity(rows * schema.n_dense()),
             labels: Vec::with_capacity(rows * schema.n_tasks()),
             weights: Vec::with_capacity(rows * schema.n_tasks()),
-            indices: Vec::with_capacity(rows),
+        }
+    }
+
+    /// Makes room for `rows` rows, to be filled part by part.
+    pub(crate) fn start(&mut self, schema: &FeatureSchema, rows: usize) {
+        self.rows = rows;
+        self.n_dense = schema.n_dense();
+        self.sparse.resize(rows * schema.n_sparse(), 0);
+        self.labels.resize(rows * schema.n_tasks(), 0.0);
+        self.weights.resize(rows * schema.n_tasks(), 0.0);
+        self.dense.clear();
+        self.sequences.resize_with(schema.n_sequences(), SequenceBatch::default);
+        for (sequence, feature) in self.sequences.iter_mut().zip(schema.sequences()) {
+            sequence.offsets.clear();
+            sequence.offsets.push(0);
+            sequence.ids.clear();
+            match (&feature.kind, &mut sequence.weights) {
+                (FeatureKind::Sequence { weights: Some(_), .. }, Some(weights)) => weights.clear(),
+                (FeatureKind::Sequence { weights: Some(_), .. }, none) => *none = Some(Vec::new()),
+                (_, weights) => *weights = None,
+            }
         }
     }
 
@@ -105,11 +123,6 @@ impl Batch {
     pub fn weights(&self, task: usize) -> &[f32] {
         &self.weights[task * self.rows..(task + 1) * self.rows]
     }
-
-    /// The row numbers in the table, so that predictions can be put back into file order.
-    pub fn indices(&self) -> &[u32] {
-        &self.indices
-    }
 }
 
 impl Table {
@@ -136,29 +149,28 @@ impl Table {
     /// # Ok::<(), DataError>(())
     /// ```
     pub fn gather(&self, indices: &[u32], batch: &mut Batch) {
-        let schema = self.schema();
-        let columns = self.columns();
-        let rows = indices.len();
-        batch.rows = rows;
-        batch.n_dense = schema.n_dense();
-        batch.indices.clear();
-        batch.indices.extend_from_slice(indices);
+        batch.start(self.schema(), indices.len());
+        self.gather_part(indices, 0, batch);
+    }
 
-        gather_transposed(&columns.sparse, schema.n_sparse(), indices, &mut batch.sparse);
-        gather_transposed(&columns.labels, schema.n_tasks(), indices, &mut batch.labels);
+    /// Fills the rows from `first` on of a batch that has been [started](Batch::start); parts are filled in order, each
+    /// from the window that its rows are in.
+    pub(crate) fn gather_part(&self, indices: &[u32], first: usize, batch: &mut Batch) {
+        let columns = self.columns();
+        let rows = batch.rows;
+        gather_transposed(&columns.sparse, rows, first, indices, &mut batch.sparse);
+        gather_transposed(&columns.labels, rows, first, indices, &mut batch.labels);
         match &columns.weights {
-            Some(weights) => gather_transposed(weights, schema.n_tasks(), indices, &mut batch.weights),
-            None => {
-                batch.weights.clear();
-                batch.weights.resize(rows * schema.n_tasks(), 1.0);
-            }
+            Some(weights) => gather_transposed(weights, rows, first, indices, &mut batch.weights),
+            None => batch
+                .weights
+                .chunks_exact_mut(rows.max(1))
+                .for_each(|weights| weights[first..first + indices.len()].fill(1.0)),
         }
-        batch.dense.clear();
         for &index in indices {
             let start = index as usize * batch.n_dense;
             batch.dense.extend_from_slice(&columns.dense[start..start + batch.n_dense]);
         }
-        batch.sequences.resize_with(columns.sequences.len(), SequenceBatch::default);
         for (source, target) in columns.sequences.iter().zip(&mut batch.sequences) {
             gather_sequence(source, indices, target);
         }
@@ -169,15 +181,14 @@ impl Table {
 /// written a whole cache line at a time.
 const BLOCK: usize = 16;
 
-/// Copies the chosen rows of a `[rows, width]` matrix into `target` as `[width, chosen]`.
-fn gather_transposed<T: Copy + Default>(source: &[T], width: usize, indices: &[u32], target: &mut Vec<T>) {
-    let rows = indices.len();
-    target.resize(rows * width, T::default());
-    if width == 0 {
+/// Copies the chosen rows of a `[_, width]` matrix into the columns of `target`, `[width, rows]`, from row `first` on.
+fn gather_transposed<T: Copy>(source: &[T], rows: usize, first: usize, indices: &[u32], target: &mut [T]) {
+    if target.is_empty() {
         return;
     }
+    let width = target.len() / rows;
     for (block, chosen) in indices.chunks(BLOCK).enumerate() {
-        let first = block * BLOCK;
+        let first = first + block * BLOCK;
         for (column, out) in target.chunks_exact_mut(rows).enumerate() {
             for (slot, &index) in out[first..first + chosen.len()].iter_mut().zip(chosen) {
                 *slot = source[index as usize * width + column];
@@ -187,14 +198,6 @@ fn gather_transposed<T: Copy + Default>(source: &[T], width: usize, indices: &[u
 }
 
 fn gather_sequence(source: &SequenceColumn, indices: &[u32], target: &mut SequenceBatch) {
-    target.offsets.clear();
-    target.ids.clear();
-    target.offsets.push(0);
-    match (&source.weights, &mut target.weights) {
-        (None, weights) => *weights = None,
-        (Some(_), Some(weights)) => weights.clear(),
-        (Some(_), weights @ None) => *weights = Some(Vec::new()),
-    }
     for &index in indices {
         let span = source.span(index as usize);
         target.ids.extend_from_slice(&source.ids[span.clone()]);

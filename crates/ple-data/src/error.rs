@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::place::Place;
+use crate::nearest::nearest_line;
+use crate::place::{Place, after_comma};
 
 /// An error of this crate. `Display` gives up to three lines: what, what was expected, the next step.
 ///
@@ -400,6 +401,29 @@ pub enum DataError {
         found: Vec<f64>,
     },
 
+    /// A file that is to be streamed is of a format that is only read as a whole.
+    #[error("{}: only Parquet files can be streamed\nexpected: a name that ends in .parquet\nnext: convert the file, or read it into memory", path.display())]
+    NotStreamed {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// Of the files of a data set, none belongs to one of its parts.
+    #[error("{}: there is no file whose name says `{part}`\nexpected: files of training, validation and test\nnext: name the files, or their folders, after the part that they belong to, as in {part}-0.parquet", path.display())]
+    MissingPart {
+        /// The folder or pattern.
+        path: PathBuf,
+        /// The word that was looked for.
+        part: &'static str,
+    },
+
+    /// A file that is being streamed is no longer the one that was opened.
+    #[error("{}: the file has changed since it was opened\nexpected: the same file from the first epoch to the last\nnext: start again, and write new data beside the old", path.display())]
+    ChangedWhileRead {
+        /// The file.
+        path: PathBuf,
+    },
+
     /// Two columns of an output have one name.
     #[error("{}: the output would have two columns `{column}`\nexpected: each column once\nnext: rename the task or the key", path.display())]
     OutputColumn {
@@ -418,16 +442,5 @@ impl DataError {
         } else {
             DataError::Io { path: path.to_path_buf(), action, source }
         }
-    }
-}
-
-fn after_comma(place: &Option<Place>) -> String {
-    place.map_or(String::new(), |place| format!(", {place}"))
-}
-
-fn nearest_line(nearest: &Option<String>) -> String {
-    match nearest {
-        Some(name) => format!("\nnearest: `{name}`"),
-        None => String::new(),
     }
 }

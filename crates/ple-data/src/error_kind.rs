@@ -19,7 +19,7 @@ impl DataError {
     /// The broad class of this error, from which a program picks its exit code.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            DataError::MissingFile { .. } => ErrorKind::MissingInput,
+            DataError::MissingFile { .. } | DataError::MissingPart { .. } => ErrorKind::MissingInput,
             DataError::Io { .. } => ErrorKind::InputOutput,
             DataError::UnknownExtension { .. }
             | DataError::NoFeatures
@@ -34,6 +34,7 @@ impl DataError {
             | DataError::Length { .. }
             | DataError::Offsets { .. }
             | DataError::Fractions { .. }
+            | DataError::NotStreamed { .. }
             | DataError::OutputColumn { .. } => ErrorKind::Configuration,
             _ => ErrorKind::BadData,
         }

@@ -7,6 +7,7 @@
 //! - [`read_table`] reads a CSV or Parquet file under a schema into a [`Table`]: rows in memory in which every id is
 //!   in its vocabulary and every number is finite. Whatever is amiss is a [`DataError`] that names file, row, column
 //!   and value.
+//! - A [`RowSource`] is such a table, or [`ParquetShards`]: files that are larger than memory, read window by window.
 //! - An [`EpochOrder`] says which rows make up batch k of epoch e, as a pure function of (seed, e, k).
 //! - [`Batches`] fills one [`Batch`] after the other on another thread, in buffers that are used again and again.
 //! - [`write_csv`], [`write_parquet`] and [`write_predictions`] write files that appear whole or not at all.
@@ -18,9 +19,8 @@
 //! # Example
 //!
 //! ```
-//! use std::sync::Arc;
 //! use ple_data::{
-//!     Batches, EpochOrder, GeneratorConfig, LastBatch, Roles, Shuffle, Vocabulary, ali_ccp_schema, generate,
+//!     BatchPlan, BatchPosition, Batches, GeneratorConfig, LastBatch, Roles, RowSource, Shuffle, Vocabulary, generate,
 //!     infer_schema, read_table, write_csv,
 //! };
 //!
@@ -34,16 +34,15 @@
 //! // What its columns mean, and its rows.
 //! let labels = generated.table.schema().labels.clone();
 //! let schema = infer_schema(&[&path], &Roles { labels, keys: vec![], embedding_dim: 16 })?;
-//! let table = Arc::new(read_table(&path, &schema)?);
+//! let source = RowSource::from(read_table(&path, &schema)?);
 //!
 //! // One epoch.
-//! let order = EpochOrder::new(table.rows(), 128, LastBatch::Keep, Shuffle::Seeded(1), 0);
-//! let mut batches = Batches::new(Arc::clone(&table), Arc::new(order), 2);
+//! let plan = BatchPlan { batch_size: 128, last_batch: LastBatch::Keep, shuffle: Shuffle::Seeded(1) };
 //! let mut clicks = 0.0;
-//! while let Some(batch) = batches.next() {
-//!     clicks += batch.labels(0).iter().sum::<f32>();
+//! for batch in Batches::new(&source, plan, BatchPosition::default(), 1, 2) {
+//!     clicks += batch?.labels(0).iter().sum::<f32>();
 //! }
-//! assert_eq!(clicks as usize, table.positives(0));
+//! assert_eq!(clicks as usize, source.task_counts(0).positives);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -74,7 +73,11 @@ mod resolve;
 mod batch;
 mod order;
 mod prefetch;
+mod row_source;
+mod shards;
 mod split;
+mod split_files;
+mod windows;
 
 // Back to files.
 mod fingerprint;
@@ -107,15 +110,19 @@ pub use error::DataError;
 pub use error_kind::ErrorKind;
 pub use generate::{Generated, GeneratedSplit, GeneratorConfig, generate, generate_rows, generate_split};
 pub use infer::{Roles, infer_schema};
-pub use order::{EpochOrder, LastBatch, Shuffle};
+pub use order::{BatchPlan, EpochOrder, LastBatch, Shuffle, Window};
 pub use place::Place;
 pub use predictions::write_predictions;
-pub use prefetch::{Batches, PrefetchedBatch};
+pub use prefetch::{BatchPosition, Batches, PrefetchedBatch};
 pub use quantiles::{bin_of, quantile_edges};
-pub use read::{FileFormat, read_table};
+pub use read::{FileFormat, read_table, read_tables};
 pub use read_csv::read_csv;
 pub use read_parquet::read_parquet;
+pub use row_source::RowSource;
 pub use schema::{DenseBins, Feature, FeatureKind, FeatureSchema, Label, Pooling, TaskType};
+pub use shards::{ParquetShards, StreamConfig, TaskCounts};
+pub use split_files::SplitFiles;
 pub use table::{SequenceColumn, Table, TableColumns};
+pub use windows::{WindowRows, Windows};
 pub use write_csv::write_csv;
 pub use write_parquet::write_parquet;

@@ -14,6 +14,14 @@ pub(crate) fn nearest_name<'a>(name: &str, candidates: impl IntoIterator<Item = 
         .map(|(_, candidate)| candidate.to_string())
 }
 
+/// The line of a message that offers a name, if there is one.
+pub(crate) fn nearest_line(nearest: &Option<String>) -> String {
+    match nearest {
+        Some(name) => format!("\nnearest: `{name}`"),
+        None => String::new(),
+    }
+}
+
 /// Levenshtein's distance: the fewest insertions, deletions and replacements of characters.
 fn edit_distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();

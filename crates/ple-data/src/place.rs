@@ -27,3 +27,8 @@ impl fmt::Display for Place {
         }
     }
 }
+
+/// A place, if it is known, as it follows the name of a file in a message.
+pub(crate) fn after_comma(place: &Option<Place>) -> String {
+    place.map_or(String::new(), |place| format!(", {place}"))
+}

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::error::DataError;
+use crate::parquet_limits::corrupt;
 use crate::read_csv::read_csv;
 use crate::read_parquet::read_parquet;
 use crate::schema::FeatureSchema;
@@ -63,4 +64,22 @@ pub fn read_table(path: impl AsRef<Path>, schema: &FeatureSchema) -> Result<Tabl
         FileFormat::Csv => read_csv(path, schema),
         FileFormat::Parquet => read_parquet(path, schema),
     }
+}
+
+/// Reads several files into one table, in the order given.
+///
+/// # Errors
+///
+/// Those of [`read_table`].
+///
+/// # Panics
+///
+/// If no file is given.
+pub fn read_tables(paths: &[impl AsRef<Path>], schema: &FeatureSchema) -> Result<Table, DataError> {
+    let (first, others) = paths.split_first().expect("read_tables: at least one file");
+    let mut table = read_table(first, schema)?;
+    for path in others {
+        table.append(read_table(path, schema)?).map_err(|error| corrupt(path.as_ref(), &error))?;
+    }
+    Ok(table)
 }

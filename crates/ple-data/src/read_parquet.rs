@@ -64,6 +64,38 @@ pub fn read_parquet(path: impl AsRef<Path>, schema: &FeatureSchema) -> Result<Ta
     })
 }
 
+/// Appends the rows of some row groups of one file to a table's columns, whose keys are left out.
+pub(crate) fn append_row_groups(
+    path: &Path,
+    schema: &FeatureSchema,
+    metadata: &ArrowReaderMetadata,
+    groups: impl Iterator<Item = usize>,
+    columns: &mut TableColumns,
+) -> Result<(), DataError> {
+    let layout = ParquetLayout::new(path, schema, metadata)?;
+    let mut piece = Piece { columns: std::mem::take(columns), keys: vec![Vec::new(); schema.keys.len()] };
+    for group in groups {
+        layout.append_group(metadata, group, &mut piece)?;
+        piece.keys.iter_mut().for_each(Vec::clear);
+    }
+    *columns = piece.columns;
+    Ok(())
+}
+
+/// The values that a row group holds in the columns that a schema names, lists counted by their elements: what the
+/// footer says, so that memory can be planned before a page is read.
+pub(crate) fn n_values(
+    path: &Path,
+    schema: &FeatureSchema,
+    metadata: &ArrowReaderMetadata,
+    group: usize,
+) -> Result<u64, DataError> {
+    let layout = ParquetLayout::new(path, schema, metadata)?;
+    let leaves = metadata.metadata().row_group(group).columns().iter().enumerate();
+    let read = leaves.filter(|&(leaf, _)| layout.projection.leaf_included(leaf));
+    Ok(read.map(|(_, column)| column.num_values().max(0) as u64).sum())
+}
+
 /// Where the columns of a record batch go. Positions are those of the projected record batch.
 struct ParquetLayout<'a> {
     path: &'a Path,
@@ -100,15 +132,25 @@ impl<'a> ParquetLayout<'a> {
     }
 
     fn read_group(&self, metadata: &ArrowReaderMetadata, group: usize) -> Result<Piece, DataError> {
-        let reader = open_row_group(self.path, metadata, group, self.projection.clone(), ROWS_AT_A_TIME)?;
         let mut piece = Piece {
             columns: TableColumns::empty(self.schema),
             keys: vec![Vec::new(); self.schema.keys.len()],
         };
+        self.append_group(metadata, group, &mut piece)?;
+        Ok(piece)
+    }
+
+    fn append_group(
+        &self,
+        metadata: &ArrowReaderMetadata,
+        group: usize,
+        piece: &mut Piece,
+    ) -> Result<(), DataError> {
+        let reader = open_row_group(self.path, metadata, group, self.projection.clone(), ROWS_AT_A_TIME)?;
         let mut first_row = 0;
         for batch in reader {
             let batch = batch.map_err(|error| corrupt(self.path, &error))?;
-            self.append(&batch, group, first_row, &mut piece)?;
+            self.append(&batch, group, first_row, piece)?;
             first_row += batch.num_rows();
         }
         let claimed = metadata.metadata().row_group(group).num_rows();
@@ -116,7 +158,7 @@ impl<'a> ParquetLayout<'a> {
             let detail = format!("row group {group} claims {claimed} rows and holds {first_row}");
             return Err(corrupt(self.path, &detail));
         }
-        Ok(piece)
+        Ok(())
     }
 
     fn append(

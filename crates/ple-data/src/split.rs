@@ -21,7 +21,7 @@ impl Table {
         if !fractions.iter().all(|&fraction| fraction > 0.0) || (total - 1.0).abs() > 1e-6 {
             return Err(DataError::Fractions { found: fractions.to_vec() });
         }
-        let order = permutation(self.rows(), SPLIT_STREAM, seed, 0);
+        let order = permutation(self.rows(), SPLIT_STREAM, seed, 0, 0);
         let mut parts = Vec::with_capacity(fractions.len());
         let mut start = 0;
         let mut cumulated = 0.0;

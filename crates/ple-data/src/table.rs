@@ -221,6 +221,23 @@ impl Table {
         Table::assembled(Arc::clone(&self.schema), columns)
     }
 
+    /// Appends the rows of a table of the same schema.
+    pub(crate) fn append(&mut self, mut other: Table) -> Result<(), arrow_schema::ArrowError> {
+        let more = other.take_columns();
+        for (key, more) in self.columns.keys.iter_mut().zip(&more.keys) {
+            *key = join_keys(&[Arc::clone(key), Arc::clone(more)])?;
+        }
+        self.columns.append(more);
+        self.rows = self.columns.labels.len() / self.schema.n_tasks();
+        Ok(())
+    }
+
+    /// Takes the arrays out, to be used again; what is left has no rows.
+    pub(crate) fn take_columns(&mut self) -> TableColumns {
+        self.rows = 0;
+        std::mem::take(&mut self.columns)
+    }
+
     /// A table from arrays that were checked while they were made.
     pub(crate) fn assembled(schema: Arc<FeatureSchema>, columns: TableColumns) -> Table {
         let rows = columns.labels.len() / schema.n_tasks();
@@ -246,6 +263,27 @@ impl TableColumns {
                 .collect(),
             ..TableColumns::default()
         }
+    }
+
+    /// Removes all rows and makes room for `rows` new ones.
+    pub(crate) fn clear_for(&mut self, schema: &FeatureSchema, rows: usize) {
+        fn clear<T>(values: &mut Vec<T>, room: usize) {
+            values.clear();
+            values.reserve_exact(room);
+        }
+        clear(&mut self.sparse, rows * schema.n_sparse());
+        clear(&mut self.dense, rows * schema.n_dense());
+        clear(&mut self.labels, rows * schema.n_tasks());
+        if let Some(weights) = &mut self.weights {
+            clear(weights, rows * schema.n_tasks());
+        }
+        for sequence in &mut self.sequences {
+            clear(&mut sequence.offsets, rows + 1);
+            sequence.offsets.push(0);
+            sequence.ids.clear();
+            sequence.weights.iter_mut().for_each(Vec::clear);
+        }
+        self.keys.clear();
     }
 
     /// Appends the rows of `other`, which was made for the same schema. Keys are not joined here.

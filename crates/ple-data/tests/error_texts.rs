@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, StringArray};
 use ple_data::{
-    DataError, DenseBins, ErrorKind, Feature, FeatureKind, FeatureSchema, Label, Place, Pooling, Roles,
-    SequenceColumn, Table, TableColumns, TaskType, infer_schema, read_csv, read_table, write_csv,
-    write_predictions,
+    DataError, DenseBins, ErrorKind, Feature, FeatureKind, FeatureSchema, Label, ParquetShards, Place,
+    Pooling, Roles, RowSource, SequenceColumn, SplitFiles, StreamConfig, Table, TableColumns, TaskType,
+    infer_schema, read_csv, read_table, write_csv, write_parquet, write_predictions,
 };
 
 fn click() -> Label {
@@ -68,6 +68,11 @@ fn csv_error(text: &str) -> DataError {
 fn in_folder(run: impl FnOnce(&Path) -> DataError) -> DataError {
     let folder = tempfile::tempdir().unwrap();
     run(&folder.path().join("a.csv"))
+}
+
+fn streamed(path: &Path) -> Result<RowSource, DataError> {
+    let schema = FeatureSchema::new(vec![user()], vec![click()], vec![]).unwrap();
+    ParquetShards::open(&[path], &schema, StreamConfig::default()).map(RowSource::from)
 }
 
 fn table_error(schema: FeatureSchema, columns: TableColumns) -> DataError {
@@ -480,6 +485,42 @@ fn cases() -> Vec<(DataError, ErrorKind, &'static str)> {
             "the fractions of the split are [0.5, 0.25]\n\
              expected: positive numbers with a sum of 1\n\
              next: correct the fractions",
+        ),
+        (
+            in_folder(|path| {
+                std::fs::write(path, "click,user\n0,1\n").unwrap();
+                streamed(path).unwrap_err()
+            }),
+            Configuration,
+            "a.csv: only Parquet files can be streamed\n\
+             expected: a name that ends in .parquet\n\
+             next: convert the file, or read it into memory",
+        ),
+        (
+            in_folder(|path| {
+                std::fs::write(path, "click,user\n0,1\n").unwrap();
+                SplitFiles::find(path).unwrap_err()
+            }),
+            MissingInput,
+            "a.csv: there is no file whose name says `train`\n\
+             expected: files of training, validation and test\n\
+             next: name the files, or their folders, after the part that they belong to, as in train-0.parquet",
+        ),
+        (
+            in_folder(|path| {
+                let path = path.with_extension("parquet");
+                write_parquet(&small_table(&[], ""), &path).unwrap();
+                let source = streamed(&path).unwrap();
+                let rows =
+                    TableColumns { sparse: vec![1, 1], labels: vec![0.0, 1.0], ..TableColumns::default() };
+                let schema = source.schema().clone();
+                write_parquet(&Table::new(schema, rows).unwrap(), &path).unwrap();
+                source.windows().next().unwrap().unwrap_err()
+            }),
+            BadData,
+            "a.parquet: the file has changed since it was opened\n\
+             expected: the same file from the first epoch to the last\n\
+             next: start again, and write new data beside the old",
         ),
     ]
 }

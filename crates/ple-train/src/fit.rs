@@ -1,10 +1,9 @@
 //! A training run: epochs of steps, evaluations, early stopping, checkpoints, and the best weights at the end.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ple_data::{Batches, EpochOrder, LastBatch, Shuffle, Table, TaskType};
+use ple_data::{BatchPlan, BatchPosition, Batches, LastBatch, RowSource, Shuffle, TaskCounts, TaskType};
 use ple_tensor::Workspace;
 
 use crate::balance::Balancer;
@@ -25,10 +24,10 @@ const PREFETCHED_BATCHES: usize = 4;
 /// The data of a run, and where its checkpoints go.
 #[derive(Clone, Debug)]
 pub struct RunInput {
-    /// The rows to learn from.
-    pub train: Arc<Table>,
+    /// The rows to learn from: a table in memory, or shards that are read anew in each epoch.
+    pub train: RowSource,
     /// The rows that decide on stopping and on the best weights; without them the last weights are kept.
-    pub validation: Option<Arc<Table>>,
+    pub validation: Option<RowSource>,
     /// A folder for a checkpoint at each evaluation, if one is wanted.
     pub checkpoints: Option<PathBuf>,
 }
@@ -82,8 +81,7 @@ impl FitReport {
 /// Runs in the rayon pool that it is called in; the result does not depend on its size.
 ///
 /// ```
-/// use std::sync::Arc;
-/// use ple_data::{GeneratorConfig, Vocabulary, generate_split};
+/// /// use ple_data::{GeneratorConfig, Vocabulary, generate_split};
 /// use ple_nn::ModelConfig;
 /// use ple_train::{RankingModel, RunInput, RunSeed, TrainConfig, fit};
 ///
@@ -91,8 +89,8 @@ impl FitReport {
 /// let data = generate_split(&generator, 500, 500);
 /// let mut model = RankingModel::new(data.train.table.schema().clone(), ModelConfig::default(), RunSeed(1))?;
 /// let input = RunInput {
-///     train: Arc::new(data.train.table),
-///     validation: Some(Arc::new(data.val.table)),
+///     train: data.train.table.into(),
+///     validation: Some(data.val.table.into()),
 ///     checkpoints: None,
 /// };
 /// let config = TrainConfig { epochs: 2, batch_size: 256, ..TrainConfig::default() };
@@ -113,13 +111,11 @@ pub fn fit(
 ) -> Result<FitReport, TrainError> {
     let mut stopper = check(model, input, config)?;
     let seed = RunSeed(config.seed);
-    let order = |epoch| {
-        let shuffle = Shuffle::Seeded(seed.stream("shuffle", 0));
-        EpochOrder::new(input.train.rows(), config.batch_size, LastBatch::Keep, shuffle, epoch)
-    };
-    let steps_per_epoch = order(0).n_batches();
+    let shuffle = Shuffle::Seeded(seed.stream("shuffle", 0));
+    let plan = BatchPlan { batch_size: config.batch_size, last_batch: LastBatch::Keep, shuffle };
+    let steps_per_epoch = input.train.order(plan, 0).n_batches();
     observer.started(&RunStart {
-        rows: (input.train.rows(), input.validation.as_ref().map_or(0, |table| table.rows())),
+        rows: (input.train.rows(), input.validation.as_ref().map_or(0, RowSource::rows)),
         steps_per_epoch,
         epochs: config.epochs,
         parameters: model.store.n_parameters(),
@@ -134,13 +130,15 @@ pub fn fit(
     let mut run = Run::new(model.schema.n_tasks(), config, input);
     let mut workspace = Workspace::new();
     let mut best = None;
+    let start = BatchPosition::default();
+    let mut batches = Batches::new(&input.train, plan, start, config.epochs, PREFETCHED_BATCHES);
     let ended = 'run: {
         for epoch in 0..config.epochs {
             run.report.epochs = epoch + 1;
-            let batches = Batches::new(Arc::clone(&input.train), Arc::new(order(epoch)), PREFETCHED_BATCHES);
             let mut step_in_epoch = 0;
             let mut started = Instant::now();
-            for batch in batches {
+            for batch in batches.by_ref().take(steps_per_epoch) {
+                let batch = batch?;
                 let dropout_seed = seed.stream("dropout", run.report.steps);
                 let mut state = TrainState {
                     schema: &model.schema,
@@ -201,7 +199,7 @@ fn check(
     config: &TrainConfig,
 ) -> Result<Option<EarlyStopper>, TrainError> {
     config.check()?;
-    model.check_table(&input.train, "training")?;
+    model.check_source(&input.train, "training")?;
     if input.train.rows() < 2 {
         return Err(TrainError::Setting {
             setting: "the number of training rows".to_owned(),
@@ -210,20 +208,19 @@ fn check(
         });
     }
     for (task, label) in model.schema.labels.iter().enumerate() {
-        if label.task == TaskType::Classification && input.train.positives(task) == 0 {
-            let rows = input.train.rows_in_task(task);
+        let TaskCounts { rows, positives } = input.train.task_counts(task);
+        if label.task == TaskType::Classification && positives == 0 {
             return Err(TrainError::NoPositives { task: label.name.clone(), rows });
         }
     }
     let stopper = match &input.validation {
         None => None,
         Some(validation) => {
-            model.check_table(validation, "validation")?;
+            model.check_source(validation, "validation")?;
             let stopper = config.early_stopping.resolve(&model.tasks())?;
             let counts = model.schema.labels.iter().enumerate().map(|(task, label)| {
-                let (labels, weights): (Vec<f32>, Vec<f32>) =
-                    (validation.labels(task).collect(), validation.weights(task).collect());
-                (label.name.clone(), LabelCounts::of(&labels, Some(&weights)))
+                let TaskCounts { rows, positives } = validation.task_counts(task);
+                (label.name.clone(), LabelCounts { rows, positives })
             });
             stopper.check_validation(&counts.collect::<Vec<_>>())?;
             Some(stopper)
@@ -301,7 +298,7 @@ impl Run {
         let validation = match &input.validation {
             Some(validation) => {
                 observer.evaluating(validation.rows());
-                model.evaluate(validation)
+                model.evaluate_source(validation)?
             }
             None => Vec::new(),
         };

@@ -4,7 +4,6 @@
 //! `load` do the rest:
 //!
 //! ```
-//! use std::sync::Arc;
 //! use ple_data::{GeneratorConfig, Vocabulary, generate_split};
 //! use ple_nn::ModelConfig;
 //! use ple_train::{RankingModel, RunInput, RunSeed, TrainConfig, fit};
@@ -14,8 +13,8 @@
 //! let mut model = RankingModel::new(data.train.table.schema().clone(), ModelConfig::default(), RunSeed(1))?;
 //!
 //! let input = RunInput {
-//!     train: Arc::new(data.train.table),
-//!     validation: Some(Arc::new(data.val.table)),
+//!     train: data.train.table.into(),
+//!     validation: Some(data.val.table.into()),
 //!     checkpoints: None,
 //! };
 //! let config = TrainConfig { epochs: 1, ..TrainConfig::default() };

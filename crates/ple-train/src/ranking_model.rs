@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
-use ple_data::{Batch, FeatureSchema, Table, TaskType};
+use ple_data::{Batch, FeatureSchema, RowSource, Table, TaskType};
 use ple_nn::{Model, ModelConfig};
 use ple_tensor::{Entry, Mode, ParamStore, Tape, Workspace};
 use rayon::prelude::*;
@@ -21,7 +20,6 @@ const EVALUATION_ROWS: usize = 512;
 /// A model, the schema of its data, and the values of its parameters.
 ///
 /// ```
-/// use std::sync::Arc;
 /// use ple_data::{GeneratorConfig, Vocabulary, generate};
 /// use ple_nn::ModelConfig;
 /// use ple_train::{RankingModel, RunSeed};
@@ -110,18 +108,59 @@ impl RankingModel {
         outputs
     }
 
+    /// The same for rows that need not be in memory: window by window, in order, as the windows are decoded.
+    ///
+    /// # Errors
+    /// What is wrong with the data.
+    pub fn predict_source(&self, rows: &RowSource) -> Result<Vec<Vec<f32>>, TrainError> {
+        let mut all = vec![Vec::with_capacity(rows.rows()); self.schema.n_tasks()];
+        for window in rows.windows() {
+            let window = self.predict(&*window?);
+            all.iter_mut().zip(window).for_each(|(all, values)| all.extend(values));
+        }
+        Ok(all)
+    }
+
     /// The metrics of each task on a table, over the task's own rows.
     pub fn evaluate(&self, table: &Table) -> Vec<TaskMetrics> {
+        let mut scored = vec![Scored::default(); self.schema.n_tasks()];
+        self.score(table, &mut scored);
+        self.metrics(&scored)
+    }
+
+    /// The same for rows that need not be in memory. What is kept of each row are its logits, labels and weights, in
+    /// the tasks that it belongs to: an exact AUC needs all of them.
+    ///
+    /// # Errors
+    /// What is wrong with the data.
+    pub fn evaluate_source(&self, rows: &RowSource) -> Result<Vec<TaskMetrics>, TrainError> {
+        let mut scored = vec![Scored::default(); self.schema.n_tasks()];
+        for window in rows.windows() {
+            self.score(&*window?, &mut scored);
+        }
+        Ok(self.metrics(&scored))
+    }
+
+    /// Appends the rows of a table to what is known of each task.
+    fn score(&self, table: &Table, scored: &mut [Scored]) {
         let outputs = self.logits(table);
-        let tasks: Vec<_> = outputs.iter().zip(&self.schema.labels).enumerate().collect();
-        tasks
-            .into_par_iter()
-            .map(|(task, (outputs, label))| {
-                let labels: Vec<f32> = table.labels(task).collect();
-                let weights: Vec<f32> = table.weights(task).collect();
-                TaskMetrics::compute(&label.name, label.task, outputs, &labels, Some(&weights))
-            })
-            .collect()
+        scored.par_iter_mut().zip(&outputs).enumerate().for_each(|(task, (scored, outputs))| {
+            let rows = table.labels(task).zip(table.weights(task)).zip(outputs);
+            for ((label, weight), &output) in rows.filter(|((_, weight), _)| *weight != 0.0) {
+                scored.outputs.push(output);
+                scored.labels.push(label);
+                scored.weights.push(weight);
+            }
+        });
+    }
+
+    fn metrics(&self, scored: &[Scored]) -> Vec<TaskMetrics> {
+        let tasks = scored.par_iter().zip(&self.schema.labels);
+        let metrics = tasks.map(|(scored, label)| {
+            let Scored { outputs, labels, weights } = scored;
+            TaskMetrics::compute(&label.name, label.task, outputs, labels, Some(weights))
+        });
+        metrics.collect()
     }
 
     /// Saves the model into a folder, whole or not at all; `facts` says of which run. Schema and model configuration are
@@ -234,9 +273,9 @@ impl RankingModel {
         }
     }
 
-    /// Fails unless a table's columns are this model's.
-    pub(crate) fn check_table(&self, table: &Arc<Table>, what: &str) -> Result<(), TrainError> {
-        match *table.schema() == self.schema {
+    /// Fails unless the columns of some data are this model's.
+    pub(crate) fn check_source(&self, rows: &RowSource, what: &str) -> Result<(), TrainError> {
+        match *rows.schema() == self.schema {
             true => Ok(()),
             false => Err(TrainError::OtherState {
                 what: "model's schema",
@@ -245,4 +284,12 @@ impl RankingModel {
             }),
         }
     }
+}
+
+/// The rows of one task: what the model says of them, and what is true.
+#[derive(Clone, Debug, Default)]
+struct Scored {
+    outputs: Vec<f32>,
+    labels: Vec<f32>,
+    weights: Vec<f32>,
 }

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
-use std::sync::Arc;
 
-use ple_data::{GeneratedSplit, GeneratorConfig, Table, Vocabulary, generate_split};
+use ple_data::{
+    FeatureSchema, GeneratedSplit, GeneratorConfig, ParquetShards, RowSource, StreamConfig, Table,
+    Vocabulary, generate_split,
+};
 use ple_nn::{Architecture, ModelConfig};
 use ple_train::early_stopping::{EarlyStopping, Watch};
 use ple_train::metrics::Metric;
@@ -20,11 +22,7 @@ fn data() -> GeneratedSplit {
 }
 
 fn input(data: GeneratedSplit) -> RunInput {
-    RunInput {
-        train: Arc::new(data.train.table),
-        validation: Some(Arc::new(data.val.table)),
-        checkpoints: None,
-    }
+    RunInput { train: data.train.table.into(), validation: Some(data.val.table.into()), checkpoints: None }
 }
 
 fn config() -> TrainConfig {
@@ -32,18 +30,18 @@ fn config() -> TrainConfig {
 }
 
 /// A model with dropout, so that masks take part in every comparison of bytes.
-fn model(table: &Table) -> RankingModel {
+fn model(schema: &FeatureSchema) -> RankingModel {
     let mut config = ModelConfig { embedding_dropout: 0.1, ..ModelConfig::default() };
     if let Architecture::Ple(ple) = &mut config.architecture {
         ple.expert.dropout = 0.2;
         ple.n_levels = 2;
     }
-    RankingModel::new(table.schema().clone(), config, RunSeed(7)).unwrap()
+    RankingModel::new(schema.clone(), config, RunSeed(7)).unwrap()
 }
 
 fn train(config: &TrainConfig) -> (RankingModel, FitReport) {
     let input = input(data());
-    let mut model = model(&input.train);
+    let mut model = model(input.train.schema());
     let report = fit(&mut model, &input, config, &mut ()).unwrap();
     (model, report)
 }
@@ -99,7 +97,7 @@ fn saving_checkpoints_changes_no_bit_and_leaves_the_last() {
     let without = input(data());
     let with = RunInput { checkpoints: Some(folder.path().join("checkpoints")), ..without.clone() };
     let snapshots = [without, with].map(|input| {
-        let mut model = model(&input.train);
+        let mut model = model(input.train.schema());
         fit(&mut model, &input, &config(), &mut ()).unwrap();
         model.store().snapshot()
     });
@@ -131,7 +129,7 @@ fn the_best_weights_are_restored_at_every_end() {
         let early_stopping = EarlyStopping::new(patience);
         let config = TrainConfig { epochs: 12, optimizer: high_rate.clone(), early_stopping, ..config() };
         let input = input(data());
-        let mut model = model(&input.train);
+        let mut model = model(input.train.schema());
         let report = fit(&mut model, &input, &config, &mut ()).unwrap();
         match patience {
             1 => assert!(matches!(report.ended, Ended::Stalled(_)), "{:?}", report.ended),
@@ -139,7 +137,7 @@ fn the_best_weights_are_restored_at_every_end() {
         }
         let best = report.best.unwrap();
         assert!(best + 1 < report.evaluations.len(), "the last evaluation of this run is not its best");
-        let again = model.evaluate(input.validation.as_ref().unwrap());
+        let again = model.evaluate_source(input.validation.as_ref().unwrap()).unwrap();
         assert_eq!(again, report.evaluations[best].validation);
         let mean = |evaluation: &Evaluation| {
             let values = evaluation.validation.iter().map(|m| m.get(Metric::Auc).unwrap().value().unwrap());
@@ -154,7 +152,7 @@ fn the_best_weights_are_restored_at_every_end() {
 #[test]
 fn without_validation_data_there_is_no_stopping_and_the_last_weights_are_kept() {
     let input = RunInput { validation: None, ..input(data()) };
-    let mut model = model(&input.train);
+    let mut model = model(input.train.schema());
     let config = TrainConfig { early_stopping: EarlyStopping::new(1), ..config() };
     let report = fit(&mut model, &input, &config, &mut ()).unwrap();
     assert_eq!((report.ended, report.best, report.epochs), (Ended::LastEpoch, None, 3));
@@ -181,7 +179,7 @@ impl Observer for StopAfter {
 #[test]
 fn an_interrupted_run_ends_after_its_step() {
     let input = input(data());
-    let mut model = model(&input.train);
+    let mut model = model(input.train.schema());
     let report = fit(&mut model, &input, &config(), &mut StopAfter(600)).unwrap();
     assert_eq!((report.ended, report.steps, report.evaluations.len()), (Ended::Interrupted, 3, 1));
 }
@@ -189,19 +187,19 @@ fn an_interrupted_run_ends_after_its_step() {
 fn error(config: TrainConfig, change: impl FnOnce(&mut RunInput)) -> TrainError {
     let mut input = input(data());
     change(&mut input);
-    let mut model = model(&input.train);
+    let mut model = model(input.train.schema());
     fit(&mut model, &input, &config, &mut ()).unwrap_err()
 }
 
-fn without_positives(table: &Table, task: usize) -> Arc<Table> {
+fn without_positives(table: &Table, task: usize) -> Table {
     let mut labels = table.labels(task);
     let rows: Vec<u32> = (0..table.rows() as u32).filter(|_| labels.next() == Some(0.0)).collect();
-    Arc::new(table.select(&rows))
+    table.select(&rows)
 }
 
 #[test]
 fn a_task_without_positives_is_found_before_training() {
-    let error = error(config(), |input| input.train = without_positives(&input.train, 1));
+    let error = error(config(), |input| input.train = without_positives(&data().train.table, 1).into());
     assert_eq!(
         error.to_string(),
         "the task `conversion` has no positive label in its 1482 training rows\n\
@@ -214,7 +212,7 @@ fn a_task_without_positives_is_found_before_training() {
 #[test]
 fn a_watched_metric_that_is_undefined_is_found_before_training() {
     let error = error(config(), |input| {
-        input.validation = input.validation.take().map(|table| without_positives(&table, 1));
+        input.validation = Some(without_positives(&data().val.table, 1).into());
     });
     assert_eq!(
         error.to_string(),
@@ -308,7 +306,7 @@ fn impossible_settings_are_refused() {
 fn data_of_another_schema_is_refused() {
     let input = input(data());
     let other = generate_split(&GeneratorConfig { rows: 100, vocabulary: Vocabulary::Full, seed: 1 }, 0, 0);
-    let mut model = model(&other.train.table);
+    let mut model = model(other.train.table.schema());
     let error = fit(&mut model, &input, &config(), &mut ()).unwrap_err().to_string();
     assert_eq!(
         error,
@@ -418,4 +416,69 @@ fn a_checkpoint_that_is_missing_or_cut_short_is_refused() {
     std::fs::write(&path, &flipped).unwrap();
     let flipped = RankingModel::load(folder.path()).unwrap_err();
     assert!(flipped.to_string().contains("the values of `tower.1.norm.0.weight` are damaged"), "{flipped}");
+}
+
+/// The files of a data set, and its three parts opened as shards with windows of so many bytes.
+fn streamed(data: &GeneratedSplit, window_bytes: u64, decoders: usize) -> (tempfile::TempDir, RunInput) {
+    let folder = tempfile::tempdir().unwrap();
+    let config = StreamConfig { window_bytes, decoders };
+    let open = |table: &Table, name: &str| {
+        let place = folder.path().join(name);
+        std::fs::create_dir(&place).unwrap();
+        for (shard, rows) in (0..table.rows() as u32).collect::<Vec<_>>().chunks(270).enumerate() {
+            ple_data::write_parquet(&table.select(rows), place.join(format!("part-{shard}.parquet")))
+                .unwrap();
+        }
+        ParquetShards::open(&[place], table.schema(), config).unwrap().into()
+    };
+    let (train, validation) = (open(&data.train.table, "train"), open(&data.val.table, "val"));
+    (folder, RunInput { train, validation: Some(validation), checkpoints: None })
+}
+
+#[test]
+fn one_streamed_window_gives_the_model_and_the_metrics_of_a_table_in_memory() {
+    let data = data();
+    let (_folder, streamed) = streamed(&data, u64::MAX, 1);
+    let [(model, report), (other, other_report)] = [input(data), streamed.clone()].map(|input| {
+        let mut model = model(input.train.schema());
+        let report = fit(&mut model, &input, &config(), &mut ()).unwrap();
+        (model, report)
+    });
+    assert!(bytes(&model, &report) == bytes(&other, &other_report));
+    let metrics =
+        |report: &FitReport| report.evaluations.iter().map(|e| e.validation.clone()).collect::<Vec<_>>();
+    assert_eq!(metrics(&report), metrics(&other_report));
+    let RowSource::Memory(validation) = input(self::data()).validation.unwrap() else { unreachable!() };
+    let validation_shards = streamed.validation.unwrap();
+    assert_eq!(other.predict_source(&validation_shards).unwrap(), other.predict(&validation));
+    assert_eq!(other.evaluate_source(&validation_shards).unwrap(), other.evaluate(&validation));
+}
+
+#[test]
+fn small_windows_give_the_same_bytes_for_any_number_of_threads_and_decoders() {
+    let data = data();
+    let run = |threads: usize, decoders: usize| {
+        let (_folder, input) = streamed(&data, 1, decoders);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let mut model = model(input.train.schema());
+            let report = fit(&mut model, &input, &config(), &mut ()).unwrap();
+            assert_eq!((report.steps, report.rows), (24, 4_500));
+            bytes(&model, &report)
+        })
+    };
+    let one = run(1, 1);
+    assert!(one == run(2, 3) && one == run(3, 2));
+}
+
+#[test]
+fn a_shard_that_changes_during_a_run_ends_it_with_its_name() {
+    let data = data();
+    let (folder, input) = streamed(&data, 1, 1);
+    let shard = folder.path().join("train/part-2.parquet");
+    ple_data::write_parquet(&data.train.table.select(&[1, 2, 3]), &shard).unwrap();
+    let error = fit(&mut model(input.train.schema()), &input, &config(), &mut ()).unwrap_err();
+    let expected = format!("{}: the file has changed since it was opened", shard.display());
+    assert!(error.to_string().starts_with(&expected), "{error}");
+    assert_eq!(error.exit_code(), 65);
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ple_data::{Batch, EpochOrder, LastBatch, Shuffle};
+use ple_data::{Batch, BatchPlan, EpochOrder, LastBatch, Shuffle};
 use ple_tensor::{Direction, Workspace};
 use ple_train::{Adam, AdamConfig, Balance, Balancer, RankingModel, RunSeed, TrainState};
 use serde_json::{Value, json};
@@ -29,7 +29,10 @@ pub(crate) fn measure(options: &Profile) -> Result<Value, String> {
     let balancer = Balancer::new(&Balance::Uwl, network.tasks(), &mut store).map_err(|e| e.to_string())?;
     let n_steps = (WARM_UP + options.steps) as u64;
     let mut optimizer = Adam::new(AdamConfig::default(), n_steps, &mut store).map_err(|e| e.to_string())?;
-    let order = EpochOrder::new(table.rows(), BATCH, LastBatch::Keep, Shuffle::Seeded(workload::SEED), 0);
+    let shuffle = Shuffle::Seeded(workload::SEED);
+    let plan = BatchPlan { batch_size: BATCH, last_batch: LastBatch::Keep, shuffle };
+    let order = EpochOrder::new(table.rows(), plan, 0);
+    let rows = order.window_order(0);
 
     let mut batch = Batch::new();
     let mut workspace = Workspace::new();
@@ -40,7 +43,7 @@ pub(crate) fn measure(options: &Profile) -> Result<Value, String> {
             (gather, passes, updates) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
         }
         let start = Instant::now();
-        table.gather(order.batch(step % BATCHES), &mut batch);
+        table.gather(&rows[order.positions(step % BATCHES)], &mut batch);
         gather += start.elapsed();
 
         let mut state = TrainState {

@@ -1,7 +1,5 @@
 //! Training as a user does it: one epoch through `fit`, without validation rows, so that only steps are timed.
 
-use std::sync::Arc;
-
 use ple_train::{AdamConfig, Every, RankingModel, RunInput, RunSeed, TableUpdates, TrainConfig, fit};
 
 use crate::losses::Losses;
@@ -22,7 +20,7 @@ pub(crate) fn measure(options: &Train) -> Result<Outcome, String> {
     )
     .map_err(|error| error.to_string())?;
     let config = config(options);
-    let input = RunInput { train: Arc::new(table), validation: None, checkpoints: None };
+    let input = RunInput { train: table.into(), validation: None, checkpoints: None };
     let mut losses = Losses::new();
     let report = fit(&mut model, &input, &config, &mut losses).map_err(|error| error.to_string())?;
 

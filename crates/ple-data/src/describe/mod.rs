@@ -37,7 +37,7 @@ mod html;
 mod id_counts;
 mod numbers;
 mod parquet_chunks;
-mod parts;
+pub(crate) mod parts;
 mod plot;
 mod report;
 mod roles;

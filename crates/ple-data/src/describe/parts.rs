@@ -8,7 +8,7 @@ use crate::error::DataError;
 
 /// Files that are described together.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Part {
+pub(crate) struct Part {
     pub name: String,
     pub files: Vec<PathBuf>,
 }
@@ -18,7 +18,7 @@ const PARTS: [(&str, &[&str]); 3] =
     [("train", &["train", "training"]), ("val", &["val", "valid", "validation", "dev"]), ("test", &["test"])];
 
 /// The files of some paths, in parts. Files whose names tell nothing are the part `data`.
-pub(super) fn find_parts(paths: &[&Path]) -> Result<Vec<Part>, DataError> {
+pub(crate) fn find_parts(paths: &[&Path]) -> Result<Vec<Part>, DataError> {
     let mut files = Vec::new();
     for path in paths {
         files.extend(files_of(path)?);
@@ -37,7 +37,7 @@ pub(super) fn find_parts(paths: &[&Path]) -> Result<Vec<Part>, DataError> {
 }
 
 /// The files that one path means, in the order of their names.
-pub(super) fn files_of(path: &Path) -> Result<Vec<PathBuf>, DataError> {
+pub(crate) fn files_of(path: &Path) -> Result<Vec<PathBuf>, DataError> {
     let missing = || DataError::MissingFile { path: path.to_owned() };
     if path.is_dir() {
         let mut files = Vec::new();

@@ -1,8 +1,6 @@
 //! Batches: every row once an epoch, gathered as a plain loop would, the same ones from the other thread.
 
-use std::sync::Arc;
-
-use ple_data::{Batch, Batches, EpochOrder, LastBatch, Shuffle, Table};
+use ple_data::{Batch, BatchPlan, BatchPosition, Batches, EpochOrder, LastBatch, RowSource, Shuffle, Table};
 use proptest::prelude::*;
 
 use crate::random_table::tables;
@@ -14,7 +12,7 @@ fn shuffles() -> impl Strategy<Value = Shuffle> {
 /// A batch made row by row, in the plainest way.
 fn assert_gathered(batch: &Batch, table: &Table, indices: &[u32]) {
     let (schema, columns) = (table.schema(), table.columns());
-    assert_eq!((batch.rows(), batch.indices()), (indices.len(), indices));
+    assert_eq!(batch.rows(), indices.len());
     assert_eq!(batch.dense().dim(), (indices.len(), schema.n_dense()));
     for (position, &index) in indices.iter().enumerate() {
         let row = index as usize;
@@ -48,6 +46,11 @@ fn assert_gathered(batch: &Batch, table: &Table, indices: &[u32]) {
     }
 }
 
+/// The rows of a batch of one window.
+fn rows_of(order: &EpochOrder, k: usize) -> Vec<u32> {
+    order.batch(k).into_iter().map(|(_, row)| row).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
@@ -56,9 +59,9 @@ proptest! {
         rows in 0usize..300, batch_size in 1usize..50, drops: bool, shuffle in shuffles(), epoch: u64,
     ) {
         let last_batch = if drops { LastBatch::Drop } else { LastBatch::Keep };
-        let order = EpochOrder::new(rows, batch_size, last_batch, shuffle, epoch);
+        let order = EpochOrder::new(rows, BatchPlan { batch_size, last_batch, shuffle }, epoch);
         let sizes: Vec<usize> = (0..order.n_batches()).map(|k| order.batch(k).len()).collect();
-        let mut seen: Vec<u32> = (0..order.n_batches()).flat_map(|k| order.batch(k).to_vec()).collect();
+        let mut seen: Vec<u32> = (0..order.n_batches()).flat_map(|k| rows_of(&order, k)).collect();
         seen.sort_unstable();
         seen.dedup();
 
@@ -89,7 +92,7 @@ proptest! {
             let indices: Vec<u32> = picks.iter().map(|pick| pick.index(table.rows()) as u32).collect();
             table.gather(&indices, &mut batch);
             assert_gathered(&batch, table, &indices);
-            let mut fresh = Batch::with_capacity(table, indices.len());
+            let mut fresh = Batch::with_capacity(table.schema(), indices.len());
             table.gather(&indices, &mut fresh);
             prop_assert_eq!(&fresh, &batch);
         }
@@ -100,27 +103,31 @@ proptest! {
         table in tables(1..60, 2), batch_size in 1usize..20, shuffle in shuffles(), step in 0usize..8,
         depth in 1usize..5, holds_all: bool, takes in 0usize..20,
     ) {
-        let table = Arc::new(table);
-        let order = Arc::new(EpochOrder::new(table.rows(), batch_size, LastBatch::Keep, shuffle, 3));
-        let mut batches = Batches::from_step(Arc::clone(&table), Arc::clone(&order), step, depth);
+        let source = RowSource::from(table.clone());
+        let plan = BatchPlan { batch_size, last_batch: LastBatch::Keep, shuffle };
+        let orders = [3, 4].map(|epoch| source.order(plan, epoch));
+        let start = BatchPosition { epoch: 3, batch: step };
+        let mut batches = Batches::new(&source, plan, start, 5, depth);
         let mut held = Vec::new();
         let mut plain = Batch::new();
-        for k in (step..order.n_batches()).take(takes) {
-            prop_assert_eq!(batches.remaining(), order.n_batches() - k);
-            let batch = batches.next().unwrap();
-            table.gather(order.batch(k), &mut plain);
+        let this = (step..orders[0].n_batches()).map(|k| (0, k));
+        let all: Vec<(usize, usize)> = this.chain((0..orders[1].n_batches()).map(|k| (1, k))).collect();
+        for (position, &(epoch, k)) in all.iter().take(takes).enumerate() {
+            prop_assert_eq!(batches.remaining(), all.len() - position);
+            let batch = batches.next().unwrap().unwrap();
+            table.gather(&rows_of(&orders[epoch], k), &mut plain);
             prop_assert_eq!(&*batch, &plain);
             if holds_all {
-                held.push((k, batch));
+                held.push((epoch, k, batch));
             }
         }
-        if step + takes >= order.n_batches() {
+        if takes >= all.len() {
             prop_assert!(batches.next().is_none());
         }
         // Otherwise the iterator is dropped early, with the other thread in the middle of its work.
         drop(batches);
-        for (k, batch) in held {
-            table.gather(order.batch(k), &mut plain);
+        for (epoch, k, batch) in held {
+            table.gather(&rows_of(&orders[epoch], k), &mut plain);
             prop_assert_eq!(&*batch, &plain);
         }
     }

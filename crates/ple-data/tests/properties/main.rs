@@ -8,4 +8,5 @@ mod random_table;
 mod round_trips;
 mod schema_json;
 mod splits;
+mod streaming;
 mod thread_counts;

@@ -32,7 +32,7 @@ fn largest_of_a_step(batch_size: u32) -> usize {
         optimizer: &mut optimizer,
         workspace: Workspace::new(),
     };
-    let mut batch = Batch::with_capacity(&table, batch_size as usize);
+    let mut batch = Batch::with_capacity(table.schema(), batch_size as usize);
     let indices: Vec<u32> = (0..6 * batch_size).collect();
     let mut step = |k: u32| {
         table.gather(&indices[(k * batch_size) as usize..((k + 1) * batch_size) as usize], &mut batch);

@@ -1,0 +1,112 @@
+//! Where the rows of a run come from: a table in memory, or shards that are read window by window. Whoever trains or
+//! evaluates does not see the difference.
+
+use std::sync::Arc;
+
+use crate::order::{BatchPlan, EpochOrder, LastBatch, Shuffle};
+use crate::schema::FeatureSchema;
+use crate::shards::{ParquetShards, TaskCounts};
+use crate::table::Table;
+use crate::windows::Windows;
+
+/// Rows to train on or to evaluate.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use ple_data::{GeneratorConfig, RowSource, Vocabulary, generate};
+///
+/// let table = generate(&GeneratorConfig { rows: 100, vocabulary: Vocabulary::Small, seed: 1 }).table;
+/// let source = RowSource::from(table);
+/// assert_eq!(source.rows(), 100);
+/// for window in source.windows() {
+///     assert_eq!(window?.rows(), 100); // a table is one window
+/// }
+/// # Ok::<(), ple_data::DataError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub enum RowSource {
+    /// A table in memory: one window that covers everything.
+    Memory(Arc<Table>),
+    /// Parquet files, read window by window on other threads.
+    Shards(Arc<ParquetShards>),
+}
+
+impl From<Table> for RowSource {
+    fn from(table: Table) -> Self {
+        RowSource::Memory(Arc::new(table))
+    }
+}
+
+impl From<Arc<Table>> for RowSource {
+    fn from(table: Arc<Table>) -> Self {
+        RowSource::Memory(table)
+    }
+}
+
+impl From<ParquetShards> for RowSource {
+    fn from(shards: ParquetShards) -> Self {
+        RowSource::Shards(Arc::new(shards))
+    }
+}
+
+impl RowSource {
+    /// What the columns mean.
+    pub fn schema(&self) -> &FeatureSchema {
+        match self {
+            RowSource::Memory(table) => table.schema(),
+            RowSource::Shards(shards) => shards.schema(),
+        }
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        match self {
+            RowSource::Memory(table) => table.rows(),
+            RowSource::Shards(shards) => shards.rows(),
+        }
+    }
+
+    /// The rows and positives of one task.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such task.
+    pub fn task_counts(&self, task: usize) -> TaskCounts {
+        match self {
+            RowSource::Memory(table) => {
+                TaskCounts { rows: table.rows_in_task(task), positives: table.positives(task) }
+            }
+            RowSource::Shards(shards) => shards.task_counts()[task],
+        }
+    }
+
+    /// A hash that tells other data, and another order of the same data, apart. See [`Table::fingerprint`] and
+    /// [`ParquetShards::fingerprint`].
+    pub fn fingerprint(&self) -> u64 {
+        match self {
+            RowSource::Memory(table) => table.fingerprint(),
+            RowSource::Shards(shards) => shards.fingerprint(),
+        }
+    }
+
+    /// Which rows make up the batches of an epoch.
+    pub fn order(&self, plan: BatchPlan, epoch: u64) -> EpochOrder {
+        match self {
+            RowSource::Memory(table) => EpochOrder::new(table.rows(), plan, epoch),
+            RowSource::Shards(shards) => {
+                let (group_rows, per_window) = shards.groups();
+                EpochOrder::of_groups(group_rows, per_window, plan, epoch)
+            }
+        }
+    }
+
+    /// All rows in order, a window at a time, decoded ahead on other threads. After an error there is nothing more.
+    pub fn windows(&self) -> Windows {
+        let plan = BatchPlan { batch_size: 1, last_batch: LastBatch::Keep, shuffle: Shuffle::InOrder };
+        let order = Arc::new(self.order(plan, 0));
+        let all = (0..order.n_windows()).map(move |w| (Arc::clone(&order), w));
+        Windows::new(self, all)
+    }
+}

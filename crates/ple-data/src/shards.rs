@@ -1,0 +1,256 @@
+//! Parquet shards that are larger than memory: what their footers say is kept, their rows are read window by window.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+use crate::describe::parts::files_of;
+use crate::error::DataError;
+use crate::order::Window;
+use crate::parquet_limits::{guarded, open_parquet};
+use crate::read::FileFormat;
+use crate::read_parquet::{append_row_groups, n_values};
+use crate::schema::FeatureSchema;
+use crate::table::{Table, TableColumns};
+
+/// How shards are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamConfig {
+    /// The bytes of rows that are in memory at a time for each window; a window has at least one row group. The rows of
+    /// a window are shuffled with each other, so it is part of what decides the order of the rows. Up to two windows a
+    /// decoder, and one more, are in memory.
+    pub window_bytes: u64,
+    /// Threads that decode windows ahead of the training. The order of the rows does not depend on it.
+    pub decoders: usize,
+}
+
+impl Default for StreamConfig {
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { window_bytes: 48 << 20, decoders: (threads / 4).max(1) }
+    }
+}
+
+/// The rows of a set of Parquet files, which are read again in each epoch and never all in memory.
+///
+/// Opening reads the footers and the label columns: every file must have the columns of the schema in types that fit,
+/// and counts of rows and positives are known before the first step. All other values are checked when they are read.
+///
+/// # Examples
+///
+/// ```
+/// use ple_data::{GeneratorConfig, ParquetShards, StreamConfig, Vocabulary, generate_rows, write_parquet};
+///
+/// let folder = tempfile::tempdir()?;
+/// let config = GeneratorConfig { rows: 0, vocabulary: Vocabulary::Small, seed: 1 };
+/// for shard in 0..3 {
+///     let rows = generate_rows(&config, shard * 100..(shard + 1) * 100).table;
+///     write_parquet(&rows, folder.path().join(format!("part-{shard}.parquet")))?;
+/// }
+/// let schema = generate_rows(&config, 0..1).table.schema().clone();
+/// let shards = ParquetShards::open(&[folder.path()], &schema, StreamConfig::default())?;
+/// assert_eq!((shards.files().len(), shards.rows()), (3, 300));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct ParquetShards {
+    schema: FeatureSchema,
+    /// The schema without its keys, which nothing of a batch needs.
+    read: Arc<FeatureSchema>,
+    shards: Vec<Shard>,
+    groups: Vec<RowGroup>,
+    group_rows: Vec<u32>,
+    groups_per_window: usize,
+    rows: usize,
+    tasks: Vec<TaskCounts>,
+    config: StreamConfig,
+}
+
+/// How many rows belong to a task, and how many of those have a label above 0.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TaskCounts {
+    /// Rows of a weight above 0.
+    pub rows: usize,
+    /// Those of them with a label above 0.
+    pub positives: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Shard {
+    path: PathBuf,
+    footer: u64,
+}
+
+/// A row group of a shard. Footers themselves grow with the data, and are read again when they are needed.
+#[derive(Debug, Clone, Copy)]
+struct RowGroup {
+    shard: u32,
+    group: u32,
+}
+
+impl ParquetShards {
+    /// Opens shards: each path is a file, a folder (with all below it) or a pattern such as `day-*.parquet`. Their order
+    /// is that of their names.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`read_parquet`](crate::read_parquet) that a footer or a label column can show, and
+    /// [`DataError::NotStreamed`] for a file of another format.
+    pub fn open(
+        paths: &[impl AsRef<Path>],
+        schema: &FeatureSchema,
+        config: StreamConfig,
+    ) -> Result<Self, DataError> {
+        schema.validate()?;
+        let read = Arc::new(FeatureSchema { keys: Vec::new(), ..schema.clone() });
+        let mut files = Vec::new();
+        for path in paths {
+            files.extend(files_of(path.as_ref())?);
+        }
+        let opened: Vec<Opened> =
+            files.par_iter().map(|path| Opened::read(path, &read)).collect::<Result<_, _>>()?;
+        let (mut shards, mut groups, mut group_rows) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut largest_group, mut tasks) = (1, vec![TaskCounts::default(); schema.n_tasks()]);
+        for (path, opened) in files.into_iter().zip(opened) {
+            for (group, &(rows, n_values)) in opened.groups.iter().enumerate() {
+                groups.push(RowGroup { shard: shards.len() as u32, group: group as u32 });
+                group_rows.push(rows);
+                largest_group = largest_group.max(4 * n_values);
+            }
+            for (all, task) in tasks.iter_mut().zip(opened.tasks) {
+                all.rows += task.rows;
+                all.positives += task.positives;
+            }
+            shards.push(Shard { path, footer: opened.footer });
+        }
+        let groups_per_window = usize::try_from(config.window_bytes / largest_group).unwrap_or(usize::MAX);
+        let rows = group_rows.iter().map(|&rows| rows as usize).sum();
+        let groups_per_window = groups_per_window.clamp(1, groups.len().max(1));
+        let schema = schema.clone();
+        Ok(Self { schema, read, shards, groups, group_rows, groups_per_window, rows, tasks, config })
+    }
+
+    /// The files, in order.
+    pub fn files(&self) -> Vec<&Path> {
+        self.shards.iter().map(|shard| shard.path.as_path()).collect()
+    }
+
+    /// The number of rows of all files.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// What the columns mean. Keys are not read.
+    pub fn schema(&self) -> &FeatureSchema {
+        &self.schema
+    }
+
+    /// The rows and positives of each task.
+    pub fn task_counts(&self) -> &[TaskCounts] {
+        &self.tasks
+    }
+
+    /// The rows of each group, and the number of groups to a window.
+    pub fn groups(&self) -> (&[u32], usize) {
+        (&self.group_rows, self.groups_per_window)
+    }
+
+    /// How the shards are read.
+    pub fn config(&self) -> StreamConfig {
+        self.config
+    }
+
+    /// A 64-bit hash of the schema, of the sizes and footers of all files, and of what decides the order of the rows. A
+    /// footer has the places, sizes and statistics of all columns, so other data has another one; the pages themselves
+    /// are not read, so a byte that was changed in one of them is not seen here.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hash = Xxh3::new();
+        hash.update(self.schema.to_json().as_bytes());
+        hash.update(&(self.groups_per_window as u64).to_le_bytes());
+        self.shards.iter().for_each(|shard| hash.update(&shard.footer.to_le_bytes()));
+        hash.digest()
+    }
+
+    /// Reads the rows of a window into columns, whose buffers are used again.
+    pub(crate) fn read_window(&self, window: &Window, mut columns: TableColumns) -> Result<Table, DataError> {
+        columns.clear_for(&self.read, window.positions.len());
+        let groups = window.groups.iter().map(|&group| self.groups[group]).collect::<Vec<_>>();
+        for of_shard in groups.chunk_by(|a, b| a.shard == b.shard) {
+            let shard = &self.shards[of_shard[0].shard as usize];
+            let groups = of_shard.iter().map(|group| group.group as usize);
+            guarded(&shard.path, || {
+                let metadata = open_parquet(&shard.path)?;
+                if footer_hash(&shard.path)? != shard.footer {
+                    return Err(DataError::ChangedWhileRead { path: shard.path.clone() });
+                }
+                append_row_groups(&shard.path, &self.read, &metadata, groups, &mut columns)
+            })?;
+        }
+        Ok(Table::assembled(Arc::clone(&self.read), columns))
+    }
+}
+
+/// What is kept of a file's footer, and the counts of its labels.
+struct Opened {
+    footer: u64,
+    /// Rows and values of each row group.
+    groups: Vec<(u32, u64)>,
+    tasks: Vec<TaskCounts>,
+}
+
+impl Opened {
+    fn read(path: &Path, schema: &FeatureSchema) -> Result<Self, DataError> {
+        if FileFormat::of(path)? != FileFormat::Parquet {
+            return Err(DataError::NotStreamed { path: path.to_path_buf() });
+        }
+        guarded(path, || {
+            let metadata = open_parquet(path)?;
+            let footer = footer_hash(path)?;
+            let n_groups = metadata.metadata().num_row_groups();
+            let mut groups = Vec::with_capacity(n_groups);
+            for group in 0..n_groups {
+                // Checked against 32 bits, with all other claims, when the footer was read.
+                let rows = metadata.metadata().row_group(group).num_rows() as u32;
+                groups.push((rows, n_values(path, schema, &metadata, group)?));
+            }
+            let labels =
+                FeatureSchema { features: Vec::new(), keys: Vec::new(), labels: schema.labels.clone() };
+            let labels = Arc::new(labels);
+            let mut tasks = vec![TaskCounts::default(); labels.n_tasks()];
+            let mut columns = TableColumns::empty(&labels);
+            for (group, &(rows, _)) in groups.iter().enumerate() {
+                columns.clear_for(&labels, rows as usize);
+                append_row_groups(path, &labels, &metadata, std::iter::once(group), &mut columns)?;
+                let mut table = Table::assembled(Arc::clone(&labels), columns);
+                for (task, counts) in tasks.iter_mut().enumerate() {
+                    counts.rows += table.rows_in_task(task);
+                    counts.positives += table.positives(task);
+                }
+                columns = table.take_columns();
+            }
+            Ok(Opened { footer, groups, tasks })
+        })
+    }
+}
+
+/// A hash of a file's length and of its footer as it is on the disk.
+fn footer_hash(path: &Path) -> Result<u64, DataError> {
+    let read = || -> std::io::Result<u64> {
+        let mut file = File::open(path)?;
+        let length = file.seek(SeekFrom::End(0))?;
+        // The last 8 bytes are the length of the footer and a mark; the file has been opened as Parquet before.
+        file.seek(SeekFrom::End(-8))?;
+        let mut tail = [0; 8];
+        file.read_exact(&mut tail)?;
+        let footer = u64::from(u32::from_le_bytes([tail[0], tail[1], tail[2], tail[3]])) + 8;
+        file.seek(SeekFrom::Start(length.saturating_sub(footer)))?;
+        let mut bytes = length.to_le_bytes().to_vec();
+        file.read_to_end(&mut bytes)?;
+        Ok(xxh3_64(&bytes))
+    };
+    read().map_err(|error| DataError::io(path, "read", error))
+}
