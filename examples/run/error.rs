@@ -1,6 +1,7 @@
-//! What can end a training example: an error of the training, or of the export.
+//! What can end a training example early: an error of the training or of the export, or Ctrl-C.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use ple_data::DataError;
 use ple_onnx::OnnxError;
@@ -13,6 +14,13 @@ pub(crate) enum RunError {
     Train(TrainError),
     /// Of the ONNX file.
     Onnx(OnnxError),
+    /// None: the run was asked to stop, and has saved its state.
+    Interrupted {
+        /// The epochs begun, and the steps taken.
+        at: (u64, u64),
+        /// The folder of its checkpoints.
+        checkpoints: PathBuf,
+    },
 }
 
 impl RunError {
@@ -21,6 +29,7 @@ impl RunError {
         match self {
             RunError::Train(error) => error.exit_code(),
             RunError::Onnx(error) => error.exit_code(),
+            RunError::Interrupted { .. } => 130,
         }
     }
 }
@@ -30,6 +39,12 @@ impl fmt::Display for RunError {
         match self {
             RunError::Train(error) => error.fmt(f),
             RunError::Onnx(error) => error.fmt(f),
+            RunError::Interrupted { at: (epoch, step), checkpoints } => write!(
+                f,
+                "interrupted in epoch {epoch}, after step {step}; saved in {}\nnext: {}",
+                checkpoints.display(),
+                command_to_go_on()
+            ),
         }
     }
 }
@@ -50,4 +65,10 @@ impl From<OnnxError> for RunError {
     fn from(error: OnnxError) -> Self {
         RunError::Onnx(error)
     }
+}
+
+/// The command that goes on with this run.
+fn command_to_go_on() -> String {
+    let words = std::env::args().filter(|word| word != "--resume").chain(["--resume".to_owned()]);
+    words.collect::<Vec<_>>().join(" ")
 }

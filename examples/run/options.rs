@@ -1,10 +1,11 @@
 //! The options of the training examples.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use ple_nn::{Architecture, MlpConfig, MmoeConfig, ModelConfig, PleConfig, SharedBottomConfig};
-use ple_train::{TableUpdates, TrainConfig, TrainError};
+use ple_train::{Checkpoints, SaveEvery, Start, TableUpdates, TrainConfig, TrainError};
 
 use super::settings::read_settings;
 
@@ -35,6 +36,12 @@ pub(crate) struct RunOptions {
     /// The folder for the trained model.
     #[arg(long)]
     pub out: Option<PathBuf>,
+    /// Go on from the newest checkpoint in OUT/checkpoints, to the bytes of a run that was never stopped.
+    #[arg(long)]
+    pub resume: bool,
+    /// Save a checkpoint every so many steps (500), seconds (30s) or minutes (10m) too, not after evaluations alone.
+    #[arg(long, value_parser = parse_save_every)]
+    pub checkpoint_every: Option<SaveEvery>,
     /// A Parquet file for the test rows' predictions.
     #[arg(long)]
     pub predictions: Option<PathBuf>,
@@ -64,9 +71,32 @@ impl RunOptions {
         Ok((model, training))
     }
 
+    /// Where checkpoints go, and whether the run goes on from the last one.
+    pub(crate) fn checkpoints(&self, out: &Path) -> Checkpoints {
+        Checkpoints {
+            folder: out.join("checkpoints"),
+            every: self.checkpoint_every.unwrap_or_default(),
+            start: if self.resume { Start::GoOn } else { Start::Anew },
+        }
+    }
+
     /// The folder for the trained model.
     pub(crate) fn out(&self, program: &str) -> PathBuf {
         self.out.clone().unwrap_or_else(|| Path::new("target").join(program))
+    }
+}
+
+/// Steps, seconds or minutes between two checkpoints.
+fn parse_save_every(text: &str) -> Result<SaveEvery, String> {
+    let (number, unit) = text.split_at(text.trim_end_matches(['s', 'm']).len());
+    match (number.parse::<u64>(), unit) {
+        (Ok(0), _) | (Err(_), _) => {
+            Err("expected a number of steps, or of seconds or minutes as in 30s or 10m".to_owned())
+        }
+        (Ok(steps), "") => Ok(SaveEvery::Steps(steps)),
+        (Ok(seconds), "s") => Ok(SaveEvery::Time(Duration::from_secs(seconds))),
+        (Ok(minutes), "m") => Ok(SaveEvery::Time(Duration::from_secs(60 * minutes))),
+        (Ok(_), unit) => Err(format!("`{unit}` is no unit of time here; expected s or m")),
     }
 }
 

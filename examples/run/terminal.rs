@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use ple_train::metrics::Metric;
-use ple_train::{Control, Evaluation, Observer, RunStart, StepProgress};
+use ple_train::{Control, Evaluation, Observer, Resumed, RunStart, StepProgress};
 
 /// The time between two lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -23,6 +23,8 @@ pub(crate) struct Terminal {
     /// The best primary metric of each task so far.
     best: Vec<Option<f64>>,
     total_steps: u64,
+    /// The steps that were taken before the run went on.
+    steps_before: u64,
 }
 
 impl Terminal {
@@ -34,15 +36,22 @@ impl Terminal {
             if flag.swap(true, Ordering::SeqCst) {
                 std::process::exit(130);
             }
-            eprintln!(
-                "\ninterrupted: ending after this step, saving the best weights; once more to leave at once"
-            );
+            eprintln!("\ninterrupted: ending after this step and saving; once more to leave at once");
         };
         if let Err(error) = ctrlc::set_handler(handler) {
             eprintln!("Ctrl-C will not save the model: {error}");
         }
         let (now, best) = (Instant::now(), vec![None; tasks.len()]);
-        Self { tasks, bar: None, started: now, last_line: now, interrupted, best, total_steps: 0 }
+        Self {
+            tasks,
+            bar: None,
+            started: now,
+            last_line: now,
+            interrupted,
+            best,
+            total_steps: 0,
+            steps_before: 0,
+        }
     }
 
     /// A line above the bar.
@@ -55,8 +64,8 @@ impl Terminal {
 
     fn row(&mut self, evaluation: &Evaluation, task: usize) -> String {
         let epoch = if task == 0 { evaluation.epoch.to_string() } else { String::new() };
-        let (name, loss) = (&self.tasks[task], evaluation.train_losses[task]);
-        let trained = format!("{epoch:>5}  {name:<16} {loss:>9.4}");
+        let (name, loss) = (&self.tasks[task], cell(evaluation.train_losses[task]));
+        let trained = format!("{epoch:>5}  {name:<16} {loss:>9}");
         let Some(metrics) = evaluation.validation.get(task) else { return trained };
         let primary = metrics.primary().value();
         let change = match (primary, self.best[task]) {
@@ -103,6 +112,17 @@ impl Observer for Terminal {
         }
     }
 
+    fn resumed(&mut self, resumed: &Resumed) {
+        for (place, error) in &resumed.passed_over {
+            self.line(&format!("passed over {}, which does not verify: {error}", place.display()));
+        }
+        resumed.changes.iter().for_each(|change| self.line(&format!("since it was saved: {change}")));
+        resumed.evaluations.iter().for_each(|evaluation| self.evaluated(evaluation));
+        let (place, step) = (resumed.place.display(), resumed.step);
+        self.line(&format!("going on in epoch {}, after step {step}, from {place}", resumed.epoch));
+        self.steps_before = step;
+    }
+
     fn stepped(&mut self, progress: &StepProgress) -> Control {
         let StepProgress { epoch, step, steps_per_epoch, rows, loss } = *progress;
         let steps = (epoch - 1) * steps_per_epoch as u64 + step as u64;
@@ -114,7 +134,7 @@ impl Observer for Terminal {
             None if self.last_line.elapsed() >= LINE_EVERY => {
                 self.last_line = Instant::now();
                 let seconds = self.started.elapsed().as_secs_f64();
-                let left = seconds / steps as f64 * (self.total_steps - steps) as f64;
+                let left = seconds / (steps - self.steps_before) as f64 * (self.total_steps - steps) as f64;
                 eprintln!(
                     "epoch {epoch}, step {step} of {steps_per_epoch}: loss {loss:.4}, {:.0} rows a second, at most \
                      {left:.0} s more",

@@ -37,13 +37,13 @@ pub(crate) fn run_program(
             if options.json {
                 println!("{}", outcome.json());
             }
-            match outcome.report.ended {
-                Ended::Interrupted => ExitCode::from(130),
-                Ended::LastEpoch | Ended::Stalled(_) => ExitCode::SUCCESS,
-            }
+            ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("error: {error}");
+            match error {
+                RunError::Interrupted { .. } => eprintln!("{error}"),
+                _ => eprintln!("error: {error}"),
+            }
             if options.json {
                 println!("{}", json!({"error": error.to_string(), "exit_code": error.exit_code()}));
             }
@@ -80,9 +80,13 @@ pub(crate) fn train(
     let input = RunInput {
         train: data.train,
         validation: Some(data.validation),
-        checkpoints: Some(out.join("checkpoints")),
+        checkpoints: Some(options.checkpoints(out)),
     };
     let report = fit(&mut model, &input, config, &mut terminal)?;
+    if report.ended == Ended::Interrupted {
+        let at = (report.epochs, report.steps);
+        return Err(RunError::Interrupted { at, checkpoints: out.join("checkpoints") });
+    }
     let test = model.evaluate_source(&data.test)?;
     let manifest = model.save(out, &report.facts)?;
     model.draw(&out.join("model.svg"))?;

@@ -161,6 +161,26 @@ pub enum TrainError {
         expected: String,
     },
 
+    /// There is no checkpoint that a run could go on from.
+    #[error("{}: there is no checkpoint to go on from\nexpected: a folder in which a run has saved at least one\nnext: check the path, or start anew", path.display())]
+    NothingToResume {
+        /// The folder.
+        path: PathBuf,
+    },
+
+    /// A run cannot go on from a checkpoint, because it would be another run.
+    #[error("{}: when this was saved, {what} was {was}; now it is {now}\nexpected: a run that goes on as it began (free are threads, paths, when to save, and epochs where the learning rate does not follow them)\nnext: go back to {was}, or start anew", path.display())]
+    OtherRun {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What has changed.
+        what: String,
+        /// What it was.
+        was: String,
+        /// What it is now.
+        now: String,
+    },
+
     /// The operating system refused an operation on a file or folder.
     #[error("{}: could not {action}: {source}\nexpected: a folder that can be written and read\nnext: check the permissions, the free space and the disk", path.display())]
     Io {
@@ -269,7 +289,8 @@ impl TrainError {
             | Self::MetricOfOtherType { .. }
             | Self::MixedMetrics { .. }
             | Self::Setting { .. }
-            | Self::OtherState { .. } => 2,
+            | Self::OtherState { .. }
+            | Self::OtherRun { .. } => 2,
             Self::NonFiniteLoss { .. } => 77,
             Self::NoPositives { .. }
             | Self::OtherModel { .. }
@@ -280,7 +301,9 @@ impl TrainError {
             | Self::CheckpointName { .. }
             | Self::CheckpointVersion { .. }
             | Self::CheckpointKey { .. } => 65,
-            Self::CheckpointMissing { .. } | Self::CheckpointFileMissing { .. } => 66,
+            Self::CheckpointMissing { .. }
+            | Self::NothingToResume { .. }
+            | Self::CheckpointFileMissing { .. } => 66,
             Self::Io { .. } => 74,
         }
     }

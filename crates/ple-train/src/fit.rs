@@ -1,25 +1,19 @@
-//! A training run: epochs of steps, evaluations, early stopping, checkpoints, and the best weights at the end.
+//! A training run as its caller sees it: what goes in, what comes out, and everything that is checked before the first
+//! step. The run itself is in `run.rs`.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use ple_data::{BatchPlan, BatchPosition, Batches, LastBatch, RowSource, Shuffle, TaskCounts, TaskType};
-use ple_tensor::Workspace;
+use ple_data::{RowSource, TaskCounts, TaskType};
 
-use crate::balance::Balancer;
-use crate::checkpoint::{Position, RunFacts, check_writable, to_json};
-use crate::early_stopping::{Decision, EarlyStopper, Snapshot, StopReason};
+use crate::checkpoint::{RunFacts, check_writable};
+use crate::early_stopping::{EarlyStopper, StopReason};
 use crate::error::TrainError;
 use crate::metrics::{LabelCounts, TaskMetrics};
-use crate::observer::{Control, Evaluation, Observer, RunStart, StepProgress};
-use crate::optimizer::Adam;
+use crate::observer::{Evaluation, Observer};
 use crate::ranking_model::RankingModel;
-use crate::seed::RunSeed;
-use crate::train_config::{Every, TrainConfig};
-use crate::train_step::{NonFiniteLoss, TrainState};
-
-/// Batches that wait ready while one is trained on.
-const PREFETCHED_BATCHES: usize = 4;
+use crate::run::Run;
+use crate::train_config::TrainConfig;
 
 /// The data of a run, and where its checkpoints go.
 #[derive(Clone, Debug)]
@@ -28,8 +22,65 @@ pub struct RunInput {
     pub train: RowSource,
     /// The rows that decide on stopping and on the best weights; without them the last weights are kept.
     pub validation: Option<RowSource>,
-    /// A folder for a checkpoint at each evaluation, if one is wanted.
-    pub checkpoints: Option<PathBuf>,
+    /// Where checkpoints go, and whether the run goes on from the last one.
+    pub checkpoints: Option<Checkpoints>,
+}
+
+/// Where a run saves checkpoints, when, and how it begins.
+///
+/// Each is a folder `step-NNNNNNNN` of its own, complete from the moment at which its manifest appears, and a model that
+/// [`RankingModel::load`] reads. The last two are kept, and the one with the best weights so far. Saving changes no bit
+/// of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoints {
+    /// The folder that they are in.
+    pub folder: PathBuf,
+    /// When to save, besides after each evaluation and where the observer interrupts the run.
+    pub every: SaveEvery,
+    /// How the run begins.
+    pub start: Start,
+}
+
+/// When to save a checkpoint, besides after each evaluation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SaveEvery {
+    /// At no other time.
+    #[default]
+    Evaluation,
+    /// Whenever the number of steps can be divided by this one.
+    Steps(u64),
+    /// After the step at which so much time has passed since the last one.
+    Time(Duration),
+}
+
+/// How a run begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// At its first step.
+    #[default]
+    Anew,
+    /// After the newest checkpoint that verifies, to the bytes of a run that was never stopped. What has changed in
+    /// between is judged: threads, paths and when to save are free; the number of epochs is free unless the learning
+    /// rate follows it; anything else that could change a bit is refused.
+    GoOn,
+}
+
+impl Checkpoints {
+    /// Checkpoints in a folder at each evaluation, of a run that begins anew.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), every: SaveEvery::Evaluation, start: Start::Anew }
+    }
+
+    fn check(&self) -> Result<(), TrainError> {
+        match self.every {
+            SaveEvery::Steps(0) => Err(TrainError::Setting {
+                setting: "checkpoints: steps".to_owned(),
+                found: "0".to_owned(),
+                expected: "at least 1".to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Why a run ended.
@@ -39,7 +90,8 @@ pub enum Ended {
     LastEpoch,
     /// Nothing that is watched improved any more.
     Stalled(StopReason),
-    /// Its observer asked for it.
+    /// Its observer asked for it. With a folder for checkpoints the state is saved there, and a run that
+    /// [goes on](Start::GoOn) ends with the bytes of one that was not interrupted.
     Interrupted,
 }
 
@@ -54,7 +106,9 @@ pub struct FitReport {
     pub steps: u64,
     /// Rows trained on.
     pub rows: u64,
-    /// Time spent on training steps, without evaluation.
+    /// How many of them before the run went on from a checkpoint.
+    pub rows_before: u64,
+    /// Time spent on training steps since then, without evaluation.
     pub train_time: Duration,
     /// Every evaluation, in order.
     pub evaluations: Vec<Evaluation>,
@@ -72,7 +126,7 @@ impl FitReport {
 
     /// Rows trained on in a second, evaluation not counted.
     pub fn rows_per_second(&self) -> f64 {
-        self.rows as f64 / self.train_time.as_secs_f64()
+        (self.rows - self.rows_before) as f64 / self.train_time.as_secs_f64()
     }
 }
 
@@ -102,94 +156,23 @@ impl FitReport {
 /// # Errors
 /// Settings that are impossible, a task without positives, a watched metric that is undefined on the validation data, a
 /// folder that cannot be written: all before the first step. A loss that is not finite: at once, with the model as it
-/// was before that step.
+/// was before that step. Where the run [goes on](Start::GoOn): no checkpoint, or settings or data that are not those of
+/// the run that saved it.
 pub fn fit(
     model: &mut RankingModel,
     input: &RunInput,
     config: &TrainConfig,
     observer: &mut dyn Observer,
 ) -> Result<FitReport, TrainError> {
-    let mut stopper = check(model, input, config)?;
-    let seed = RunSeed(config.seed);
-    let shuffle = Shuffle::Seeded(seed.stream("shuffle", 0));
-    let plan = BatchPlan { batch_size: config.batch_size, last_batch: LastBatch::Keep, shuffle };
-    let steps_per_epoch = input.train.order(plan, 0).n_batches();
-    observer.started(&RunStart {
-        rows: (input.train.rows(), input.validation.as_ref().map_or(0, RowSource::rows)),
-        steps_per_epoch,
-        epochs: config.epochs,
-        parameters: model.store.n_parameters(),
-        early_stopping: stopper
-            .as_ref()
-            .map(|stopper| format!("{}; {}", stopper.describe(), stopper.describe_choice())),
-    });
-
-    let balancer = Balancer::new(&config.balance, model.model.tasks(), &mut model.store)?;
-    let n_steps = config.epochs * steps_per_epoch as u64;
-    let mut optimizer = Adam::new(config.optimizer.clone(), n_steps, &mut model.store)?;
-    let mut run = Run::new(model.schema.n_tasks(), config, input);
-    let mut workspace = Workspace::new();
-    let mut best = None;
-    let start = BatchPosition::default();
-    let mut batches = Batches::new(&input.train, plan, start, config.epochs, PREFETCHED_BATCHES);
-    let ended = 'run: {
-        for epoch in 0..config.epochs {
-            run.report.epochs = epoch + 1;
-            let mut step_in_epoch = 0;
-            let mut started = Instant::now();
-            for batch in batches.by_ref().take(steps_per_epoch) {
-                let batch = batch?;
-                let dropout_seed = seed.stream("dropout", run.report.steps);
-                let mut state = TrainState {
-                    schema: &model.schema,
-                    model: &model.model,
-                    store: &mut model.store,
-                    balancer: &balancer,
-                    optimizer: &mut optimizer,
-                    workspace: std::mem::take(&mut workspace),
-                };
-                let pass = state.forward_backward(&batch, dropout_seed);
-                let pass = pass.map_err(|loss| run.non_finite(loss, model.model.tasks(), step_in_epoch))?;
-                run.add(&pass.task_losses, batch.rows());
-                let loss = pass.total;
-                state.update(pass);
-                workspace = state.workspace;
-                step_in_epoch += 1;
-
-                let progress = StepProgress {
-                    epoch: epoch + 1,
-                    step: step_in_epoch,
-                    steps_per_epoch,
-                    rows: run.report.rows,
-                    loss,
-                };
-                let control = observer.stepped(&progress);
-                let due = match config.evaluate_every {
-                    Every::Epoch => step_in_epoch == steps_per_epoch,
-                    Every::Steps(steps) => {
-                        run.report.steps.is_multiple_of(steps) || run.report.steps == n_steps
-                    }
-                };
-                if due || control == Control::Interrupt {
-                    run.report.train_time += started.elapsed();
-                    optimizer.catch_up_all(&mut model.store);
-                    let decision = run.evaluate(model, input, stopper.as_mut(), &mut best, observer)?;
-                    match (control, decision) {
-                        (Control::Interrupt, _) => break 'run Ended::Interrupted,
-                        (_, Decision::Stop(reason)) => break 'run Ended::Stalled(reason),
-                        (_, Decision::Continue) => started = Instant::now(),
-                    }
-                }
-            }
-            run.report.train_time += started.elapsed();
-        }
-        Ended::LastEpoch
-    };
-    if let Some(snapshot) = &best {
-        model.store.restore(snapshot);
+    let stopper = check(model, input, config)?;
+    let mut run = Run::new(model, input, config, stopper)?;
+    let resumed = run.resume()?;
+    observer.started(&run.describe());
+    if let Some(resumed) = &resumed {
+        observer.resumed(resumed);
     }
-    run.report.ended = ended;
-    Ok(run.report)
+    let ended = run.train(observer)?;
+    Ok(run.finish(ended))
 }
 
 /// Everything that can be found wrong before the first step.
@@ -226,112 +209,11 @@ fn check(
             Some(stopper)
         }
     };
-    if let Some(folder) = &input.checkpoints {
-        check_writable(folder)?;
+    if let Some(checkpoints) = &input.checkpoints {
+        checkpoints.check()?;
+        check_writable(&checkpoints.folder)?;
     }
     Ok(stopper)
-}
-
-/// What a run adds up on its way.
-struct Run {
-    report: FitReport,
-    losses: Vec<(f64, u64)>,
-    checkpoint: Option<PathBuf>,
-}
-
-impl Run {
-    fn new(n_tasks: usize, config: &TrainConfig, input: &RunInput) -> Self {
-        let facts = RunFacts {
-            seed: config.seed,
-            instruction_set: instruction_set(),
-            config: to_json(config),
-            data_fingerprint: format!("{:016x}", input.train.fingerprint()),
-            ..RunFacts::default()
-        };
-        let report = FitReport {
-            ended: Ended::LastEpoch,
-            epochs: 0,
-            steps: 0,
-            rows: 0,
-            train_time: Duration::ZERO,
-            evaluations: Vec::new(),
-            best: None,
-            facts,
-        };
-        Self { report, losses: vec![(0.0, 0); n_tasks], checkpoint: None }
-    }
-
-    fn add(&mut self, losses: &[Option<f32>], rows: usize) {
-        self.report.steps += 1;
-        self.report.rows += rows as u64;
-        for ((sum, n), loss) in self.losses.iter_mut().zip(losses) {
-            if let Some(loss) = loss {
-                *sum += f64::from(*loss);
-                *n += 1;
-            }
-        }
-    }
-
-    fn non_finite(&self, loss: NonFiniteLoss, tasks: &[ple_nn::TaskSpec], step: usize) -> TrainError {
-        let (tensor, row) = match loss.first {
-            Some(first) => (first.tensor, first.row),
-            None => ("the total loss".to_owned(), 0),
-        };
-        TrainError::NonFiniteLoss {
-            task: loss.task.map_or_else(|| "all tasks together".to_owned(), |task| tasks[task].name.clone()),
-            epoch: self.report.epochs,
-            step: step as u64 + 1,
-            tensor,
-            row,
-        }
-    }
-
-    /// Evaluates, asks early stopping, keeps the best weights, and saves a checkpoint.
-    fn evaluate(
-        &mut self,
-        model: &RankingModel,
-        input: &RunInput,
-        stopper: Option<&mut EarlyStopper>,
-        best: &mut Option<ple_tensor::Snapshot>,
-        observer: &mut dyn Observer,
-    ) -> Result<Decision, TrainError> {
-        let validation = match &input.validation {
-            Some(validation) => {
-                observer.evaluating(validation.rows());
-                model.evaluate_source(validation)?
-            }
-            None => Vec::new(),
-        };
-        let train_losses = self.losses.iter().map(|(sum, n)| sum / *n as f64).collect();
-        self.losses.fill((0.0, 0));
-        let mut improved = Vec::new();
-        let mut decision = Decision::Continue;
-        if let Some(stopper) = stopper {
-            let verdict = stopper.observe(&validation);
-            if verdict.snapshot == Snapshot::Take {
-                *best = Some(model.store.snapshot());
-                self.report.best = Some(self.report.evaluations.len());
-            }
-            self.report.facts.early_stopping = Some(to_json(stopper.state()));
-            (improved, decision) = (verdict.improved, verdict.decision);
-        }
-        let FitReport { epochs, steps, rows, .. } = self.report;
-        let position = Position { epoch: epochs - 1, step: steps, rows: rows % input.train.rows() as u64 };
-        self.report.facts.position = position;
-        self.report.facts.metrics = to_json(&validation);
-        let evaluation = Evaluation { epoch: epochs, step: steps, train_losses, validation, improved };
-        observer.evaluated(&evaluation);
-        self.report.evaluations.push(evaluation);
-        if let Some(folder) = &input.checkpoints {
-            let folder = folder.join(format!("step-{steps:08}"));
-            model.save(&folder, &self.report.facts)?;
-            if let Some(previous) = self.checkpoint.replace(folder) {
-                // The new checkpoint is complete: the one before it only costs space.
-                let _ = std::fs::remove_dir_all(previous);
-            }
-        }
-        Ok(decision)
-    }
 }
 
 /// The instruction set that products run on, which decides the last bits of a run.

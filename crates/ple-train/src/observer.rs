@@ -1,13 +1,19 @@
 //! What a run tells to whoever watches it. The libraries are silent: a program passes in what it wants to be told.
 
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
 use crate::metrics::TaskMetrics;
+use crate::resume::Resumed;
 
 /// Whether a run goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Control {
     /// On to the next step.
     Continue,
-    /// The run ends after this step, and keeps its best weights.
+    /// The run ends after this step. It saves its state where it has a folder for checkpoints, and is evaluated where it
+    /// has none. The model has its best weights so far.
     Interrupt,
 }
 
@@ -42,14 +48,15 @@ pub struct StepProgress {
 }
 
 /// What an evaluation found.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Evaluation {
     /// The epoch, counted from 1.
     pub epoch: u64,
     /// The steps done in the whole run.
     pub step: u64,
-    /// The mean training loss of each task since the last evaluation.
-    pub train_losses: Vec<f64>,
+    /// The mean training loss of each task since the last evaluation; none of a task that had no row.
+    pub train_losses: Vec<Option<f64>>,
     /// The metrics of each task on the validation data; empty without.
     pub validation: Vec<TaskMetrics>,
     /// The watched metrics that are better than ever before.
@@ -61,6 +68,9 @@ pub trait Observer {
     /// Before the first step.
     fn started(&mut self, _start: &RunStart) {}
 
+    /// After that, where the run goes on from a checkpoint.
+    fn resumed(&mut self, _resumed: &Resumed) {}
+
     /// After each step; the answer says whether the run goes on.
     fn stepped(&mut self, _progress: &StepProgress) -> Control {
         Control::Continue
@@ -71,6 +81,9 @@ pub trait Observer {
 
     /// After each evaluation.
     fn evaluated(&mut self, _evaluation: &Evaluation) {}
+
+    /// After each checkpoint, which is complete in this folder.
+    fn saved(&mut self, _place: &Path) {}
 }
 
 /// Watches nothing.

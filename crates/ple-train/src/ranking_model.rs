@@ -12,6 +12,7 @@ use crate::bridge::{bank_input, feature_specs, task_specs};
 use crate::checkpoint::{self, Manifest, RunFacts, StoredTensor, TensorEntry, TensorSource, to_json};
 use crate::error::TrainError;
 use crate::metrics::TaskMetrics;
+use crate::optimizer::{Adam, is_moment};
 use crate::seed::RunSeed;
 
 /// Rows to a forward pass of evaluation: fixed, so that results do not depend on the number of threads.
@@ -169,9 +170,19 @@ impl RankingModel {
     /// # Errors
     /// [`TrainError::Io`].
     pub fn save(&self, folder: &Path, facts: &RunFacts) -> Result<Manifest, TrainError> {
+        self.write(folder, facts, None)
+    }
+
+    /// Saves the model, and with an optimiser its moments, from which a run can go on.
+    pub(crate) fn write(
+        &self,
+        folder: &Path,
+        facts: &RunFacts,
+        optimizer: Option<&Adam>,
+    ) -> Result<Manifest, TrainError> {
         let store = &self.store;
         // A block of columns is gathered; tables, which are most of a model, are streamed row by row.
-        let blocks: Vec<(String, Vec<usize>, Vec<f32>)> = store
+        let mut blocks: Vec<(String, Vec<usize>, Vec<f32>)> = store
             .blocks()
             .iter()
             .map(|block| {
@@ -180,6 +191,7 @@ impl RankingModel {
                 (block.name.clone(), values.shape().to_vec(), values.iter().copied().collect())
             })
             .collect();
+        blocks.extend(optimizer.into_iter().flat_map(|adam| adam.matrix_moments(store)));
         let mut entries: Vec<TensorEntry<'_>> = blocks
             .iter()
             .map(|(name, shape, values)| TensorEntry {
@@ -194,6 +206,9 @@ impl RankingModel {
             let (dim, stride, rows) = (table.dim, rows.ncols(), table.rows);
             let source = TensorSource::Rows { data: &data[..(rows - 1) * stride + dim], dim, stride, rows };
             entries.push(TensorEntry { name: table.name.clone(), shape: vec![rows, dim], source });
+            if optimizer.is_some() {
+                entries.extend(Adam::table_moments(&table.name, data, (rows, dim, stride)));
+            }
         }
         let facts = RunFacts {
             schema: to_json(&self.schema),
@@ -227,7 +242,7 @@ impl RankingModel {
         Ok((loaded, stored.manifest))
     }
 
-    fn set_values(
+    pub(crate) fn set_values(
         &mut self,
         folder: &Path,
         tensors: &BTreeMap<String, StoredTensor>,
@@ -266,8 +281,9 @@ impl RankingModel {
                 }
             }
         }
-        // What a balancing strategy has learned is saved with the model, and no part of it.
-        match tensors.keys().find(|name| self.store.entry(name).is_none() && !name.starts_with("balance.")) {
+        // What a balancing strategy has learned is saved with the model, and no part of it; nor are moments.
+        let is_other = |name: &str| name.starts_with("balance.") || is_moment(name);
+        match tensors.keys().find(|name| self.store.entry(name).is_none() && !is_other(name)) {
             Some(name) => Err(other(name, "a tensor".to_owned(), "no such parameter".to_owned())),
             None => Ok(()),
         }

@@ -22,6 +22,7 @@ fn facts() -> RunFacts {
         data_fingerprint: "00ff".into(),
         early_stopping: Some(json!({"evaluations": 3})),
         metrics: json!({"click": {"auc": 0.6112}}),
+        state: None,
     }
 }
 
@@ -290,7 +291,7 @@ fn keys_that_are_not_known_or_not_there() {
         folder.path(),
         65,
         "manifest.json: unknown field `sead`, expected one of `seed`, `position`, `instruction_set`, `schema`, \
-         `config`, `data_fingerprint`, `early_stopping`, `metrics`\nexpected: the keys of format version 1\n\
+         `config`, `data_fingerprint`, `early_stopping`, `metrics`, `state`\nexpected: the keys of format version 1\n\
          next: did you mean `seed`? The manifest was changed after it was saved",
     );
     let folder = saved();

@@ -30,6 +30,6 @@ impl Observer for Losses {
     fn evaluated(&mut self, evaluation: &Evaluation) {
         self.after_steps += self.last_step.elapsed();
         let losses = &evaluation.train_losses;
-        self.means.push(losses.iter().sum::<f64>() / losses.len() as f64);
+        self.means.push(losses.iter().flatten().sum::<f64>() / losses.len() as f64);
     }
 }

@@ -83,6 +83,9 @@ pub struct RunFacts {
     pub early_stopping: Option<Value>,
     /// The metrics of the last evaluation.
     pub metrics: Value,
+    /// What a run needs besides to go on from here; none in a finished model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<Value>,
 }
 
 /// A place in the data: batches are a function of the seed and these.

@@ -36,12 +36,14 @@ mod header;
 mod json;
 mod manifest;
 mod provenance;
+mod run_folder;
 mod tensor_source;
 mod whole_file;
 
 pub use container::{Stored, StoredTensor, read, read_manifest, write};
 pub use json::to_json;
 pub use manifest::{Dtype, FORMAT_VERSION, FileRecord, Manifest, Position, RunFacts, TensorRecord};
+pub(crate) use run_folder::{Listing, RunFolder, Saved};
 pub use tensor_source::{TensorEntry, TensorSource};
 pub use whole_file::check_writable;
 pub(crate) use whole_file::{sync_folder, write_whole};

@@ -16,24 +16,24 @@ use crate::error::TrainError;
 /// a table's row lie beside its weights; see [`TableUpdates`] for which rows a step reaches.
 #[derive(Debug)]
 pub struct Adam {
-    config: AdamConfig,
+    pub(super) config: AdamConfig,
     /// The number of steps that the schedule spans.
-    n_steps: u64,
+    pub(super) n_steps: u64,
     /// The number of steps taken.
-    step: u64,
-    matrices: Vec<Option<Moments>>,
+    pub(super) step: u64,
+    pub(super) matrices: Vec<Option<Moments>>,
     /// The rules of steps 1, 2, ...: what exact mode replays.
-    replayed: Vec<AdamStep>,
+    pub(super) replayed: Vec<AdamStep>,
 }
 
 /// Rows to a task when all rows are brought up to date.
 const REPLAYED_ROWS: usize = 4096;
 
 #[derive(Debug)]
-struct Moments {
-    m: Array2<f32>,
-    v: Array2<f32>,
-    steps: u64,
+pub(super) struct Moments {
+    pub(super) m: Array2<f32>,
+    pub(super) v: Array2<f32>,
+    pub(super) steps: u64,
 }
 
 impl Adam {

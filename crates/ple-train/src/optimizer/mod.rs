@@ -3,6 +3,8 @@
 mod adam;
 mod config;
 mod rule;
+mod saved;
 
 pub use adam::Adam;
 pub use config::{AdamConfig, DecayKind, LearningRate, TableUpdates};
+pub(crate) use saved::is_moment;

@@ -1,0 +1,240 @@
+//! Going on from a checkpoint: what it holds besides the model, what may have changed since, and the way back into a run.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::checkpoint::{self, Listing, Manifest, Saved, Stored, to_json};
+use crate::early_stopping::StopperState;
+use crate::error::TrainError;
+use crate::fit::Start;
+use crate::observer::Evaluation;
+use crate::optimizer::LearningRate;
+use crate::run::{Run, fingerprint};
+
+/// The state of a run besides its tensors, its position and its early stopping.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RunState {
+    /// Counts the checkpoints of a folder: the newest has the largest.
+    pub(crate) saved: u64,
+    /// Rows trained on.
+    pub(crate) rows: u64,
+    /// What identifies the validation data.
+    pub(crate) validation_fingerprint: Option<String>,
+    /// The steps of each matrix, by its first parameter: one that receives no gradient takes none.
+    pub(crate) optimizer_steps: BTreeMap<String, u64>,
+    /// The sum of each task's losses since the last evaluation, and their number.
+    pub(crate) losses: Vec<(f64, u64)>,
+    /// Every evaluation so far.
+    pub(crate) evaluations: Vec<Evaluation>,
+    /// The position of the best one.
+    pub(crate) best: Option<usize>,
+    /// The step whose checkpoint has the best weights.
+    pub(crate) best_step: Option<u64>,
+}
+
+/// From where a run goes on.
+#[derive(Debug)]
+pub struct Resumed {
+    /// The checkpoint.
+    pub place: PathBuf,
+    /// The epoch, counted from 1.
+    pub epoch: u64,
+    /// The steps taken in the whole run.
+    pub step: u64,
+    /// What is not as it was when the checkpoint was saved, and may differ.
+    pub changes: Vec<Change>,
+    /// Newer checkpoints that do not verify, each with what is wrong with it.
+    pub passed_over: Vec<(PathBuf, TrainError)>,
+    /// Every evaluation so far.
+    pub evaluations: Vec<Evaluation>,
+}
+
+/// Something that is not as it was when a checkpoint was saved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// What.
+    pub what: String,
+    /// What it was.
+    pub was: String,
+    /// What it is now.
+    pub now: String,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} was {} and is {}", self.what, self.was, self.now)
+    }
+}
+
+impl Run<'_> {
+    /// Puts the run where its newest checkpoint that verifies left it, if it is to go on.
+    pub(crate) fn resume(&mut self) -> Result<Option<Resumed>, TrainError> {
+        let (Some(checkpoints), Some(folder)) = (&self.input.checkpoints, self.folder.clone()) else {
+            return Ok(None);
+        };
+        if checkpoints.start == Start::Anew {
+            return Ok(None);
+        }
+        let Listing { saved, damaged: mut passed_over } = folder.list()?;
+        for Saved { place, manifest, .. } in saved {
+            let changes = self.judge(&place, &manifest)?;
+            // The best weights first, so that nothing has changed where they turn out to be damaged.
+            match read_with_best(&place, &manifest, |step| folder.place(step)) {
+                Ok((stored, best, state)) => {
+                    self.restore(&place, &stored, best, &state)?;
+                    let (epoch, step) = (self.report.epochs, self.report.steps);
+                    let evaluations = self.report.evaluations.clone();
+                    return Ok(Some(Resumed { place, epoch, step, changes, passed_over, evaluations }));
+                }
+                Err(error) => passed_over.push((place, error)),
+            }
+        }
+        match passed_over.into_iter().next() {
+            Some((_, error)) => Err(error),
+            None => Err(TrainError::NothingToResume { path: checkpoints.folder.clone() }),
+        }
+    }
+
+    /// What is not as it was: an error if the run could not end with the same bytes.
+    fn judge(&self, place: &Path, manifest: &Manifest) -> Result<Vec<Change>, TrainError> {
+        let was = &manifest.run;
+        let config = serde_json::json!({
+            "model": to_json(self.model.model.config()),
+            "training": self.report.facts.config,
+        });
+        let mut changes = Vec::new();
+        compare("feature schema", &was.schema, &to_json(&self.model.schema), &mut changes);
+        compare("", &was.config, &config, &mut changes);
+        let mut texts =
+            vec![("training data", was.data_fingerprint.clone(), self.report.facts.data_fingerprint.clone())];
+        let validation = was.state.as_ref().and_then(|state| state["validation_fingerprint"].as_str());
+        let now = self.input.validation.as_ref().map(fingerprint);
+        texts.push((
+            "validation data",
+            validation.unwrap_or("none").to_owned(),
+            now.unwrap_or("none".to_owned()),
+        ));
+        texts.push((
+            "instruction set",
+            was.instruction_set.clone(),
+            self.report.facts.instruction_set.clone(),
+        ));
+        for (what, was, now) in texts.into_iter().filter(|(_, was, now)| was != now) {
+            changes.push(Change { what: what.to_owned(), was, now });
+        }
+        let is_free = |change: &Change| match change.what.as_str() {
+            "training.epochs" => self.config.optimizer.schedule == LearningRate::Constant,
+            // The numbers stay as good; only their last bits depend on it.
+            "instruction set" => true,
+            _ => false,
+        };
+        match changes.iter().find(|change| !is_free(change)) {
+            None => Ok(changes),
+            Some(Change { what, was, now }) => Err(TrainError::OtherRun {
+                path: place.to_owned(),
+                what: what.clone(),
+                was: was.clone(),
+                now: now.clone(),
+            }),
+        }
+    }
+
+    fn restore(
+        &mut self,
+        place: &Path,
+        stored: &Stored,
+        best: Option<Stored>,
+        state: &RunState,
+    ) -> Result<(), TrainError> {
+        let facts = &stored.manifest.run;
+        if let (Some(stopper), Some(saved)) = (&mut self.stopper, &facts.early_stopping) {
+            stopper.restore(parse::<StopperState>(place, saved)?)?;
+        }
+        if let (Some(best), Some(step)) = (best, state.best_step) {
+            self.model.set_values(place, &best.tensors)?;
+            self.best = Some((self.model.store.snapshot(), step));
+        }
+        self.model.set_values(place, &stored.tensors)?;
+        self.optimizer.restore(
+            &mut self.model.store,
+            facts.position.step,
+            &state.optimizer_steps,
+            &stored.tensors,
+            place,
+        )?;
+        self.losses.clone_from(&state.losses);
+        let report = &mut self.report;
+        report.epochs = facts.position.epoch + 1;
+        report.steps = facts.position.step;
+        (report.rows, report.rows_before) = (state.rows, state.rows);
+        report.evaluations.clone_from(&state.evaluations);
+        report.best = state.best;
+        report.facts.position = facts.position;
+        report.facts.early_stopping.clone_from(&facts.early_stopping);
+        report.facts.metrics.clone_from(&facts.metrics);
+        Ok(())
+    }
+}
+
+/// A checkpoint, the one with the best weights (which may be the same), and the state, all verified.
+fn read_with_best(
+    place: &Path,
+    manifest: &Manifest,
+    place_of: impl Fn(u64) -> PathBuf,
+) -> Result<(Stored, Option<Stored>, RunState), TrainError> {
+    let nothing = || TrainError::NothingToResume { path: place.to_owned() };
+    let state: RunState = parse(place, manifest.run.state.as_ref().ok_or_else(nothing)?)?;
+    let stored = checkpoint::read(place)?;
+    let best = match state.best_step {
+        Some(step) if step == manifest.run.position.step => Some(stored.clone()),
+        Some(step) => Some(checkpoint::read(&place_of(step))?),
+        None => None,
+    };
+    Ok((stored, best, state))
+}
+
+fn parse<T: for<'de> Deserialize<'de>>(place: &Path, value: &Value) -> Result<T, TrainError> {
+    serde_json::from_value(value.clone()).map_err(|error| TrainError::CheckpointDamaged {
+        path: place.to_owned(),
+        detail: format!("the state of the run: {error}"),
+    })
+}
+
+/// The leaves of two JSON values that differ.
+fn compare(path: &str, was: &Value, now: &Value, changes: &mut Vec<Change>) {
+    match (was, now) {
+        (Value::Object(was), Value::Object(now)) => {
+            let keys: std::collections::BTreeSet<&String> = was.keys().chain(now.keys()).collect();
+            for key in keys {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                let of =
+                    |object: &serde_json::Map<String, Value>| object.get(key).cloned().unwrap_or(Value::Null);
+                compare(&path, &of(was), &of(now), changes);
+            }
+        }
+        (Value::Array(was), Value::Array(now)) if was.len() == now.len() => {
+            for (index, (was, now)) in was.iter().zip(now).enumerate() {
+                compare(&format!("{path}.{index}"), was, now, changes);
+            }
+        }
+        _ if was != now => {
+            let (what, was, now) = (path.to_owned(), short(was), short(now));
+            changes.push(Change { what, was, now });
+        }
+        _ => {}
+    }
+}
+
+/// A value in a message; a long one is cut.
+fn short(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text,
+    }
+}

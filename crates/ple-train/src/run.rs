@@ -1,0 +1,292 @@
+//! A run on its way: epochs of steps, evaluations, early stopping, checkpoints, and the best weights at the end. All of
+//! its state is here and in the model; `resume.rs` puts it back.
+
+use std::time::{Duration, Instant};
+
+use ple_data::{Batch, BatchPlan, BatchPosition, Batches, LastBatch, RowSource, Shuffle};
+use ple_tensor::Workspace;
+
+use crate::balance::Balancer;
+use crate::checkpoint::{Position, RunFacts, RunFolder, to_json};
+use crate::early_stopping::{Decision, EarlyStopper, Snapshot};
+use crate::error::TrainError;
+use crate::fit::{Ended, FitReport, RunInput, SaveEvery, instruction_set};
+use crate::observer::{Control, Evaluation, Observer, RunStart, StepProgress};
+use crate::optimizer::Adam;
+use crate::ranking_model::RankingModel;
+use crate::resume::RunState;
+use crate::seed::RunSeed;
+use crate::train_config::{Every, TrainConfig};
+use crate::train_step::{NonFiniteLoss, TrainState};
+
+/// Batches that wait ready while one is trained on.
+const PREFETCHED_BATCHES: usize = 4;
+
+/// A run between two steps.
+pub(crate) struct Run<'a> {
+    pub(crate) model: &'a mut RankingModel,
+    pub(crate) input: &'a RunInput,
+    pub(crate) config: &'a TrainConfig,
+    pub(crate) optimizer: Adam,
+    pub(crate) stopper: Option<EarlyStopper>,
+    pub(crate) report: FitReport,
+    /// The sum of each task's losses since the last evaluation, and their number.
+    pub(crate) losses: Vec<(f64, u64)>,
+    /// The best weights so far, and the step whose checkpoint holds them.
+    pub(crate) best: Option<(ple_tensor::Snapshot, u64)>,
+    pub(crate) folder: Option<RunFolder>,
+    balancer: Balancer,
+    workspace: Workspace,
+    plan: BatchPlan,
+    steps_per_epoch: usize,
+    last_save: Instant,
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(
+        model: &'a mut RankingModel,
+        input: &'a RunInput,
+        config: &'a TrainConfig,
+        stopper: Option<EarlyStopper>,
+    ) -> Result<Self, TrainError> {
+        let shuffle = Shuffle::Seeded(RunSeed(config.seed).stream("shuffle", 0));
+        let plan = BatchPlan { batch_size: config.batch_size, last_batch: LastBatch::Keep, shuffle };
+        let steps_per_epoch = input.train.order(plan, 0).n_batches();
+        let balancer = Balancer::new(&config.balance, model.model.tasks(), &mut model.store)?;
+        let n_steps = config.epochs * steps_per_epoch as u64;
+        let optimizer = Adam::new(config.optimizer.clone(), n_steps, &mut model.store)?;
+        let facts = RunFacts {
+            seed: config.seed,
+            instruction_set: instruction_set(),
+            config: to_json(config),
+            data_fingerprint: fingerprint(&input.train),
+            ..RunFacts::default()
+        };
+        let report = FitReport {
+            ended: Ended::LastEpoch,
+            epochs: 0,
+            steps: 0,
+            rows: 0,
+            rows_before: 0,
+            train_time: Duration::ZERO,
+            evaluations: Vec::new(),
+            best: None,
+            facts,
+        };
+        Ok(Self {
+            losses: vec![(0.0, 0); model.schema.n_tasks()],
+            folder: input.checkpoints.as_ref().map(|checkpoints| RunFolder::new(&checkpoints.folder)),
+            best: None,
+            workspace: Workspace::new(),
+            last_save: Instant::now(),
+            model,
+            input,
+            config,
+            optimizer,
+            stopper,
+            report,
+            balancer,
+            plan,
+            steps_per_epoch,
+        })
+    }
+
+    /// What is known before the first step.
+    pub(crate) fn describe(&self) -> RunStart {
+        let stopping =
+            |stopper: &EarlyStopper| format!("{}; {}", stopper.describe(), stopper.describe_choice());
+        RunStart {
+            rows: (self.input.train.rows(), self.input.validation.as_ref().map_or(0, RowSource::rows)),
+            steps_per_epoch: self.steps_per_epoch,
+            epochs: self.config.epochs,
+            parameters: self.model.store.n_parameters(),
+            early_stopping: self.stopper.as_ref().map(stopping),
+        }
+    }
+
+    /// Trains from where the run is to its end.
+    pub(crate) fn train(&mut self, observer: &mut dyn Observer) -> Result<Ended, TrainError> {
+        if let Some(Decision::Stop(reason)) = self.stopper.as_ref().map(EarlyStopper::decision) {
+            return Ok(Ended::Stalled(reason));
+        }
+        let done = self.report.steps;
+        let start =
+            BatchPosition { epoch: done / self.per_epoch(), batch: (done % self.per_epoch()) as usize };
+        let batches =
+            Batches::new(&self.input.train, self.plan, start, self.config.epochs, PREFETCHED_BATCHES);
+        let mut started = Instant::now();
+        for batch in batches {
+            let control = self.step(&*batch?, observer)?;
+            if self.evaluation_is_due() {
+                self.report.train_time += started.elapsed();
+                let decision = self.evaluate(observer)?;
+                self.save(observer)?;
+                match (control, decision) {
+                    (Control::Interrupt, _) => return Ok(Ended::Interrupted),
+                    (_, Decision::Stop(reason)) => return Ok(Ended::Stalled(reason)),
+                    (_, Decision::Continue) => started = Instant::now(),
+                }
+            } else if control == Control::Interrupt {
+                self.report.train_time += started.elapsed();
+                // An evaluation would be one that a run without an interruption does not have: where the run can go on,
+                // there is none.
+                match self.folder {
+                    Some(_) => self.save(observer)?,
+                    None => drop(self.evaluate(observer)?),
+                }
+                return Ok(Ended::Interrupted);
+            } else if self.save_is_due() {
+                self.report.train_time += started.elapsed();
+                self.save(observer)?;
+                started = Instant::now();
+            }
+        }
+        self.report.train_time += started.elapsed();
+        Ok(Ended::LastEpoch)
+    }
+
+    /// The model gets its best weights; the report is complete.
+    pub(crate) fn finish(self, ended: Ended) -> FitReport {
+        if let Some((snapshot, _)) = &self.best {
+            self.model.store.restore(snapshot);
+        }
+        let mut report = FitReport { ended, ..self.report };
+        // What a checkpoint needs to go on is no part of the finished model.
+        report.facts.state = None;
+        report
+    }
+
+    fn per_epoch(&self) -> u64 {
+        self.steps_per_epoch as u64
+    }
+
+    /// One step, of which the observer hears.
+    fn step(&mut self, batch: &Batch, observer: &mut dyn Observer) -> Result<Control, TrainError> {
+        let (epoch, step) =
+            (self.report.steps / self.per_epoch() + 1, self.report.steps % self.per_epoch() + 1);
+        self.report.epochs = epoch;
+        let dropout_seed = RunSeed(self.config.seed).stream("dropout", self.report.steps);
+        let mut state = TrainState {
+            schema: &self.model.schema,
+            model: &self.model.model,
+            store: &mut self.model.store,
+            balancer: &self.balancer,
+            optimizer: &mut self.optimizer,
+            workspace: std::mem::take(&mut self.workspace),
+        };
+        let pass = match state.forward_backward(batch, dropout_seed) {
+            Ok(pass) => pass,
+            Err(loss) => return Err(self.non_finite(loss, epoch, step)),
+        };
+        self.report.steps += 1;
+        self.report.rows += batch.rows() as u64;
+        for ((sum, n), loss) in self.losses.iter_mut().zip(&pass.task_losses) {
+            if let Some(loss) = loss {
+                *sum += f64::from(*loss);
+                *n += 1;
+            }
+        }
+        let loss = pass.total;
+        state.update(pass);
+        self.workspace = state.workspace;
+        let (steps_per_epoch, rows) = (self.steps_per_epoch, self.report.rows);
+        Ok(observer.stepped(&StepProgress { epoch, step: step as usize, steps_per_epoch, rows, loss }))
+    }
+
+    fn non_finite(&self, loss: NonFiniteLoss, epoch: u64, step: u64) -> TrainError {
+        let (tensor, row) = match loss.first {
+            Some(first) => (first.tensor, first.row),
+            None => ("the total loss".to_owned(), 0),
+        };
+        let task = |task: usize| self.model.model.tasks()[task].name.clone();
+        let task = loss.task.map_or_else(|| "all tasks together".to_owned(), task);
+        TrainError::NonFiniteLoss { task, epoch, step, tensor, row }
+    }
+
+    fn evaluation_is_due(&self) -> bool {
+        let steps = self.report.steps;
+        match self.config.evaluate_every {
+            Every::Epoch => steps.is_multiple_of(self.per_epoch()),
+            Every::Steps(every) => {
+                steps.is_multiple_of(every) || steps == self.config.epochs * self.per_epoch()
+            }
+        }
+    }
+
+    fn save_is_due(&self) -> bool {
+        match self.input.checkpoints.as_ref().map(|checkpoints| checkpoints.every) {
+            None | Some(SaveEvery::Evaluation) => false,
+            Some(SaveEvery::Steps(steps)) => self.report.steps.is_multiple_of(steps),
+            Some(SaveEvery::Time(time)) => self.last_save.elapsed() >= time,
+        }
+    }
+
+    /// Evaluates, asks early stopping, and keeps the best weights.
+    fn evaluate(&mut self, observer: &mut dyn Observer) -> Result<Decision, TrainError> {
+        self.optimizer.catch_up_all(&mut self.model.store);
+        let validation = match &self.input.validation {
+            Some(validation) => {
+                observer.evaluating(validation.rows());
+                self.model.evaluate_source(validation)?
+            }
+            None => Vec::new(),
+        };
+        let mean = |&(sum, n): &(f64, u64)| (n > 0).then(|| sum / n as f64);
+        let train_losses = self.losses.iter().map(mean).collect();
+        self.losses.fill((0.0, 0));
+        let mut improved = Vec::new();
+        let mut decision = Decision::Continue;
+        if let Some(stopper) = &mut self.stopper {
+            let verdict = stopper.observe(&validation);
+            if verdict.snapshot == Snapshot::Take {
+                self.best = Some((self.model.store.snapshot(), self.report.steps));
+                self.report.best = Some(self.report.evaluations.len());
+            }
+            self.report.facts.early_stopping = Some(to_json(stopper.state()));
+            (improved, decision) = (verdict.improved, verdict.decision);
+        }
+        let FitReport { epochs, steps, .. } = self.report;
+        self.report.facts.position = self.position();
+        self.report.facts.metrics = to_json(&validation);
+        let evaluation = Evaluation { epoch: epochs, step: steps, train_losses, validation, improved };
+        observer.evaluated(&evaluation);
+        self.report.evaluations.push(evaluation);
+        Ok(decision)
+    }
+
+    fn position(&self) -> Position {
+        let FitReport { epochs, steps, rows, .. } = self.report;
+        Position { epoch: epochs.max(1) - 1, step: steps, rows: rows % self.input.train.rows() as u64 }
+    }
+
+    /// Saves a checkpoint from which the run can go on, if it has a folder for them.
+    fn save(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        // In exact mode all rows are brought to this step: when that happens changes no bit, and no stamps are saved.
+        self.optimizer.catch_up_all(&mut self.model.store);
+        let best = self.best.as_ref().map(|(_, step)| *step);
+        let state = RunState {
+            saved: folder.newest()? + 1,
+            rows: self.report.rows,
+            validation_fingerprint: self.input.validation.as_ref().map(fingerprint),
+            optimizer_steps: self.optimizer.matrix_steps(&self.model.store),
+            losses: self.losses.clone(),
+            evaluations: self.report.evaluations.clone(),
+            best: self.report.best,
+            best_step: best,
+        };
+        let position = self.position();
+        let facts = RunFacts { position, state: Some(to_json(&state)), ..self.report.facts.clone() };
+        let place = folder.start(position.step)?;
+        self.model.write(&place, &facts, Some(&self.optimizer))?;
+        folder.prune(position.step, best)?;
+        self.last_save = Instant::now();
+        observer.saved(&place);
+        Ok(())
+    }
+}
+
+/// What identifies data in a manifest.
+pub(crate) fn fingerprint(rows: &RowSource) -> String {
+    format!("{:016x}", rows.fingerprint())
+}

@@ -1,0 +1,295 @@
+//! Stopping and going on: a run that is interrupted anywhere ends with the bytes of one that was not, and one that could
+//! not is refused with what has changed.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use ple_data::{
+    GeneratedSplit, GeneratorConfig, ParquetShards, RowSource, StreamConfig, Table, Vocabulary,
+    generate_split, write_parquet,
+};
+use ple_nn::{Architecture, ModelConfig};
+use ple_train::early_stopping::EarlyStopping;
+use ple_train::{
+    AdamConfig, Checkpoints, Control, Ended, Every, FitReport, LearningRate, Observer, RankingModel, Resumed,
+    RunInput, RunSeed, SaveEvery, Start, StepProgress, TableUpdates, TrainConfig, TrainError, fit,
+};
+
+/// 10 steps of 100 rows an epoch.
+fn data() -> GeneratedSplit {
+    generate_split(&GeneratorConfig { rows: 1_000, vocabulary: Vocabulary::Small, seed: 3 }, 500, 10)
+}
+
+fn input(data: &GeneratedSplit) -> RunInput {
+    let [train, validation] = [&data.train.table, &data.val.table].map(|table| table.clone().into());
+    RunInput { train, validation: Some(validation), checkpoints: None }
+}
+
+/// The training rows as four shards whose windows are one row group each.
+fn shards(table: &Table, folder: &Path, decoders: usize) -> RowSource {
+    for (shard, rows) in (0..table.rows() as u32).collect::<Vec<_>>().chunks(270).enumerate() {
+        write_parquet(&table.select(rows), folder.join(format!("part-{shard}.parquet"))).unwrap();
+    }
+    let config = StreamConfig { window_bytes: 1, decoders };
+    ParquetShards::open(&[folder], table.schema(), config).unwrap().into()
+}
+
+/// A high learning rate, so that the best evaluation is not the last one.
+fn config(tables: TableUpdates) -> TrainConfig {
+    TrainConfig {
+        epochs: 3,
+        batch_size: 100,
+        evaluate_every: Every::Steps(4),
+        early_stopping: EarlyStopping::new(50),
+        optimizer: AdamConfig { tables, learning_rate: 0.02, weight_decay: 1e-3, ..AdamConfig::default() },
+        ..TrainConfig::default()
+    }
+}
+
+/// A model with dropout, so that masks take part in every comparison of bytes.
+fn model(input: &RunInput) -> RankingModel {
+    let mut config = ModelConfig { embedding_dropout: 0.1, ..ModelConfig::default() };
+    if let Architecture::Ple(ple) = &mut config.architecture {
+        ple.expert.dropout = 0.2;
+    }
+    RankingModel::new(input.train.schema().clone(), config, RunSeed(7)).unwrap()
+}
+
+/// Interrupts a run after the step of that number, and hears where it went on.
+#[derive(Default)]
+struct StopAt {
+    step: Option<u64>,
+    resumed: Option<Resumed>,
+    steps: u64,
+}
+
+impl Observer for StopAt {
+    fn resumed(&mut self, resumed: &Resumed) {
+        let Resumed { place, epoch, step, changes, evaluations, .. } = resumed;
+        let (place, changes, evaluations) = (place.clone(), changes.clone(), evaluations.clone());
+        self.steps = *step;
+        let (epoch, step) = (*epoch, *step);
+        self.resumed = Some(Resumed { place, epoch, step, changes, evaluations, passed_over: Vec::new() });
+    }
+
+    fn stepped(&mut self, _progress: &StepProgress) -> Control {
+        self.steps += 1;
+        if Some(self.steps) == self.step { Control::Interrupt } else { Control::Continue }
+    }
+}
+
+fn run(
+    input: &RunInput,
+    config: &TrainConfig,
+    observer: &mut StopAt,
+) -> Result<(RankingModel, FitReport), TrainError> {
+    let mut model = model(input);
+    let report = fit(&mut model, input, config, observer)?;
+    Ok((model, report))
+}
+
+fn with_checkpoints(input: &RunInput, folder: &Path, start: Start) -> RunInput {
+    let checkpoints = Checkpoints { start, ..Checkpoints::new(folder) };
+    RunInput { checkpoints: Some(checkpoints), ..input.clone() }
+}
+
+/// Both files of the saved model.
+fn bytes((model, report): &(RankingModel, FitReport)) -> [Vec<u8>; 2] {
+    let folder = tempfile::tempdir().unwrap();
+    model.save(folder.path(), &report.facts).unwrap();
+    ["model.safetensors", "manifest.json"].map(|name| std::fs::read(folder.path().join(name)).unwrap())
+}
+
+fn in_pool<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
+}
+
+#[test]
+fn a_run_that_is_interrupted_anywhere_ends_with_the_same_bytes() {
+    let data = data();
+    for tables in [TableUpdates::Lazy, TableUpdates::Exact, TableUpdates::Dense] {
+        let (config, input) = (config(tables), input(&data));
+        let whole = run(&input, &config, &mut StopAt::default()).unwrap();
+        let expected = bytes(&whole);
+        assert!(whole.1.best.unwrap() + 1 < whole.1.evaluations.len(), "the best weights are not the last");
+        for step in [1, 3, 4, 9, 10, 11, 19, 20, 29, 30] {
+            let folder = tempfile::tempdir().unwrap();
+            let started = with_checkpoints(&input, folder.path(), Start::Anew);
+            let mut observer = StopAt { step: Some(step), ..StopAt::default() };
+            let (_, report) = in_pool(2, || run(&started, &config, &mut observer).unwrap());
+            assert_eq!((report.ended, report.steps), (Ended::Interrupted, step));
+
+            let on = with_checkpoints(&input, folder.path(), Start::GoOn);
+            let mut observer = StopAt::default();
+            let resumed = in_pool(1, || run(&on, &config, &mut observer).unwrap());
+            assert_eq!(observer.resumed.unwrap().step, step);
+            assert!(bytes(&resumed) == expected, "{tables:?}, interrupted at step {step}");
+            assert_eq!(resumed.1.evaluations, whole.1.evaluations);
+            assert_eq!((resumed.1.best, resumed.1.rows), (whole.1.best, whole.1.rows));
+        }
+    }
+}
+
+#[test]
+fn a_streamed_run_goes_on_at_any_batch_of_any_window() {
+    let data = data();
+    let config = config(TableUpdates::Lazy);
+    let place = tempfile::tempdir().unwrap();
+    let source =
+        |decoders| RunInput { train: shards(&data.train.table, place.path(), decoders), ..input(&data) };
+    let expected = bytes(&run(&source(1), &config, &mut StopAt::default()).unwrap());
+    for step in [2, 3, 8, 13, 27] {
+        let folder = tempfile::tempdir().unwrap();
+        let started = with_checkpoints(&source(1), folder.path(), Start::Anew);
+        run(&started, &config, &mut StopAt { step: Some(step), ..StopAt::default() }).unwrap();
+        let on = with_checkpoints(&source(3), folder.path(), Start::GoOn);
+        assert!(bytes(&run(&on, &config, &mut StopAt::default()).unwrap()) == expected, "step {step}");
+    }
+}
+
+#[test]
+fn a_run_may_be_interrupted_again_and_again() {
+    let (data, config) = (data(), config(TableUpdates::Exact));
+    let input = input(&data);
+    let expected = bytes(&run(&input, &config, &mut StopAt::default()).unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let mut start = Start::Anew;
+    for step in (3..30).step_by(4) {
+        let input = with_checkpoints(&input, folder.path(), start);
+        run(&input, &config, &mut StopAt { step: Some(step), ..StopAt::default() }).unwrap();
+        // The last two, and the one with the best weights.
+        assert!(std::fs::read_dir(folder.path()).unwrap().count() <= 3);
+        start = Start::GoOn;
+    }
+    let on = with_checkpoints(&input, folder.path(), start);
+    assert!(bytes(&run(&on, &config, &mut StopAt::default()).unwrap()) == expected);
+    // A run that has ended ends at once when it goes on.
+    let mut observer = StopAt::default();
+    assert!(bytes(&run(&on, &config, &mut observer).unwrap()) == expected);
+    assert_eq!((observer.resumed.unwrap().step, observer.steps), (30, 30));
+}
+
+#[test]
+fn early_stopping_goes_on_where_it_was() {
+    let (data, config) = (data(), config(TableUpdates::Lazy));
+    let config = TrainConfig { epochs: 20, early_stopping: EarlyStopping::new(2), ..config };
+    let input = input(&data);
+    let whole = run(&input, &config, &mut StopAt::default()).unwrap();
+    assert!(matches!(whole.1.ended, Ended::Stalled(_)), "{:?}", whole.1.ended);
+    for step in [whole.1.steps - 5, whole.1.steps - 1, whole.1.steps] {
+        let folder = tempfile::tempdir().unwrap();
+        let started = with_checkpoints(&input, folder.path(), Start::Anew);
+        run(&started, &config, &mut StopAt { step: Some(step), ..StopAt::default() }).unwrap();
+        let on = with_checkpoints(&input, folder.path(), Start::GoOn);
+        let resumed = run(&on, &config, &mut StopAt::default()).unwrap();
+        assert_eq!((&resumed.1.ended, resumed.1.steps), (&whole.1.ended, whole.1.steps));
+        assert!(bytes(&resumed) == bytes(&whole), "step {step}");
+    }
+}
+
+#[test]
+fn a_damaged_checkpoint_is_passed_over_for_the_one_before_it() {
+    let (data, config) = (data(), config(TableUpdates::Lazy));
+    let input = input(&data);
+    let expected = bytes(&run(&input, &config, &mut StopAt::default()).unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let mut started = with_checkpoints(&input, folder.path(), Start::Anew);
+    started.checkpoints.as_mut().unwrap().every = SaveEvery::Steps(3);
+    run(&started, &config, &mut StopAt { step: Some(15), ..StopAt::default() }).unwrap();
+    let tensors = folder.path().join("step-00000015/model.safetensors");
+    let mut damaged = std::fs::read(&tensors).unwrap();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    std::fs::write(&tensors, damaged).unwrap();
+    // What a kill leaves behind does not matter.
+    std::fs::create_dir(folder.path().join("step-00000018")).unwrap();
+    std::fs::write(folder.path().join("step-00000018/.unfinished-x"), "half").unwrap();
+
+    let on = with_checkpoints(&input, folder.path(), Start::GoOn);
+    let mut observer = StopAt::default();
+    assert!(bytes(&run(&on, &config, &mut observer).unwrap()) == expected);
+    assert_eq!(observer.resumed.unwrap().step, 12);
+}
+
+#[test]
+fn what_has_changed_is_judged() {
+    let (data, config) = (data(), config(TableUpdates::Lazy));
+    let input = input(&data);
+    let folder = tempfile::tempdir().unwrap();
+    let started = with_checkpoints(&input, folder.path(), Start::Anew);
+    run(&started, &config, &mut StopAt { step: Some(6), ..StopAt::default() }).unwrap();
+    let on = with_checkpoints(&input, folder.path(), Start::GoOn);
+    let place = folder.path().join("step-00000006");
+    let refused = |input: &RunInput, config: &TrainConfig| {
+        let error = run(input, config, &mut StopAt::default()).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        error.to_string().replace(&place.display().to_string(), "PLACE")
+    };
+    assert_eq!(
+        refused(&on, &TrainConfig { seed: 1, ..config.clone() }),
+        "PLACE: when this was saved, training.seed was 2020; now it is 1\n\
+         expected: a run that goes on as it began (free are threads, paths, when to save, and epochs where the learning \
+         rate does not follow them)\n\
+         next: go back to 2020, or start anew"
+    );
+    let first = |text: String| text.lines().next().unwrap().to_owned();
+    assert_eq!(
+        first(refused(&on, &TrainConfig { batch_size: 50, ..config.clone() })),
+        "PLACE: when this was saved, training.batch_size was 100; now it is 50"
+    );
+    let other =
+        RunInput { train: data.train.table.select(&(0..900).collect::<Vec<_>>()).into(), ..on.clone() };
+    assert!(first(refused(&other, &config)).starts_with("PLACE: when this was saved, training data was "));
+    let other = RunInput { validation: None, ..on.clone() };
+    assert!(first(refused(&other, &config)).starts_with("PLACE: when this was saved, validation data was "));
+    let mut bare = RankingModel::new(on.train.schema().clone(), ModelConfig::default(), RunSeed(7)).unwrap();
+    let error = fit(&mut bare, &on, &config, &mut ()).unwrap_err().to_string();
+    assert!(error.contains("saved, model.architecture.ple.expert.dropout was 0.2; now it is 0.0"), "{error}");
+
+    // The number of epochs is free where the learning rate does not follow it, and then it is told.
+    let more = TrainConfig { epochs: 4, ..config.clone() };
+    let mut observer = StopAt::default();
+    let (_, report) = run(&on, &more, &mut observer).unwrap();
+    assert_eq!(report.steps, 40);
+    let changes: Vec<String> = observer.resumed.unwrap().changes.iter().map(ToString::to_string).collect();
+    assert_eq!(changes, ["training.epochs was 3 and is 4"]);
+    let optimizer = AdamConfig { schedule: LearningRate::Cosine, ..config.optimizer.clone() };
+    let cosine = TrainConfig { optimizer, ..config };
+    let folder = tempfile::tempdir().unwrap();
+    let started = with_checkpoints(&input, folder.path(), Start::Anew);
+    run(&started, &cosine, &mut StopAt { step: Some(6), ..StopAt::default() }).unwrap();
+    let on = with_checkpoints(&input, folder.path(), Start::GoOn);
+    let error = run(&on, &TrainConfig { epochs: 4, ..cosine }, &mut StopAt::default()).unwrap_err();
+    assert!(error.to_string().contains("training.epochs was 3; now it is 4"), "{error}");
+}
+
+#[test]
+fn a_folder_without_a_checkpoint_is_an_error_and_no_new_run() {
+    let (data, config) = (data(), config(TableUpdates::Lazy));
+    let folder = tempfile::tempdir().unwrap();
+    let on = with_checkpoints(&input(&data), folder.path(), Start::GoOn);
+    let error = run(&on, &config, &mut StopAt::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "{}: there is no checkpoint to go on from\n\
+             expected: a folder in which a run has saved at least one\n\
+             next: check the path, or start anew",
+            folder.path().display()
+        )
+    );
+    assert_eq!(error.exit_code(), 66);
+}
+
+#[test]
+fn a_checkpoint_of_a_run_is_a_model() {
+    let (data, config) = (data(), config(TableUpdates::Lazy));
+    let folder = tempfile::tempdir().unwrap();
+    let mut started = with_checkpoints(&input(&data), folder.path(), Start::Anew);
+    started.checkpoints.as_mut().unwrap().every = SaveEvery::Steps(5);
+    run(&started, &config, &mut StopAt { step: Some(25), ..StopAt::default() }).unwrap();
+    let (model, manifest) = RankingModel::load(&folder.path().join("step-00000025")).unwrap();
+    assert_eq!((manifest.run.position.epoch, manifest.run.position.rows), (2, 500));
+    assert_eq!(model.predict(&data.test.table).len(), 2);
+}
