@@ -2,35 +2,18 @@
 clock starts, so that a call is a run of the graph and little else; what is left of Python counts at a batch of one.
 """
 
-import contextlib
 import importlib.metadata
-import sys
-import warnings
 
 import numpy as np
 import onnxruntime
-import torch
-from torch_rechub.trainers import MTLTrainer
 
-from measurement import SEED, clock, load, parser, report
-from rechub_model import TASK_TYPES, feature, rechub_ple
+from measurement import clock, load, parser, report
+from rechub_export import exported
+from rechub_model import feature
 
 TYPES = {"tensor(int64)": np.int64, "tensor(int32)": np.int32, "tensor(float)": np.float32}
 ROWS = 1 << 18
 MOST_BATCHES = 1 << 10
-
-
-def exported(rows, folder):
-    """The file of the exported graph, and the model's parameters; a file that is there is taken."""
-    torch.manual_seed(SEED)
-    model = rechub_ple(rows)
-    parameters = sum(p.numel() for p in model.parameters())
-    path = folder / "rechub.onnx"
-    if not path.is_file():
-        with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            MTLTrainer(model, task_types=TASK_TYPES).export_onnx(str(path))
-    return path, parameters
 
 
 def main():

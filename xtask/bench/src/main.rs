@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod evaluate;
+mod graph;
 mod infer;
 mod limits;
 mod losses;
@@ -55,6 +56,7 @@ fn run(options: &Options) -> Result<Value, String> {
         Command::Profile(profile) => return profile::measure(profile),
         Command::Limits(limits) => return limits::measure(limits),
         Command::Export(export) => return raw_rows::export(export),
+        Command::Graph(graph) => return graph::write(graph),
     };
     outcome.map(|outcome| outcome.json())
 }

@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Limits(Limits),
     /// Writes the rows as raw little-endian files, for programs in other languages.
     Export(Export),
+    /// Writes the tutorial's model as ONNX, with weights of torch-rechub's model.
+    Graph(Graph),
 }
 
 /// Options of a training run.
@@ -104,6 +106,17 @@ pub(crate) struct Export {
     #[arg(long, default_value_t = 1_000_000)]
     pub rows: usize,
     /// The folder, which is made if it is missing.
+    #[arg(long)]
+    pub out: PathBuf,
+}
+
+/// Options of the graph.
+#[derive(Args, Debug)]
+pub(crate) struct Graph {
+    /// The weights, under torch-rechub's names: a safetensors file.
+    #[arg(long)]
+    pub weights: PathBuf,
+    /// The ONNX file.
     #[arg(long)]
     pub out: PathBuf,
 }

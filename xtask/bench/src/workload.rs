@@ -9,7 +9,7 @@ use crate::options::{Size, Vocabulary};
 pub(crate) const SEED: u64 = 2020;
 
 /// The dimension of every embedding.
-const EMBEDDING_DIM: usize = 16;
+pub(crate) const EMBEDDING_DIM: usize = 16;
 
 /// By how much the small vocabularies are smaller.
 const SMALLER: usize = 1_000;

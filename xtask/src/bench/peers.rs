@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use super::native_program;
 use super::options::{Options, Peers};
@@ -47,8 +47,28 @@ impl Python {
             }
         }
         let onnx_runtime = onnx_runtime(&program)?;
+        let python = Self::at(program, onnx_runtime);
+        if ["graph_1", "graph_1024"].into_iter().any(|workload| options.wants(workload)) {
+            python.make_graphs()?;
+        }
+        Ok(Some(python))
+    }
+
+    /// One whose programs are known.
+    pub(crate) fn at(program: PathBuf, onnx_runtime: PathBuf) -> Self {
         let scripts = workspace_root().join("xtask").join("peers");
-        Ok(Some(Self { program, onnx_runtime, scripts, rows }))
+        Self { program, onnx_runtime, scripts, rows: target_folder().join("bench") }
+    }
+
+    /// Lets torch-rechub export its model, and this project the same weights.
+    fn make_graphs(&self) -> Result<(), String> {
+        eprintln!("exporting torch-rechub's model, and the same weights as a graph of ours");
+        let mut theirs = Command::new(&self.program);
+        theirs.args(self.arguments("rechub_export.py", 1, &[]));
+        succeed(theirs.stdout(Stdio::null()).stderr(Stdio::null()))?;
+        let mut ours = Command::new(native_program());
+        ours.arg("graph").arg("--weights").arg(self.rows.join("rechub.safetensors"));
+        succeed(ours.arg("--out").arg(self.our_graph()).stdout(Stdio::null()))
     }
 
     /// The folder of the rows of a vocabulary.
@@ -56,9 +76,14 @@ impl Python {
         self.rows.join(vocabulary)
     }
 
-    /// The graph that `onnx_infer.py` makes of torch-rechub's model.
+    /// The graph that torch-rechub makes of its model.
     pub(crate) fn graph(&self) -> PathBuf {
         self.rows.join("rechub.onnx")
+    }
+
+    /// The graph that this project makes of the same weights.
+    pub(crate) fn our_graph(&self) -> PathBuf {
+        self.rows.join("ple.onnx")
     }
 
     /// The arguments that run a script.
@@ -74,7 +99,7 @@ impl Python {
 fn export(vocabulary: &str, out: &Path) -> Result<(), String> {
     let mut command = Command::new(native_program());
     command.args(["export", "--vocabulary", vocabulary, "--rows", ROWS, "--out"]).arg(out);
-    succeed(command.stdout(std::process::Stdio::null()))
+    succeed(command.stdout(Stdio::null()))
 }
 
 /// An environment with everything in `xtask/peers/requirements.txt`, made if it is not there.

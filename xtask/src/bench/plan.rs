@@ -20,6 +20,8 @@ pub(crate) const WORKLOADS: &[&str] = &[
     "infer_256",
     "infer_1024",
     "infer_8192",
+    "graph_1",
+    "graph_1024",
     "evaluate",
 ];
 
@@ -46,6 +48,11 @@ pub(crate) const BURN: &str = "burn";
 pub(crate) const ONNX_RUNTIME: &str = "onnxruntime, from Python";
 /// The same through the C interface.
 pub(crate) const ONNX_RUNTIME_C: &str = "onnxruntime, from C";
+
+/// The graph that this project writes, in ONNX Runtime through its C interface.
+pub(crate) const OUR_GRAPH: &str = "ple's graph, from C";
+/// The reference's exported graph, on as many threads as ours.
+pub(crate) const THEIR_GRAPH: &str = "torch-rechub's graph, from C";
 
 /// Everything that takes part, workload by workload.
 pub(crate) fn contestants(options: &Options, python: Option<&Python>) -> Vec<Contestant> {
@@ -89,11 +96,15 @@ fn of_workload(workload: &'static str, options: &Options, python: Option<&Python
             plan.peer(PYTORCH_PRODUCT, "product.py", &[]);
         }
         "evaluate" => plan.native(OURS, "evaluate", &["--rows", &plan.rows(976, 196)]),
+        "graph_1" => plan.graphs("1", 1),
+        "graph_1024" => plan.graphs("1024", plan.options.threads),
         infer => {
             let batch = infer.trim_start_matches("infer_");
             plan.native(OURS, "infer", &["--batch", batch, "--seconds", plan.seconds()]);
             plan.peer(ONNX_RUNTIME, "onnx_infer.py", &["--batch", batch, "--seconds", plan.seconds()]);
-            plan.onnx_runtime_in_c(batch);
+            if let Some(python) = python {
+                plan.onnx_runtime_in_c(ONNX_RUNTIME_C, python.graph(), batch, options.threads);
+            }
         }
     }
     plan.contestants
@@ -149,23 +160,30 @@ impl Plan<'_> {
     fn burn(&mut self, steps: &str) {
         if let Some(python) = self.python {
             let rows = python.rows_of("full").into_os_string();
-            self.rust_peer(BURN, "burn_train", vec![rows, steps.into()]);
+            self.rust_peer(BURN, "burn_train", vec![rows, steps.into()], self.options.threads);
         }
     }
 
-    /// It reads the graph that the contestant before it exported.
-    fn onnx_runtime_in_c(&mut self, batch: &str) {
+    /// Two graphs of one model in one runtime.
+    fn graphs(&mut self, batch: &str, threads: usize) {
         if let Some(python) = self.python {
-            let paths = [python.onnx_runtime.clone(), python.graph(), python.rows_of("full")];
-            let threads = self.options.threads.to_string();
-            let words = [batch, self.seconds(), &threads].map(OsString::from);
-            let arguments = paths.map(PathBuf::into_os_string).into_iter().chain(words).collect();
-            self.rust_peer(ONNX_RUNTIME_C, "ort_infer", arguments);
+            self.onnx_runtime_in_c(OUR_GRAPH, python.our_graph(), batch, threads);
+            self.onnx_runtime_in_c(THEIR_GRAPH, python.graph(), batch, threads);
         }
     }
 
-    fn rust_peer(&mut self, name: &'static str, program: &str, arguments: Vec<OsString>) {
-        let (program, threads) = (rust_peers::program(program), self.options.threads);
+    fn onnx_runtime_in_c(&mut self, name: &'static str, graph: PathBuf, batch: &str, threads: usize) {
+        if let Some(python) = self.python {
+            let paths = [python.onnx_runtime.clone(), graph, python.rows_of("full")];
+            let number = threads.to_string();
+            let words = [batch, self.seconds(), &number].map(OsString::from);
+            let arguments = paths.map(PathBuf::into_os_string).into_iter().chain(words).collect();
+            self.rust_peer(name, "ort_infer", arguments, threads);
+        }
+    }
+
+    fn rust_peer(&mut self, name: &'static str, program: &str, arguments: Vec<OsString>, threads: usize) {
+        let program = rust_peers::program(program);
         self.contestants.push(Contestant { workload: self.workload, name, program, arguments, threads });
     }
 
@@ -185,15 +203,29 @@ impl Plan<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{OURS, WORKLOADS, contestants};
+    use std::path::PathBuf;
+
+    use super::{OUR_GRAPH, OURS, Python, THEIR_GRAPH, WORKLOADS, contestants};
     use crate::bench::options::Options;
 
     #[test]
     fn we_take_part_in_every_workload() {
-        let plan = contestants(&Options::parse(&[]).unwrap(), None);
+        let python = Python::at(PathBuf::from("python"), PathBuf::from("libonnxruntime.so"));
+        let plan = contestants(&Options::parse(&[]).unwrap(), Some(&python));
         for workload in WORKLOADS {
-            assert!(plan.iter().any(|c| c.workload == *workload && c.name == OURS), "{workload}");
+            let ours = if workload.starts_with("graph") { OUR_GRAPH } else { OURS };
+            assert!(plan.iter().any(|c| c.workload == *workload && c.name == ours), "{workload}");
         }
+    }
+
+    #[test]
+    fn graphs_of_one_row_run_on_one_thread() {
+        let python = Python::at(PathBuf::from("python"), PathBuf::from("libonnxruntime.so"));
+        let plan = contestants(&Options::parse(&["--only", "graph_1"]).unwrap(), Some(&python));
+        assert_eq!(
+            plan.iter().map(|c| (c.name, c.threads)).collect::<Vec<_>>(),
+            [(OUR_GRAPH, 1), (THEIR_GRAPH, 1)]
+        );
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The ratios that have targets, each under the key that it has in the JSON.
 
 use super::plan::{
-    BURN, LIMIT, ONNX_RUNTIME, ONNX_RUNTIME_C, OURS, OURS_ONE_THREAD, PYTORCH_DENSE, PYTORCH_SPARSE, RECHUB,
+    BURN, LIMIT, ONNX_RUNTIME, ONNX_RUNTIME_C, OUR_GRAPH, OURS, OURS_ONE_THREAD, PYTORCH_DENSE,
+    PYTORCH_SPARSE, RECHUB, THEIR_GRAPH,
 };
 use super::results::Results;
 
@@ -67,6 +68,15 @@ pub(crate) const RATIOS: &[Ratio] = &[
     ratio("infer_1024_vs_ort", "inference at 1,024, against ONNX Runtime", [1.5, 3.0], |results| {
         against(results, "infer_1024", &[ONNX_RUNTIME, ONNX_RUNTIME_C])
     }),
+    ratio(
+        "graph_1024_vs_export",
+        "our graph at 1,024, against torch-rechub's export",
+        [1.3, 2.0],
+        |results| graphs(results, "graph_1024"),
+    ),
+    ratio("graph_1_vs_export", "our graph at 1, against torch-rechub's export", [1.0, 1.5], |results| {
+        graphs(results, "graph_1")
+    }),
     ratio("exact_vs_pytorch_dense", "exact mode, against fused dense Adam", [3.0, 5.0], |results| {
         against(results, "exact_full", &[PYTORCH_DENSE])
     }),
@@ -89,6 +99,11 @@ pub(crate) const RATIOS: &[Ratio] = &[
 fn against(results: &Results, workload: &str, others: &[&str]) -> Option<f64> {
     let best = others.iter().filter_map(|other| median(results, workload, other)).reduce(f64::max)?;
     Some(median(results, workload, OURS)? / best)
+}
+
+/// Our graph's median over that of torch-rechub's, in the same runtime.
+fn graphs(results: &Results, workload: &str) -> Option<f64> {
+    Some(median(results, workload, OUR_GRAPH)? / median(results, workload, THEIR_GRAPH)?)
 }
 
 fn median(results: &Results, workload: &str, contestant: &str) -> Option<f64> {

@@ -11,6 +11,9 @@ use super::spread::Spread;
 /// same, and over the first hundred steps that alone makes a quarter.
 const LOSS_TOLERANCE: f64 = 0.4;
 
+/// By how much two graphs of one model may differ.
+const PREDICTION_TOLERANCE: f64 = 1e-4;
+
 /// The samples of one contestant in one workload.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
@@ -123,6 +126,10 @@ fn number(sample: &Value, key: &str) -> Option<f64> {
     sample.get(key)?.as_f64()
 }
 
+fn numbers(sample: &Value, key: &str) -> Option<Vec<f64>> {
+    sample.get(key)?.as_array()?.iter().map(Value::as_f64).collect()
+}
+
 /// The most rows a second that the machine's rates allow.
 fn limit(sample: &Value, flops: f64) -> Option<f64> {
     let products = 2.0 * number(sample, "multiply_adds_per_row")? / flops;
@@ -138,6 +145,11 @@ fn difference(a: &Value, b: &Value) -> Option<String> {
         && a != b
     {
         return Some(format!("{b} parameters, not {a}"));
+    }
+    if let [Some(a), Some(b)] = [numbers(a, "predictions"), numbers(b, "predictions")]
+        && a.iter().zip(&b).any(|(a, b)| (a - b).abs() > PREDICTION_TOLERANCE)
+    {
+        return Some(format!("predictions {b:?}, not {a:?}, for the first row"));
     }
     if a["steps_per_loss"] != b["steps_per_loss"] {
         return None;
@@ -189,6 +201,9 @@ mod tests {
         assert_eq!(difference(&ours, &same), None);
         let other = json!({"parameters": 8});
         assert_eq!(difference(&ours, &other).as_deref(), Some("8 parameters, not 7"));
+        let [near, far] = [0.50001, 0.6].map(|value| json!({"predictions": [0.25, value]}));
+        assert_eq!(difference(&json!({"predictions": [0.25, 0.5]}), &near), None);
+        assert!(difference(&json!({"predictions": [0.25, 0.5]}), &far).is_some());
         let slow = json!({"parameters": 7, "steps_per_loss": 50, "losses": [0.7, 0.6]});
         assert_eq!(
             difference(&ours, &slow).as_deref(),

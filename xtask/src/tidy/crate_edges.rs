@@ -21,7 +21,7 @@ const PICTURE: &[Node] = &[
     Node { name: "ple-onnx", uses: &["ple-tensor", "ple-nn"], uses_in_examples: &[] },
     Node {
         name: "ple-bench",
-        uses: &["ple-tensor", "ple-data", "ple-nn", "ple-train"],
+        uses: &["ple-tensor", "ple-data", "ple-nn", "ple-train", "ple-onnx"],
         uses_in_examples: &[],
     },
     Node { name: "ple-peers", uses: &[], uses_in_examples: &[] },
