@@ -45,6 +45,7 @@ mod store;
 mod table;
 
 mod gradients;
+mod node_gradient;
 mod op_times;
 mod tape;
 mod workspace;

@@ -1,14 +1,19 @@
 //! The tape is an arena: nodes in insertion order, a `Copy` handle, and a backward pass that is one reverse loop.
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
 use std::ops::Range;
 
 use crate::gradients::Gradients;
 use crate::kernel::gemm::Start;
+use crate::kernel::rows::{for_each_block, for_each_run, slice_mut};
+use crate::node_gradient::NodeGradient;
 use crate::op_times::Direction;
 use crate::ops::{Input, Op};
 use crate::store::{MatrixId, ParamStore, TableId};
 use crate::workspace::Workspace;
+
+/// Values that are written twice in a row while they are in the first cache.
+const FIRST_CACHE: usize = 4096;
 
 /// Whether a forward pass is one of training or of evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -248,7 +253,7 @@ impl<'a> Tape<'a> {
         }
         pass.accumulate(loss, |mut gradient| gradient.fill(1.0));
         for (index, node) in self.nodes.iter().enumerate().rev() {
-            if let Some(gradient) = pass.node_gradients[index].take() {
+            if let Some(gradient) = pass.node_gradients[index].take().map(NodeGradient::finish) {
                 if matches!(node.op, Op::Input(_)) {
                     pass.gradients.inputs.push((Var::whole(index, node.value.ncols()), gradient));
                 } else {
@@ -273,11 +278,29 @@ fn first_bad_row(matrix: ArrayView2<'_, f32>) -> Option<usize> {
     matrix.outer_iter().position(|row| row.iter().any(|value| !value.is_finite()))
 }
 
+/// A gradient to be added to, or to be written if it starts with [`Start::Zero`].
+type Target<'g> = (Start<'static>, ArrayViewMut2<'g, f32>);
+
+/// The gradient of a value, if something learns from it.
+fn value_gradient<'g>(
+    nodes: &[Node<'_>],
+    gradients: &'g mut [Option<NodeGradient>],
+    workspace: &mut Workspace,
+    var: Var,
+) -> Option<Target<'g>> {
+    let node = &nodes[var.node()];
+    let (rows, width) = node.value.dim();
+    node.needs_gradient.then(|| {
+        let slot = &mut gradients[var.node()];
+        slot.get_or_insert_with(|| NodeGradient::new(workspace.matrix(rows, width))).columns(var.range())
+    })
+}
+
 /// What an operation sees while derivatives flow back through it.
 pub(crate) struct BackwardPass<'t, 'a> {
     pub(crate) store: &'a ParamStore,
     nodes: &'t [Node<'a>],
-    node_gradients: Vec<Option<Array2<f32>>>,
+    node_gradients: Vec<Option<NodeGradient>>,
     pub(crate) workspace: Workspace,
     gradients: Gradients,
 }
@@ -290,31 +313,65 @@ impl<'t> BackwardPass<'t, '_> {
 
     /// Lets `add` add to the gradient of a value; not called where nothing learns from it.
     pub(crate) fn accumulate(&mut self, var: Var, add: impl FnOnce(ArrayViewMut2<'_, f32>)) {
-        let node = &self.nodes[var.node()];
-        if !node.needs_gradient {
-            return;
-        }
-        let slot = &mut self.node_gradients[var.node()];
-        let gradient =
-            slot.get_or_insert_with(|| self.workspace.zeros(node.value.nrows(), node.value.ncols()));
-        add(gradient.slice_mut(s![.., var.range()]));
+        self.accumulate_product(var, |start, mut gradient| {
+            if let Start::Zero = start {
+                gradient.fill(0.0);
+            }
+            add(gradient);
+        });
     }
 
-    /// Lets `add` add to the gradient of a value, or write it where it is the first: what it has to start with.
+    /// As [`BackwardPass::accumulate`], block of rows by block of rows. `cost` is the whole pass's work. A value's first
+    /// gradient is filled with zeros piece by piece, too, so that it is in cache when it is added to.
+    pub(crate) fn accumulate_blocks(
+        &mut self,
+        var: Var,
+        cost: usize,
+        add: impl Fn(usize, ArrayViewMut2<'_, f32>) + Sync,
+    ) {
+        self.accumulate_product(var, |start, gradient| match start {
+            Start::Zero => {
+                let piece = (FIRST_CACHE / gradient.ncols().max(1)).max(1);
+                for_each_block(gradient, cost, |first, mut block| {
+                    for (number, mut rows) in block.axis_chunks_iter_mut(Axis(0), piece).enumerate() {
+                        rows.outer_iter_mut().for_each(|row| slice_mut(row).fill(0.0));
+                        add(first + number * piece, rows);
+                    }
+                });
+            }
+            _ => for_each_block(gradient, cost, add),
+        });
+    }
+
+    /// As [`BackwardPass::accumulate_blocks`], for work that does not ask where a row ends.
+    pub(crate) fn accumulate_runs<const N: usize>(
+        &mut self,
+        var: Var,
+        inputs: [ArrayView2<'_, f32>; N],
+        add: impl Fn(&mut [f32], [&[f32]; N]) + Sync,
+    ) {
+        self.accumulate_product(var, |start, gradient| match start {
+            Start::Zero => for_each_run(gradient, inputs, |out, inputs| {
+                for (number, out) in out.chunks_mut(FIRST_CACHE).enumerate() {
+                    let piece = number * FIRST_CACHE..number * FIRST_CACHE + out.len();
+                    out.fill(0.0);
+                    add(out, inputs.map(|input| &input[piece.clone()]));
+                }
+            }),
+            _ => for_each_run(gradient, inputs, add),
+        });
+    }
+
+    /// Lets `add` add to the gradient of a value, or write all of it where it is the first: what it has to start with.
     pub(crate) fn accumulate_product(
         &mut self,
         var: Var,
         add: impl FnOnce(Start<'_>, ArrayViewMut2<'_, f32>),
     ) {
-        let node = &self.nodes[var.node()];
-        let whole = var.range() == (0..node.value.ncols());
-        let slot = &mut self.node_gradients[var.node()];
-        if node.needs_gradient && whole && slot.is_none() {
-            let mut gradient = self.workspace.matrix(node.value.nrows(), node.value.ncols());
-            add(Start::Zero, gradient.view_mut());
-            *slot = Some(gradient);
-        } else {
-            self.accumulate(var, |gradient| add(Start::Result, gradient));
+        if let Some((start, gradient)) =
+            value_gradient(self.nodes, &mut self.node_gradients, &mut self.workspace, var)
+        {
+            add(start, gradient);
         }
     }
 
@@ -323,6 +380,17 @@ impl<'t> BackwardPass<'t, '_> {
         let (rows, columns) = self.store.matrix(id).dim();
         let slot = &mut self.gradients.matrices[id.index()];
         add(slot.get_or_insert_with(|| self.workspace.zeros(rows, columns)).view_mut());
+    }
+
+    /// The gradient of a matrix, and that of a value if something learns from it, for somebody who adds to both, or
+    /// writes all of what starts with [`Start::Zero`].
+    pub(crate) fn matrix_and_value(&mut self, id: MatrixId, var: Var) -> (Target<'_>, Option<Target<'_>>) {
+        let (rows, columns) = self.store.matrix(id).dim();
+        let slot = &mut self.gradients.matrices[id.index()];
+        let start = if slot.is_some() { Start::Result } else { Start::Zero };
+        let matrix = slot.get_or_insert_with(|| self.workspace.matrix(rows, columns)).view_mut();
+        let value = value_gradient(self.nodes, &mut self.node_gradients, &mut self.workspace, var);
+        ((start, matrix), value)
     }
 
     /// Adds to the gradient of a table.

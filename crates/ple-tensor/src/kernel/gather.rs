@@ -10,7 +10,8 @@ pub(crate) struct Rows<'a> {
     pub(crate) dim: usize,
 }
 
-/// Copies row `ids[i]` into the columns from `column` on of row i of `out`, whose rows are `width` values long.
+/// Copies row `ids[i]` into the columns from `column` on of row i of `out`, whose rows are `width` values long, and asks
+/// for the rows of the ids that follow those.
 ///
 /// # Panics
 /// If an id has no row.
@@ -42,7 +43,7 @@ fn gather_by(
     column: usize,
     copy: impl Fn(&mut [f32], &[f32]),
 ) {
-    for (index, (&id, target)) in ids.iter().zip(out.chunks_mut(width)).enumerate() {
+    for (index, (&id, target)) in ids.iter().zip(out.chunks_exact_mut(width)).enumerate() {
         if let Some(&ahead) = ids.get(index + ROWS_AHEAD) {
             prefetch(rows.values, ahead as usize * rows.stride, rows.dim);
         }

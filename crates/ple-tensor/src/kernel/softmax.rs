@@ -1,8 +1,10 @@
 //! Softmax of narrow groups: column by column over a block of rows, so that vectors are full however few columns there
 //! are.
 
+use ndarray::{ArrayView2, ArrayViewMut2};
+
 use super::instruction_set::multiversion;
-use super::rows::BLOCK_ROWS;
+use super::rows::{BLOCK_ROWS, row, slice_mut};
 use super::transcendental::exp;
 
 multiversion! {
@@ -27,13 +29,22 @@ multiversion! {
 }
 
 multiversion! {
-    /// `dx += y (dy - Σ y dy)` for each group of `width` neighbours.
-    pub(crate) fn softmax_gradient(dx: &mut [f32], y: &[f32], dy: &[f32], width: usize) {
-        let groups = y.chunks_exact(width).zip(dy.chunks_exact(width));
-        for (dx, (y, dy)) in dx.chunks_exact_mut(width).zip(groups) {
-            let product: f32 = y.iter().zip(dy).map(|(y, dy)| y * dy).sum();
-            for (dx, (y, dy)) in dx.iter_mut().zip(y.iter().zip(dy)) {
-                *dx += y * (dy - product);
+    /// `dx += y (dy - Σ y dy)` for each group of `width` neighbours in each row of a block from row `first` on.
+    pub(crate) fn softmax_gradient(
+        dx: ArrayViewMut2<'_, f32>,
+        first: usize,
+        y: ArrayView2<'_, f32>,
+        dy: ArrayView2<'_, f32>,
+        width: usize,
+    ) {
+        let mut dx = dx;
+        for (i, dx) in dx.outer_iter_mut().enumerate() {
+            let groups = row(&y, first + i).chunks_exact(width).zip(row(&dy, first + i).chunks_exact(width));
+            for (dx, (y, dy)) in slice_mut(dx).chunks_exact_mut(width).zip(groups) {
+                let product: f32 = y.iter().zip(dy).map(|(y, dy)| y * dy).sum();
+                for (dx, (y, dy)) in dx.iter_mut().zip(y.iter().zip(dy)) {
+                    *dx += y * (dy - product);
+                }
             }
         }
     }

@@ -173,10 +173,8 @@ impl Operation for BatchNorm {
         let mean_dy_x: Vec<f32> = dgamma.iter().map(|sum| (sum / n) as f32).collect();
         let (mean_dy, mean_dy_x) = (&mean_dy[..], &mean_dy_x[..]);
         let columns = NormaliseColumns { mean, inverse, gamma, mean_dy, mean_dy_x };
-        pass.accumulate(self.x, |target| {
-            for_each_block(target, rows * width, |first, dx| {
-                vectors::normalise_gradient(dx, first, dy, input, columns);
-            });
+        pass.accumulate_blocks(self.x, rows * width, |first, dx| {
+            vectors::normalise_gradient(dx, first, dy, input, columns);
         });
     }
 

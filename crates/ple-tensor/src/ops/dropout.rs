@@ -84,10 +84,8 @@ impl Operation for Dropout {
     }
 
     fn backward(&self, _: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
-        pass.accumulate(self.x, |target| {
-            for_each_run(target, [gradient.view(), self.mask.view()], |dx, [dy, mask]| {
-                dx.iter_mut().zip(dy.iter().zip(mask)).for_each(|(dx, (dy, m))| *dx += dy * m);
-            });
+        pass.accumulate_runs(self.x, [gradient.view(), self.mask.view()], |dx, [dy, mask]| {
+            dx.iter_mut().zip(dy.iter().zip(mask)).for_each(|(dx, (dy, m))| *dx += dy * m);
         });
     }
 

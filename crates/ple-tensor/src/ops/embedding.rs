@@ -1,15 +1,17 @@
 //! The embedding layer as one operation: look-ups, pooled sequences, binned and raw dense values side by side in one
 //! `[batch, input_dim]` matrix, and for the tables a gradient of the rows that were read.
 
+use std::mem::take;
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 use rayon::prelude::*;
 
 use super::{Op, Operation};
 use crate::kernel::gather::gather;
+use crate::kernel::prefetch::ROWS_AHEAD;
 use crate::kernel::row_sums::RowSums;
-use crate::kernel::rows::{BLOCK_ROWS, for_each_block, row};
+use crate::kernel::rows::{for_each_block, row};
 use crate::replay::Replay;
 use crate::store::{MatrixId, ParamStore, TableId};
 use crate::tape::{BackwardPass, Tape, Var};
@@ -106,9 +108,12 @@ impl<'a> Tape<'a> {
         let mut value = self.workspace.matrix(batch, end);
         let store = self.store;
         let cost = value.len();
+        // Few rows at a time, so that the cache lines of the result are written while they are in cache.
         for_each_block(value.view_mut(), cost, |first, mut block| {
-            for (columns, segment) in &segments {
-                segment.write(store, first, &mut block, columns);
+            for (number, mut rows) in block.axis_chunks_iter_mut(Axis(0), ROWS_AHEAD).enumerate() {
+                for (columns, segment) in &segments {
+                    segment.write(store, first + number * ROWS_AHEAD, &mut rows, columns);
+                }
             }
         });
         self.push(value, Op::Embedding(Embedding { segments }))
@@ -154,13 +159,12 @@ impl Segment<'_> {
         let out = block.as_slice_mut().expect("a block of whole rows");
         match self {
             Segment::Lookup { table, ids } => {
-                let ids = &ids[first..first + rows];
-                store.check_ids(*table, ids);
-                gather(store.rows_of(*table), ids, out, width, columns.start);
+                store.check_ids(*table, &ids[first..first + rows]);
+                gather(store.rows_of(*table), &ids[first..], out, width, columns.start);
             }
             Segment::Bins { table, edges, values } => {
                 let edges = store.matrix(*edges);
-                let mut bins = [0; BLOCK_ROWS];
+                let mut bins = [0; ROWS_AHEAD];
                 let bins = &mut bins[..rows];
                 bins.iter_mut()
                     .enumerate()
@@ -225,18 +229,22 @@ impl Operation for Embedding<'_> {
         tables.sort_unstable();
         tables.dedup();
         let store = pass.store;
-        let mut jobs = Vec::with_capacity(tables.len());
-        for table in tables {
-            let dim = store.table(table).dim;
-            let readings = self.of_table(table).map(|(_, segment)| segment.readings()).sum();
-            let sums = pass.workspace.row_gradients(readings, dim);
-            jobs.push((table, RowSums::new(sums, dim, readings, pass.workspace.cells())));
-        }
-        jobs.par_iter_mut().for_each(|(table, sums)| self.sum_rows(store, *table, gradient, sums));
-        for (table, sums) in jobs {
-            let (sums, cells) = sums.finish();
+        let mut sums: Vec<_> = tables
+            .into_iter()
+            .map(|table| {
+                let readings = self.of_table(table).map(|(_, segment)| segment.readings()).sum();
+                let rows = pass.workspace.row_gradients(readings, store.table(table).dim);
+                (table, readings, rows, pass.workspace.cells())
+            })
+            .collect();
+        sums.par_iter_mut().with_max_len(1).for_each(|(table, readings, rows, cells)| {
+            let mut sums = RowSums::new(take(rows), store.table(*table).dim, *readings, take(cells));
+            self.sum_rows(store, *table, gradient, &mut sums);
+            (*rows, *cells) = sums.finish();
+        });
+        for (table, _, rows, cells) in sums {
             pass.workspace.recycle_cells(cells);
-            pass.accumulate_rows(table, sums);
+            pass.accumulate_rows(table, rows);
         }
     }
 

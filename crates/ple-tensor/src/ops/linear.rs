@@ -1,10 +1,10 @@
 //! Linear maps: one product for all linears that read one input, or one product for each group of columns.
 
-use ndarray::{Array2, s};
+use ndarray::{Array2, Axis, s};
 
 use super::{Op, Operation};
 use crate::kernel::columns::add_column_sums;
-use crate::kernel::gemm::{Start, gemm};
+use crate::kernel::gemm::{Product, Start, gemm};
 use crate::replay::Replay;
 use crate::store::MatrixId;
 use crate::tape::{BackwardPass, Tape, Var};
@@ -61,13 +61,17 @@ impl<'a> Tape<'a> {
             bias.to_slice().expect("matrices are contiguous")
         });
         let out = width / groups;
-        for group in 0..groups {
-            let inputs = self.value(x.columns(group * fan_in..(group + 1) * fan_in));
+        let inputs = self.value(x);
+        let products = value.axis_chunks_iter_mut(Axis(1), out.max(1)).enumerate().map(|(group, c)| {
             let columns = group * out..(group + 1) * out;
-            let start = bias_values.map_or(Start::Zero, |bias| Start::Bias(&bias[columns.clone()]));
-            let result = value.slice_mut(s![.., columns.clone()]);
-            gemm(inputs, w.slice(s![.., columns]), start, result);
-        }
+            Product {
+                a: inputs.slice(s![.., group * fan_in..(group + 1) * fan_in]),
+                b: w.slice(s![.., columns.clone()]),
+                start: bias_values.map_or(Start::Zero, |bias| Start::Bias(&bias[columns])),
+                c,
+            }
+        });
+        gemm(products.collect());
         self.push(value, Op::Linear(Linear { x, weight, bias, groups }))
     }
 }
@@ -87,17 +91,22 @@ impl Operation for Linear {
         if let Some(bias) = self.bias {
             pass.accumulate_matrix(bias, |sums| add_column_sums(gradient.view(), sums));
         }
-        for group in 0..self.groups {
-            let columns = group * out..(group + 1) * out;
-            let x = self.x.columns(group * fan_in..(group + 1) * fan_in);
-            let dy = gradient.slice(s![.., columns.clone()]);
-            let value = pass.value(x);
-            pass.accumulate_matrix(self.weight, |mut dw| {
-                gemm(value.reversed_axes(), dy, Start::Result, dw.slice_mut(s![.., columns.clone()]))
-            });
-            let transposed = weight.slice(s![.., columns]).reversed_axes();
-            pass.accumulate_product(x, |start, dx| gemm(dy, transposed, start, dx));
+        let x = pass.value(self.x);
+        let inputs = |group: usize| s![.., group * fan_in..(group + 1) * fan_in];
+        let outputs = |group: usize| s![.., group * out..(group + 1) * out];
+        let ((dw_start, mut dw), mut dx) = pass.matrix_and_value(self.weight, self.x);
+        let mut products = Vec::with_capacity(2 * self.groups);
+        for (group, c) in dw.axis_chunks_iter_mut(Axis(1), out.max(1)).enumerate() {
+            let (a, b) = (x.slice(inputs(group)).reversed_axes(), gradient.slice(outputs(group)));
+            products.push(Product { a, b, start: dw_start, c });
         }
+        if let Some((start, dx)) = &mut dx {
+            for (group, c) in dx.axis_chunks_iter_mut(Axis(1), fan_in.max(1)).enumerate() {
+                let (a, b) = (gradient.slice(outputs(group)), weight.slice(outputs(group)).reversed_axes());
+                products.push(Product { a, b, start: *start, c });
+            }
+        }
+        gemm(products);
     }
 
     fn define(&self, replay: &Replay<'_>) -> Array2<f64> {

@@ -58,9 +58,7 @@ impl Operation for Relu {
 
     fn backward(&self, output: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
         let (output, gradient) = (output.view(), gradient.view());
-        pass.accumulate(self.x, |target| {
-            for_each_run(target, [output, gradient], |dx, [y, dy]| vectors::relu_gradient(dx, y, dy));
-        });
+        pass.accumulate_runs(self.x, [output, gradient], |dx, [y, dy]| vectors::relu_gradient(dx, y, dy));
     }
 
     fn define(&self, replay: &Replay<'_>) -> Array2<f64> {
@@ -78,12 +76,10 @@ impl BackwardPass<'_, '_> {
         derivative: impl Fn(f32, f32, f32) -> f32 + Sync,
     ) {
         let (input, output, gradient) = (self.value(x), output.view(), gradient.view());
-        self.accumulate(x, |target| {
-            for_each_run(target, [input, output, gradient], |dx, [x, y, dy]| {
-                for (dx, ((&x, &y), &dy)) in dx.iter_mut().zip(x.iter().zip(y).zip(dy)) {
-                    *dx += derivative(x, y, dy);
-                }
-            });
+        self.accumulate_runs(x, [input, output, gradient], |dx, [x, y, dy]| {
+            for (dx, ((&x, &y), &dy)) in dx.iter_mut().zip(x.iter().zip(y).zip(dy)) {
+                *dx += derivative(x, y, dy);
+            }
         });
     }
 }

@@ -3,7 +3,7 @@
 use ndarray::Array2;
 
 use super::{Op, Operation};
-use crate::kernel::rows::{BLOCK_ROWS, for_each_block, for_each_run, row};
+use crate::kernel::rows::{BLOCK_ROWS, for_each_block, row};
 use crate::kernel::scratch::Pool;
 use crate::kernel::softmax::{softmax_columns, softmax_gradient};
 use crate::replay::Replay;
@@ -73,8 +73,8 @@ impl Operation for Softmax {
     fn backward(&self, output: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
         let width = output.ncols() / self.groups;
         let (output, gradient) = (output.view(), gradient.view());
-        pass.accumulate(self.x, |target| {
-            for_each_run(target, [output, gradient], |dx, [y, dy]| softmax_gradient(dx, y, dy, width));
+        pass.accumulate_blocks(self.x, output.len(), |first, dx| {
+            softmax_gradient(dx, first, output, gradient, width);
         });
     }
 

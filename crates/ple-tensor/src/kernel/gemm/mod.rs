@@ -39,17 +39,21 @@ pub(crate) enum Start<'a> {
     Result,
 }
 
-/// `c = start + a b`: `[m, k]`, `[k, n]`, `[m, n]`. Transposed views are as good as plain ones.
+/// One product, `c = start + a b`: `[m, k]`, `[k, n]`, `[m, n]`. Transposed views are as good as plain ones.
+#[derive(Debug)]
+pub(crate) struct Product<'a> {
+    pub(crate) a: ArrayView2<'a, f32>,
+    pub(crate) b: ArrayView2<'a, f32>,
+    pub(crate) start: Start<'a>,
+    pub(crate) c: ArrayViewMut2<'a, f32>,
+}
+
+/// Computes products that do not depend on each other, with all threads sharing out the rows of all of them.
 ///
 /// # Panics
-/// If the shapes do not fit, or the columns of `c` are not adjacent.
-pub(crate) fn gemm(
-    a: ArrayView2<'_, f32>,
-    b: ArrayView2<'_, f32>,
-    start: Start<'_>,
-    c: ArrayViewMut2<'_, f32>,
-) {
-    gemm_with(kernels(InstructionSet::in_use()), a, b, start, c);
+/// If the shapes of a product do not fit, or the columns of a result are not adjacent.
+pub(crate) fn gemm(products: Vec<Product<'_>>) {
+    gemm_with(kernels(InstructionSet::in_use()), products);
 }
 
 fn kernels(set: InstructionSet) -> Kernels {
@@ -63,46 +67,53 @@ fn kernels(set: InstructionSet) -> Kernels {
 }
 
 /// `kernels` have to be of a set that the processor has.
-fn gemm_with(
-    kernels: Kernels,
-    a: ArrayView2<'_, f32>,
-    b: ArrayView2<'_, f32>,
-    start: Start<'_>,
-    mut c: ArrayViewMut2<'_, f32>,
-) {
-    let ((m, k), n) = (a.dim(), b.ncols());
-    assert!(
-        b.nrows() == k && c.dim() == (m, n),
-        "product of {:?} and {:?} into {:?}",
-        a.dim(),
-        b.dim(),
-        c.dim()
-    );
-    if let Start::Bias(bias) = start {
-        assert_eq!(bias.len(), n, "a bias for {n} columns");
-    }
-    if m == 0 || n == 0 {
-        return;
-    }
-    if k == 0 {
-        match start {
-            Start::Zero => c.fill(0.0),
-            Start::Bias(bias) => c.outer_iter_mut().for_each(|mut row| row.assign(&ndarray::aview1(bias))),
-            Start::Result => {}
-        }
-        return;
-    }
-    assert!(n <= 1 || c.strides()[1] == 1, "the columns of a result are adjacent");
-    let panels = Panels::pack(b, &kernels);
-    let task = |(number, mut rows): (usize, ArrayViewMut2<'_, f32>)| {
-        let first = number * TASK_ROWS;
-        multiply_rows(&kernels, a.slice(s![first..first + rows.nrows(), ..]), &panels, start, &mut rows);
+fn gemm_with(kernels: Kernels, mut products: Vec<Product<'_>>) {
+    products.retain_mut(|product| !product.is_trivial());
+    let work = |product: &Product<'_>| product.c.len() * product.a.ncols();
+    let parallel = products.iter().map(work).sum::<usize>() >= PARALLEL_WORK;
+    let packed = Panels::pack(products.iter().map(|product| product.b), &kernels);
+    let tasks = products.iter_mut().zip(&packed).flat_map(|(product, panels)| {
+        let (a, start) = (product.a, product.start);
+        product.c.axis_chunks_iter_mut(Axis(0), TASK_ROWS).enumerate().map(move |(number, rows)| {
+            let first = number * TASK_ROWS;
+            (a.slice_move(s![first..first + rows.nrows(), ..]), panels, start, rows)
+        })
+    });
+    let multiply = |(a, panels, start, mut c): (_, _, _, ArrayViewMut2<'_, f32>)| {
+        multiply_rows(&kernels, a, panels, start, &mut c);
     };
-    let chunks = c.axis_chunks_iter_mut(Axis(0), TASK_ROWS);
-    if m * n * k < PARALLEL_WORK {
-        chunks.into_iter().enumerate().for_each(task);
+    if parallel {
+        tasks.collect::<Vec<_>>().into_par_iter().with_max_len(1).for_each(multiply);
     } else {
-        chunks.into_par_iter().enumerate().for_each(task);
+        tasks.for_each(multiply);
+    }
+}
+
+impl Product<'_> {
+    /// Checks the shapes, and does what there is to do where no element is a sum of products.
+    fn is_trivial(&mut self) -> bool {
+        let ((m, k), n) = (self.a.dim(), self.b.ncols());
+        assert!(
+            self.b.nrows() == k && self.c.dim() == (m, n),
+            "product of {:?} and {:?} into {:?}",
+            self.a.dim(),
+            self.b.dim(),
+            self.c.dim()
+        );
+        if let Start::Bias(bias) = self.start {
+            assert_eq!(bias.len(), n, "a bias for {n} columns");
+        }
+        assert!(m == 0 || n <= 1 || self.c.strides()[1] == 1, "the columns of a result are adjacent");
+        if k == 0 {
+            match self.start {
+                Start::Zero => self.c.fill(0.0),
+                Start::Bias(bias) => {
+                    self.c.outer_iter_mut().for_each(|mut row| row.assign(&ndarray::aview1(bias)))
+                }
+                Start::Result => {}
+            }
+        }
+        m == 0 || n == 0 || k == 0
     }
 }
 

@@ -21,23 +21,32 @@ pub(super) struct Panels {
 }
 
 impl Panels {
-    /// Packs a matrix of any strides.
-    pub(super) fn pack(b: ArrayView2<'_, f32>, kernels: &Kernels) -> Self {
-        let (k, n) = b.dim();
+    /// Packs matrices of any strides, with all threads sharing out the panels.
+    pub(super) fn pack<'a>(
+        matrices: impl Iterator<Item = ArrayView2<'a, f32>> + Clone,
+        kernels: &Kernels,
+    ) -> Vec<Self> {
         let width = kernels.lanes * kernels.vectors;
-        let mut panels = Self { values: PANELS.take(n.next_multiple_of(kernels.lanes) * k), k, width };
-        let pack = |(panel, values): (usize, &mut [f32])| {
-            let first = panel * width;
-            let columns = first..n.min(first + width);
-            pack_panel(b.slice(ndarray::s![.., columns]), values, kernels.lanes);
+        let room = |b: ArrayView2<'a, f32>| {
+            let (k, n) = b.dim();
+            Self { values: PANELS.take(n.next_multiple_of(kernels.lanes) * k), k, width }
         };
-        let values = &mut panels.values[..];
-        if values.len() < PARALLEL_VALUES {
-            values.chunks_mut(width * k).enumerate().for_each(pack);
+        let mut packed: Vec<Self> = matrices.clone().map(room).collect();
+        let parallel = packed.iter().map(|panels| panels.values.len()).sum::<usize>() >= PARALLEL_VALUES;
+        let jobs = packed.iter_mut().zip(matrices).flat_map(|(panels, b)| {
+            let (k, n) = b.dim();
+            panels.values.chunks_mut(width * k).enumerate().map(move |(panel, values)| {
+                let first = panel * width;
+                (b.slice_move(ndarray::s![.., first..n.min(first + width)]), values)
+            })
+        });
+        let pack = |(b, values): (_, &mut [f32])| pack_panel(b, values, kernels.lanes);
+        if parallel {
+            jobs.collect::<Vec<_>>().into_par_iter().with_max_len(1).for_each(pack);
         } else {
-            values.par_chunks_mut(width * k).enumerate().for_each(pack);
+            jobs.for_each(pack);
         }
-        panels
+        packed
     }
 
     /// Panel `panel` from row `p` on, whose columns are `width` long.

@@ -3,7 +3,17 @@
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 use proptest::prelude::*;
 
-use super::{InstructionSet, Start, gemm_with, kernels};
+use super::{InstructionSet, Product, Start, gemm_with, kernels};
+
+fn multiply(
+    set: InstructionSet,
+    a: ArrayView2<'_, f32>,
+    b: ArrayView2<'_, f32>,
+    start: Start<'_>,
+    c: ArrayViewMut2<'_, f32>,
+) {
+    gemm_with(kernels(set), vec![Product { a, b, start, c }]);
+}
 
 fn available() -> impl Iterator<Item = InstructionSet> {
     InstructionSet::ALL.into_iter().filter(|set| *set <= InstructionSet::detected())
@@ -45,7 +55,7 @@ proptest! {
 
         for set in available() {
             let mut after = before.clone();
-            gemm_with(kernels(set), a, b, start, after.slice_mut(s![.., 3..n + 3]));
+            multiply(set, a, b, start, after.slice_mut(s![.., 3..n + 3]));
             for row in 0..m {
                 for column in 0..n + 4 {
                     let found = f64::from(after[[row, column]]);
@@ -71,7 +81,7 @@ fn the_wide_sets_give_the_same_bits() {
     let (a, b) = (values(61, 300, 1), values(300, 86, 2));
     let product = |set| {
         let mut c = Array2::zeros((61, 86));
-        gemm_with(kernels(set), a.view(), b.view(), Start::Zero, c.view_mut());
+        multiply(set, a.view(), b.view(), Start::Zero, c.view_mut());
         c
     };
     let wide: Vec<_> = available().filter(|set| *set > InstructionSet::Portable).map(product).collect();
@@ -83,11 +93,31 @@ fn an_element_does_not_depend_on_how_its_matrix_is_cut() {
     let (a, b) = (values(100, 300, 3), values(300, 50, 4));
     for set in available() {
         let mut whole = Array2::zeros((100, 50));
-        gemm_with(kernels(set), a.view(), b.view(), Start::Zero, whole.view_mut());
+        multiply(set, a.view(), b.view(), Start::Zero, whole.view_mut());
         let mut part = Array2::zeros((37, 13));
         let (rows, columns) = (a.slice(s![41..78, ..]), b.slice(s![.., 29..42]));
-        gemm_with(kernels(set), rows, columns, Start::Zero, part.view_mut());
+        multiply(set, rows, columns, Start::Zero, part.view_mut());
         assert_eq!(part, whole.slice(s![41..78, 29..42]), "{set}");
+    }
+}
+
+#[test]
+fn several_products_are_each_what_they_are_alone() {
+    for set in available() {
+        let shapes = [(130, 40, 86), (3, 1, 1), (0, 5, 4), (4, 0, 3), (48, 300, 50)];
+        let operands: Vec<_> =
+            (5..).zip(shapes).map(|(i, (m, k, n))| (values(m, k, i), values(k, n, i + 9))).collect();
+        let mut together: Vec<_> = shapes.iter().map(|&(m, _, n)| Array2::from_elem((m, n), 2.0)).collect();
+        let mut apart = together.clone();
+        let starts = [Start::Zero, Start::Result].into_iter().cycle();
+        let products = operands.iter().zip(&mut together).zip(starts.clone());
+        let products =
+            products.map(|(((a, b), c), start)| Product { a: a.view(), b: b.view(), start, c: c.view_mut() });
+        gemm_with(kernels(set), products.collect());
+        for (((a, b), c), start) in operands.iter().zip(&mut apart).zip(starts) {
+            multiply(set, a.view(), b.view(), start, c.view_mut());
+        }
+        assert_eq!(together, apart, "{set}");
     }
 }
 
@@ -151,7 +181,7 @@ fn nothing_behind_the_operands_is_touched() {
             let (a, b) = (view(a.slice(), m, k), view(b.slice(), k, n));
             for set in available() {
                 let target = ArrayViewMut2::from_shape((m, n), c.slice()).unwrap();
-                gemm_with(kernels(set), a, b, Start::Bias(bias.slice()), target);
+                multiply(set, a, b, Start::Bias(bias.slice()), target);
                 assert!(c.slice().iter().all(|&value| value == 2.0 * k as f32 + 0.5), "{set}");
             }
         }
