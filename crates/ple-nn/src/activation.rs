@@ -68,6 +68,11 @@ impl ActivationLayer {
         Self { activation, parts, slope: Some(slope) }
     }
 
+    /// Whether it is the rectified linear unit, which batch norm can apply on its way.
+    pub(crate) fn is_relu(&self) -> bool {
+        self.activation == Activation::Relu
+    }
+
     /// Records the activation.
     pub fn forward(&self, tape: &mut Tape<'_>, x: Var) -> Var {
         match (self.activation, self.slope) {

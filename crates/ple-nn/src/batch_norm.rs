@@ -1,5 +1,7 @@
 //! Batch normalisation, or none: a choice of the configuration.
 
+use std::ops::Range;
+
 use ndarray::Array2;
 use ple_tensor::{BatchNormParams, Role, Tape, Var};
 use serde::{Deserialize, Serialize};
@@ -74,5 +76,11 @@ impl BatchNorm1d {
     /// In training, on a batch of one row.
     pub fn forward(&self, tape: &mut Tape<'_>, x: Var) -> Var {
         tape.batch_norm(x, self.params)
+    }
+
+    /// Records the normalisation and the rectified linear unit on the columns `active` of its result; gives back these
+    /// columns, and the result to be read outside of them: see [`Tape::batch_norm_relu`].
+    pub(crate) fn forward_relu(&self, tape: &mut Tape<'_>, x: Var, active: Range<usize>) -> (Var, Var) {
+        tape.batch_norm_relu(x, self.params, active)
     }
 }

@@ -103,20 +103,29 @@ impl Experts {
     /// Records experts and gates; gives back the experts' outputs and the gates' logits, each in the order given.
     pub fn forward(&self, tape: &mut Tape<'_>, x: Var) -> (Vec<Var>, Vec<Var>) {
         let product = self.first.forward(tape, x);
-        let normed = self
-            .norm
-            .as_ref()
-            .map(|(columns, norm)| (columns.clone(), norm.forward(tape, product.columns(columns.clone()))));
-        // A block of columns comes from the normalised value where that covers it, else from the product itself.
-        let block = |wanted: Range<usize>| match &normed {
-            Some((columns, value)) if columns.start <= wanted.start && wanted.end <= columns.end => {
-                value.columns(wanted.start - columns.start..wanted.end - columns.start)
+        let of_experts = 0..self.n_experts * self.first_dim;
+        let (first, normed) = match (&self.rest, &self.norm) {
+            (Some((finish, _)), Some((columns, norm))) if columns.start == 0 => {
+                let x = product.columns(columns.clone());
+                let (first, normed) = finish.forward(tape, x, Some(norm), of_experts);
+                (Some(first), Some(normed))
             }
-            _ => product.columns(wanted),
+            (rest, norm) => {
+                let norm = norm.as_ref();
+                let normed = norm.map(|(columns, norm)| norm.forward(tape, product.columns(columns.clone())));
+                let rest = rest.as_ref();
+                (rest.map(|(finish, _)| finish.forward(tape, product, None, of_experts).0), normed)
+            }
         };
-        let logits = self.gates.iter().map(|columns| block(columns.clone())).collect();
-        let Some((finish, rest)) = &self.rest else { return (Vec::new(), logits) };
-        let first = finish.forward(tape, block(0..self.n_experts * self.first_dim));
+        // A gate's columns come from the normalised value where that covers them, else from the product itself.
+        let logits = self.gates.iter().map(|gate| match (&self.norm, normed) {
+            (Some((columns, _)), Some(normed)) if columns.start <= gate.start && gate.end <= columns.end => {
+                normed.columns(gate.start - columns.start..gate.end - columns.start)
+            }
+            _ => product.columns(gate.clone()),
+        });
+        let logits = logits.collect();
+        let (Some(first), Some((_, rest))) = (first, &self.rest) else { return (Vec::new(), logits) };
         let outputs = rest.forward(tape, first);
         let dim = outputs.width() / self.n_experts;
         ((0..self.n_experts).map(|i| outputs.columns(i * dim..(i + 1) * dim)).collect(), logits)

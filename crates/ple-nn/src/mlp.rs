@@ -1,5 +1,7 @@
 //! The multi-layer perceptron, alone or several side by side.
 
+use std::ops::Range;
+
 use ple_tensor::{Tape, Var};
 use serde::{Deserialize, Serialize};
 
@@ -63,9 +65,23 @@ impl Finish {
         Self { activation: ActivationLayer::new(builder, &names, config.activation), dropout: config.dropout }
     }
 
-    pub(crate) fn forward(&self, tape: &mut Tape<'_>, x: Var) -> Var {
-        let active = self.activation.forward(tape, x);
-        tape.dropout(active, self.dropout)
+    /// Records the normalisation of `x`, if there is one, and what follows it on the columns `active`; gives back the end
+    /// of these columns, and the normalised value to be read outside of them.
+    pub(crate) fn forward(
+        &self,
+        tape: &mut Tape<'_>,
+        x: Var,
+        norm: Option<&BatchNorm1d>,
+        active: Range<usize>,
+    ) -> (Var, Var) {
+        let (end, normed) = match norm {
+            Some(norm) if self.activation.is_relu() => norm.forward_relu(tape, x, active),
+            norm => {
+                let normed = norm.map_or(x, |norm| norm.forward(tape, x));
+                (self.activation.forward(tape, normed.columns(active)), normed)
+            }
+        };
+        (tape.dropout(end, self.dropout), normed)
     }
 }
 
@@ -111,8 +127,7 @@ impl Layers {
     pub(crate) fn forward(&self, tape: &mut Tape<'_>, x: Var) -> Var {
         self.layers.iter().fold(x, |x, layer| {
             let linear = layer.linear.forward(tape, x);
-            let normed = layer.norm.as_ref().map_or(linear, |norm| norm.forward(tape, linear));
-            layer.finish.forward(tape, normed)
+            layer.finish.forward(tape, linear, layer.norm.as_ref(), 0..linear.width()).0
         })
     }
 }

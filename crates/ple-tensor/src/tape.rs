@@ -253,12 +253,16 @@ impl<'a> Tape<'a> {
         }
         pass.accumulate(loss, |mut gradient| gradient.fill(1.0));
         for (index, node) in self.nodes.iter().enumerate().rev() {
-            if let Some(gradient) = pass.node_gradients[index].take().map(NodeGradient::finish) {
+            if let Some(mut gradient) = pass.node_gradients[index].take().map(NodeGradient::finish) {
                 if matches!(node.op, Op::Input(_)) {
                     pass.gradients.inputs.push((Var::whole(index, node.value.ncols()), gradient));
                 } else {
-                    node.op.operation().backward(&node.value, &gradient, &mut pass);
-                    pass.workspace.recycle(gradient);
+                    let operation = node.op.operation();
+                    operation.backward(&node.value, &mut gradient, &mut pass);
+                    match operation.in_place() {
+                        Some(input) => pass.hand_over(input, gradient),
+                        None => pass.workspace.recycle(gradient),
+                    }
                     if let Some(times) = &mut pass.workspace.times {
                         times.end(index, Direction::Backward, || node.op.label(self.store));
                     }
@@ -373,6 +377,23 @@ impl<'t> BackwardPass<'t, '_> {
         {
             add(start, gradient);
         }
+    }
+
+    /// Adds a whole gradient to that of a value, or lets it be the value's gradient where it is the first.
+    fn hand_over(&mut self, var: Var, gradient: Array2<f32>) {
+        let node = &self.nodes[var.node()];
+        let slot = &mut self.node_gradients[var.node()];
+        if node.needs_gradient && slot.is_none() && var.range() == (0..node.value.ncols()) {
+            let mut first = NodeGradient::new(gradient);
+            first.columns(var.range());
+            *slot = Some(first);
+            return;
+        }
+        let added = gradient.view();
+        self.accumulate_runs(var, [added], |sum, [added]| {
+            sum.iter_mut().zip(added).for_each(|(sum, added)| *sum += added);
+        });
+        self.workspace.recycle(gradient);
     }
 
     /// Lets `add` add to the gradient of a matrix.

@@ -106,9 +106,9 @@ impl Workspace {
 }
 
 /// A buffer of a pool that has room for `length` values, or a new one: best of all one that is as long already, so that
-/// it need not be filled up, or else the smallest.
+/// it need not be filled up, or else the smallest; of those the one that came back last, which may still be in cache.
 fn take<T>(pool: &mut Vec<Vec<T>>, length: usize) -> Vec<T> {
-    let fits = pool.iter().enumerate().filter(|(_, buffer)| buffer.capacity() >= length);
+    let fits = pool.iter().enumerate().rev().filter(|(_, buffer)| buffer.capacity() >= length);
     match fits.min_by_key(|(_, buffer)| (buffer.len() != length, buffer.capacity())).map(|(index, _)| index) {
         Some(index) => pool.swap_remove(index),
         None => Vec::with_capacity(length),

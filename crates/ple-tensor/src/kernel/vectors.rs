@@ -122,79 +122,148 @@ multiversion! {
     }
 }
 
+/// What batch norm knows of each column: `x̂ = (x - mean) inverse`, `y = (x - mean) scale + shift`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NormColumns<'a> {
+    pub(crate) mean: &'a [f32],
+    pub(crate) inverse: &'a [f32],
+    pub(crate) scale: &'a [f32],
+    pub(crate) shift: &'a [f32],
+    /// The first of the columns, and the first after the columns, whose `y` is rectified: `max(y, 0)`.
+    pub(crate) rectified: [usize; 2],
+}
+
+impl<'a> NormColumns<'a> {
+    /// The columns in up to three pieces, with the first column of each and whether they are rectified.
+    #[inline(always)]
+    fn pieces(self) -> impl Iterator<Item = (usize, NormColumns<'a>, bool)> + Clone {
+        let [start, end] = self.rectified;
+        let pieces = [(0, start, false), (start, end, true), (end, self.mean.len(), false)];
+        pieces.into_iter().filter(|(first, end, _)| first < end).map(move |(first, end, rectified)| {
+            let piece = |values: &'a [f32]| &values[first..end];
+            let Self { mean, inverse, scale, shift, .. } = self;
+            let columns = Self {
+                mean: piece(mean),
+                inverse: piece(inverse),
+                scale: piece(scale),
+                shift: piece(shift),
+                rectified: [0; 2],
+            };
+            (first, columns, rectified)
+        })
+    }
+}
+
+/// `dy`, or 0 where the rectified `y` is not above 0: by a mask, since the signs are as random as branches can be.
+#[inline(always)]
+fn through_relu<const RECTIFIED: bool>(dy: f32, y: f32) -> f32 {
+    if RECTIFIED { f32::from_bits(dy.to_bits() & u32::from(y > 0.0).wrapping_neg()) } else { dy }
+}
+
 multiversion! {
-    /// `y = (x - mean) scale + shift` for each row of a block from row `first` on.
+    /// `y = (x - mean) scale + shift`, rectified or not, for each row of a block from row `first` on.
     pub(crate) fn normalise(
         y: ArrayViewMut2<'_, f32>,
         first: usize,
         x: ArrayView2<'_, f32>,
-        mean: &[f32],
-        scale: &[f32],
-        shift: &[f32],
+        columns: NormColumns<'_>,
     ) {
+        #[inline(always)]
+        fn piece<const RECTIFIED: bool>(y: &mut [f32], x: &[f32], columns: NormColumns<'_>) {
+            let n = y.len();
+            let NormColumns { mean, scale, shift, .. } = columns;
+            let (x, mean, scale, shift) = (&x[..n], &mean[..n], &scale[..n], &shift[..n]);
+            for c in 0..n {
+                let value = (x[c] - mean[c]) * scale[c] + shift[c];
+                y[c] = if RECTIFIED && value < 0.0 { 0.0 } else { value };
+            }
+        }
         let mut y = y;
-        for (i, y) in y.outer_iter_mut().enumerate() {
-            let columns = row(&x, first + i).iter().zip(mean).zip(scale).zip(shift);
-            for (y, (((x, mean), scale), shift)) in slice_mut(y).iter_mut().zip(columns) {
-                *y = (x - mean) * scale + shift;
+        for (start, columns, rectified) in columns.pieces() {
+            for (i, y) in y.outer_iter_mut().enumerate() {
+                let y = &mut slice_mut(y)[start..][..columns.mean.len()];
+                let x = &row(&x, first + i)[start..];
+                if rectified { piece::<true>(y, x, columns) } else { piece::<false>(y, x, columns) }
             }
         }
     }
 }
 
 multiversion! {
-    /// The sums of `dy`, and after them those of `dy x̂`, over the rows, with `x̂ = (x - mean) inverse`.
+    /// The sums of `dy`, as it comes through the rectifier, and after them those of `dy x̂`, over the rows.
     pub(crate) fn add_normalised_products(
         sums: &mut [f32],
         rows: Range<usize>,
         dy: ArrayView2<'_, f32>,
         x: ArrayView2<'_, f32>,
-        mean: &[f32],
-        inverse: &[f32],
+        columns: NormColumns<'_>,
     ) {
-        let (sums, products) = sums.split_at_mut(mean.len());
-        for i in rows {
-            let dy = row(&dy, i);
-            add(sums, dy);
-            let columns = dy.iter().zip(row(&x, i)).zip(mean).zip(inverse);
-            for (sum, (((dy, x), mean), inverse)) in products.iter_mut().zip(columns) {
-                *sum += dy * ((x - mean) * inverse);
+        #[inline(always)]
+        fn piece<const RECTIFIED: bool>(
+            [sums, products]: [&mut [f32]; 2],
+            dy: &[f32],
+            x: &[f32],
+            columns: NormColumns<'_>,
+        ) {
+            let n = sums.len();
+            let NormColumns { mean, inverse, scale, shift, .. } = columns;
+            let (mean, inverse, scale, shift) = (&mean[..n], &inverse[..n], &scale[..n], &shift[..n]);
+            let (dy, x, products) = (&dy[..n], &x[..n], &mut products[..n]);
+            for c in 0..n {
+                let centred = x[c] - mean[c];
+                let dy = through_relu::<RECTIFIED>(dy[c], centred * scale[c] + shift[c]);
+                sums[c] += dy;
+                products[c] += dy * (centred * inverse[c]);
+            }
+        }
+        let (sums, products) = sums.split_at_mut(columns.mean.len());
+        for (start, columns, rectified) in columns.pieces() {
+            let n = columns.mean.len();
+            let (sums, products) = (&mut sums[start..][..n], &mut products[start..][..n]);
+            for i in rows.clone() {
+                let (dy, x) = (&row(&dy, i)[start..], &row(&x, i)[start..]);
+                let sums = [&mut *sums, &mut *products];
+                if rectified { piece::<true>(sums, dy, x, columns) } else { piece::<false>(sums, dy, x, columns) }
             }
         }
     }
 }
 
-/// What the gradient of a normalised row needs for each column.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct NormaliseColumns<'a> {
-    pub(crate) mean: &'a [f32],
-    pub(crate) inverse: &'a [f32],
-    pub(crate) gamma: &'a [f32],
-    pub(crate) mean_dy: &'a [f32],
-    pub(crate) mean_dy_x: &'a [f32],
-}
-
 multiversion! {
-    /// `dx += gamma inverse (dy - mean_dy - x̂ mean_dy_x)` with `x̂ = (x - mean) inverse`, for each row of a block from
-    /// row `first` on.
+    /// In the place of `dy`, as it comes through the rectifier: `dx = scale (dy - mean_dy - x̂ mean_dy_x)`, for each row
+    /// of a block from row `first` on.
     pub(crate) fn normalise_gradient(
-        dx: ArrayViewMut2<'_, f32>,
+        dy: ArrayViewMut2<'_, f32>,
         first: usize,
-        dy: ArrayView2<'_, f32>,
         x: ArrayView2<'_, f32>,
-        columns: NormaliseColumns<'_>,
+        columns: NormColumns<'_>,
+        mean_dy: &[f32],
+        mean_dy_x: &[f32],
     ) {
-        let n = dx.ncols();
-        let NormaliseColumns { mean, inverse, gamma, mean_dy, mean_dy_x } = columns;
-        let (mean, inverse, gamma) = (&mean[..n], &inverse[..n], &gamma[..n]);
-        let (mean_dy, mean_dy_x) = (&mean_dy[..n], &mean_dy_x[..n]);
-        let mut dx = dx;
-        for (i, dx) in dx.outer_iter_mut().enumerate() {
-            let (dx, dy, x) = (slice_mut(dx), &row(&dy, first + i)[..n], &row(&x, first + i)[..n]);
+        #[inline(always)]
+        fn piece<const RECTIFIED: bool>(
+            dy: &mut [f32],
+            x: &[f32],
+            columns: NormColumns<'_>,
+            [mean_dy, mean_dy_x]: [&[f32]; 2],
+        ) {
+            let n = dy.len();
+            let NormColumns { mean, inverse, scale, shift, .. } = columns;
+            let (mean, inverse, scale, shift) = (&mean[..n], &inverse[..n], &scale[..n], &shift[..n]);
+            let (x, mean_dy, mean_dy_x) = (&x[..n], &mean_dy[..n], &mean_dy_x[..n]);
             for c in 0..n {
-                let normalised = (x[c] - mean[c]) * inverse[c];
-                let centred = dy[c] - mean_dy[c] - normalised * mean_dy_x[c];
-                dx[c] += gamma[c] * inverse[c] * centred;
+                let centred = x[c] - mean[c];
+                let through = through_relu::<RECTIFIED>(dy[c], centred * scale[c] + shift[c]);
+                dy[c] = scale[c] * (through - mean_dy[c] - centred * inverse[c] * mean_dy_x[c]);
+            }
+        }
+        let mut dy = dy;
+        for (start, columns, rectified) in columns.pieces() {
+            let n = columns.mean.len();
+            let means = [&mean_dy[start..][..n], &mean_dy_x[start..][..n]];
+            for (i, dy) in dy.outer_iter_mut().enumerate() {
+                let (dy, x) = (&mut slice_mut(dy)[start..][..n], &row(&x, first + i)[start..]);
+                if rectified { piece::<true>(dy, x, columns, means) } else { piece::<false>(dy, x, columns, means) }
             }
         }
     }

@@ -1,11 +1,13 @@
 //! Batch normalisation, with the statistics of the batch in training and running ones in evaluation.
 
+use std::ops::Range;
+
 use ndarray::Array2;
 
 use super::{Op, Operation};
 use crate::kernel::columns::sum_rows;
 use crate::kernel::rows::for_each_block;
-use crate::kernel::vectors::{self, NormaliseColumns};
+use crate::kernel::vectors::{self, NormColumns};
 use crate::replay::Replay;
 use crate::store::MatrixId;
 use crate::tape::{BackwardPass, Mode, Tape, Var};
@@ -35,8 +37,11 @@ pub struct BatchNorm {
     pub x: Var,
     /// Parameters, buffers and constants.
     pub params: BatchNormParams,
+    /// The columns whose result is rectified: see [`Tape::batch_norm_relu`].
+    pub rectified: Range<usize>,
     mean: Vec<f32>,
     inverse_deviation: Vec<f32>,
+    scale: Vec<f32>,
     new_statistics: Option<[Array2<f32>; 2]>,
 }
 
@@ -73,6 +78,54 @@ impl<'a> Tape<'a> {
     /// assert_eq!(tape.value(y), array![[8.0], [12.0]]);
     /// ```
     pub fn batch_norm(&mut self, x: Var, params: BatchNormParams) -> Var {
+        self.batch_norm_rectified(x, params, 0..0)
+    }
+
+    /// Batch normalisation, and the rectified linear unit on the columns `active` of its result; gives back these columns
+    /// and the result, which is to be read outside of `active` only.
+    ///
+    /// The numbers are those of [`Tape::batch_norm`] and [`Tape::relu`]. In training they are one operation, which spares
+    /// two passes over the values; in evaluation they are recorded as the two that they are.
+    ///
+    /// # Shapes
+    /// `x` and the result are `[batch, width]`, the rectified columns `[batch, length of active]`.
+    ///
+    /// # Panics
+    /// As [`Tape::batch_norm`], or if `active` leaves the columns.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ple_tensor::{BatchNormParams, Mode, ParamStore, Role, Tape, Workspace};
+    ///
+    /// let mut store = ParamStore::new();
+    /// let params = BatchNormParams {
+    ///     gamma: store.add("gamma", array![[1.0, 1.0]], Role::Decayed),
+    ///     beta: store.add("beta", array![[0.0, 0.0]], Role::Decayed),
+    ///     running_mean: store.add("running_mean", array![[0.0, 0.0]], Role::Buffer),
+    ///     running_variance: store.add("running_variance", array![[1.0, 1.0]], Role::Buffer),
+    ///     epsilon: 0.0,
+    ///     momentum: 0.1,
+    /// };
+    /// let mut tape = Tape::new(&store, Workspace::new(), Mode::Train { dropout_seed: 0 });
+    /// let x = tape.input(array![[1.0, 1.0], [3.0, 3.0]].view());
+    /// let (rectified, normed) = tape.batch_norm_relu(x, params, 0..1);
+    /// assert_eq!(tape.value(rectified), array![[0.0], [1.0]]);
+    /// assert_eq!(tape.value(normed.columns(1..2)), array![[-1.0], [1.0]]);
+    /// ```
+    pub fn batch_norm_relu(&mut self, x: Var, params: BatchNormParams, active: Range<usize>) -> (Var, Var) {
+        match self.mode {
+            Mode::Train { .. } => {
+                let normed = self.batch_norm_rectified(x, params, active.clone());
+                (normed.columns(active), normed)
+            }
+            Mode::Evaluate => {
+                let normed = self.batch_norm(x, params);
+                (self.relu(normed.columns(active)), normed)
+            }
+        }
+    }
+
+    fn batch_norm_rectified(&mut self, x: Var, params: BatchNormParams, rectified: Range<usize>) -> Var {
         let input = self.nodes[x.node()].value.slice(ndarray::s![.., x.range()]);
         let (rows, width) = input.dim();
         let vector = |id: MatrixId| {
@@ -116,10 +169,18 @@ impl<'a> Tape<'a> {
             vector(params.gamma).iter().zip(&inverse_deviation).map(|(g, i)| g * i).collect();
         let shift = vector(params.beta);
         let mut value = self.workspace.matrix(rows, width);
+        let columns = NormColumns {
+            mean: &mean,
+            inverse: &inverse_deviation,
+            scale: &scale,
+            shift,
+            rectified: [rectified.start, rectified.end],
+        };
         for_each_block(value.view_mut(), rows * width, |first, out| {
-            vectors::normalise(out, first, input, &mean, &scale, shift);
+            vectors::normalise(out, first, input, columns);
         });
-        self.push(value, Op::BatchNorm(BatchNorm { x, params, mean, inverse_deviation, new_statistics }))
+        let op = BatchNorm { x, params, rectified, mean, inverse_deviation, scale, new_statistics };
+        self.push(value, Op::BatchNorm(op))
     }
 }
 
@@ -151,15 +212,25 @@ impl Operation for BatchNorm {
         vec![gamma, beta, running_mean, running_variance]
     }
 
+    fn in_place(&self) -> Option<Var> {
+        Some(self.x)
+    }
+
     /// With `x̂ = (x - mean) / deviation` and sums over the batch of n rows:
     /// `dbeta = Σ dy`, `dgamma = Σ dy x̂`, `dx = gamma / deviation * (dy - dbeta / n - x̂ dgamma / n)`.
-    fn backward(&self, _: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
+    fn backward(&self, _: &Array2<f32>, gradient: &mut Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
         let input = pass.value(self.x);
         let (rows, width) = gradient.dim();
+        let columns = NormColumns {
+            mean: &self.mean,
+            inverse: &self.inverse_deviation,
+            scale: &self.scale,
+            shift: pass.store.matrix(self.params.beta).to_slice().expect("matrices are contiguous"),
+            rectified: [self.rectified.start, self.rectified.end],
+        };
         let dy = gradient.view();
-        let (mean, inverse) = (&self.mean, &self.inverse_deviation);
         let sums = sum_rows(rows, 2 * width, |rows, sums| {
-            vectors::add_normalised_products(sums, rows, dy, input, mean, inverse);
+            vectors::add_normalised_products(sums, rows, dy, input, columns);
         });
         let (dbeta, dgamma) = sums.split_at(width);
         for (id, sums) in [(self.params.beta, dbeta), (self.params.gamma, dgamma)] {
@@ -167,14 +238,11 @@ impl Operation for BatchNorm {
                 target.iter_mut().zip(sums).for_each(|(t, &sum)| *t += sum as f32)
             });
         }
-        let gamma = pass.store.matrix(self.params.gamma).to_slice().expect("matrices are contiguous");
         let n = rows as f64;
         let mean_dy: Vec<f32> = dbeta.iter().map(|sum| (sum / n) as f32).collect();
         let mean_dy_x: Vec<f32> = dgamma.iter().map(|sum| (sum / n) as f32).collect();
-        let (mean_dy, mean_dy_x) = (&mean_dy[..], &mean_dy_x[..]);
-        let columns = NormaliseColumns { mean, inverse, gamma, mean_dy, mean_dy_x };
-        pass.accumulate_blocks(self.x, rows * width, |first, dx| {
-            vectors::normalise_gradient(dx, first, dy, input, columns);
+        for_each_block(gradient.view_mut(), rows * width, |first, dx| {
+            vectors::normalise_gradient(dx, first, input, columns, &mean_dy, &mean_dy_x);
         });
     }
 
@@ -193,6 +261,9 @@ impl Operation for BatchNorm {
             };
             let deviation = (variance + f64::from(self.params.epsilon)).sqrt();
             values.mapv_inplace(|x| (x - mean) / deviation * at(self.params.gamma) + at(self.params.beta));
+            if self.rectified.contains(&column) {
+                values.mapv_inplace(|y| y.max(0.0));
+            }
         }
         y
     }

@@ -87,7 +87,7 @@ impl Operation for Dice {
 
     /// With `z = (x - m) r`, `r = 1 / sqrt(v)` and `e = dy (1 - alpha) x p (1 - p)`, the gradient of z:
     /// `dx = dy (p + (1 - p) alpha) + r (e - mean(e) - z Σ e z)`, since `dr/dx = -r² z`, and deviations sum to zero.
-    fn backward(&self, _: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
+    fn backward(&self, _: &Array2<f32>, gradient: &mut Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
         let input = pass.value(self.x);
         let alphas = pass.store.matrix(self.alpha).to_slice().expect("matrices are contiguous");
         let width = input.ncols() / alphas.len();

@@ -83,7 +83,7 @@ impl Operation for Dropout {
         Box::new(std::iter::once(self.x))
     }
 
-    fn backward(&self, _: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
+    fn backward(&self, _: &Array2<f32>, gradient: &mut Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
         pass.accumulate_runs(self.x, [gradient.view(), self.mask.view()], |dx, [dy, mask]| {
             dx.iter_mut().zip(dy.iter().zip(mask)).for_each(|(dx, (dy, m))| *dx += dy * m);
         });

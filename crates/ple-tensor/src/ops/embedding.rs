@@ -223,7 +223,7 @@ impl Operation for Embedding<'_> {
     }
 
     /// Sums, for each table, the gradients of each row that was read, in the order of the segments and of the batch.
-    fn backward(&self, _: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
+    fn backward(&self, _: &Array2<f32>, gradient: &mut Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
         let mut tables: Vec<TableId> =
             self.segments.iter().filter_map(|(_, segment)| segment.table()).collect();
         tables.sort_unstable();

@@ -42,7 +42,7 @@ impl Operation for LeakyRelu {
         Box::new(std::iter::once(self.x))
     }
 
-    fn backward(&self, output: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
+    fn backward(&self, output: &Array2<f32>, gradient: &mut Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
         let slope = self.slope;
         pass.accumulate_elementwise(
             self.x,

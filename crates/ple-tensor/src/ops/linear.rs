@@ -85,7 +85,7 @@ impl Operation for Linear {
         std::iter::once(self.weight).chain(self.bias).collect()
     }
 
-    fn backward(&self, _: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
+    fn backward(&self, _: &Array2<f32>, gradient: &mut Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
         let weight = pass.store.matrix(self.weight);
         let (fan_in, out) = (weight.nrows(), weight.ncols() / self.groups);
         if let Some(bias) = self.bias {

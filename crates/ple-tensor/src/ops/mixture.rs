@@ -66,7 +66,7 @@ impl Operation for Mixture {
     }
 
     /// `dgateᵢ = Σ dy expertᵢ` in each row, `dexpertᵢ = gateᵢ dy`.
-    fn backward(&self, _: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
+    fn backward(&self, _: &Array2<f32>, gradient: &mut Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
         let gradient = gradient.view();
         let weights = pass.value(self.gate);
         let experts: Vec<_> = self.experts.iter().map(|&expert| pass.value(expert)).collect();

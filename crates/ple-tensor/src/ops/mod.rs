@@ -60,8 +60,13 @@ pub(crate) trait Operation {
         !self.matrices().is_empty()
     }
 
+    /// The input whose gradient [`Operation::backward`] leaves in the place of the output's, if there is one.
+    fn in_place(&self) -> Option<Var> {
+        None
+    }
+
     /// Adds, for the gradient of its output, the gradients of its inputs and parameters.
-    fn backward(&self, output: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>);
+    fn backward(&self, output: &Array2<f32>, gradient: &mut Array2<f32>, pass: &mut BackwardPass<'_, '_>);
 
     /// Its definition: the plain computation in f64.
     fn define(&self, replay: &Replay<'_>) -> Array2<f64>;
@@ -142,7 +147,7 @@ impl Operation for Input {
         Box::new(std::iter::empty())
     }
 
-    fn backward(&self, _: &Array2<f32>, _: &Array2<f32>, _: &mut BackwardPass<'_, '_>) {}
+    fn backward(&self, _: &Array2<f32>, _: &mut Array2<f32>, _: &mut BackwardPass<'_, '_>) {}
 
     fn define(&self, _: &Replay<'_>) -> Array2<f64> {
         unreachable!("a replay keeps the inputs of the tape")

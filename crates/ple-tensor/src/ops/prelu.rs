@@ -67,7 +67,7 @@ impl Operation for Prelu {
         vec![self.slope]
     }
 
-    fn backward(&self, _: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
+    fn backward(&self, _: &Array2<f32>, gradient: &mut Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
         let input = pass.value(self.x);
         let slopes = pass.store.matrix(self.slope).to_slice().expect("matrices are contiguous");
         let width = input.ncols() / slopes.len();

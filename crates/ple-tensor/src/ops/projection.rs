@@ -49,7 +49,7 @@ impl Operation for Projection {
         Box::new(std::iter::once(self.x))
     }
 
-    fn backward(&self, _: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
+    fn backward(&self, _: &Array2<f32>, gradient: &mut Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
         let scale = gradient[[0, 0]];
         pass.accumulate(self.x, |mut target| target.scaled_add(scale, &self.weights));
     }

@@ -56,7 +56,7 @@ impl Operation for Relu {
         Box::new(std::iter::once(self.x))
     }
 
-    fn backward(&self, output: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
+    fn backward(&self, output: &Array2<f32>, gradient: &mut Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
         let (output, gradient) = (output.view(), gradient.view());
         pass.accumulate_runs(self.x, [output, gradient], |dx, [y, dy]| vectors::relu_gradient(dx, y, dy));
     }

@@ -41,7 +41,7 @@ impl Operation for Sigmoid {
         Box::new(std::iter::once(self.x))
     }
 
-    fn backward(&self, output: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
+    fn backward(&self, output: &Array2<f32>, gradient: &mut Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
         pass.accumulate_elementwise(self.x, output, gradient, |_, y, dy| dy * y * (1.0 - y));
     }
 

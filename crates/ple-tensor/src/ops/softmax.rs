@@ -70,7 +70,7 @@ impl Operation for Softmax {
     }
 
     /// `dx = y (dy - Σ y dy)`.
-    fn backward(&self, output: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
+    fn backward(&self, output: &Array2<f32>, gradient: &mut Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
         let width = output.ncols() / self.groups;
         let (output, gradient) = (output.view(), gradient.view());
         pass.accumulate_blocks(self.x, output.len(), |first, dx| {

@@ -61,7 +61,7 @@ impl Operation for SquaredError<'_> {
     }
 
     /// `dx = 2 w (x - y) / Σ w`.
-    fn backward(&self, _: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
+    fn backward(&self, _: &Array2<f32>, gradient: &mut Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
         let total = total_weight(self.weights);
         if total == 0.0 {
             return;

@@ -73,7 +73,7 @@ impl Operation for Uncertainty {
     }
 
     /// `dloss = factor exp(-s)`, `ds = 1/2 - factor exp(-s) loss`.
-    fn backward(&self, _: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
+    fn backward(&self, _: &Array2<f32>, gradient: &mut Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
         let dy = f64::from(gradient[[0, 0]]);
         for term in &self.terms {
             let s = f64::from(pass.store.matrix(term.log_variance)[[0, 0]]);

@@ -46,7 +46,7 @@ impl Operation for WeightedSum {
         Box::new(self.terms.iter().map(|&(term, _)| term))
     }
 
-    fn backward(&self, _: &Array2<f32>, gradient: &Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
+    fn backward(&self, _: &Array2<f32>, gradient: &mut Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
         for &(term, weight) in &self.terms {
             pass.accumulate(term, |mut target| target[[0, 0]] += weight * gradient[[0, 0]]);
         }
