@@ -31,6 +31,7 @@ The project's chores. Usage: cargo xtask COMMAND [ARGUMENTS]
   profile [OPTIONS]   where a training step's time goes, or how many instructions it takes
   parity FILE...      compare models with golden files made by PyTorch; --onnx DIR writes them there
   data describe PATH  what is in CSV or Parquet files, and what looks wrong there
+  data ali-ccp --raw DIR --out DIR  Ali-CCP's raw files to Parquet, or with --compat to CSV
   data generate-ali-ccp --out DIR   raw files in Ali-CCP's format, of any size
   draw MODEL --out F  a picture of a saved model: F ends in .svg, .dot or .mmd
   help                this page
@@ -49,9 +50,11 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["parity", files @ ..] => parity::run(files),
         ["data", command, options @ ..] => data::run(command, options).unwrap_or_else(|| {
-            usage(&format!("data has no command `{command}`; there are describe and generate-ali-ccp"))
+            usage(&format!(
+                "data has no command `{command}`; there are describe, ali-ccp and generate-ali-ccp"
+            ))
         }),
-        ["data"] => usage("data needs one of its commands: describe, generate-ali-ccp"),
+        ["data"] => usage("data needs one of its commands: describe, ali-ccp, generate-ali-ccp"),
         ["draw", options @ ..] => draw::run(options),
         ["bench", options @ ..] => bench::run(options),
         ["profile", options @ ..] => profile::run(options),

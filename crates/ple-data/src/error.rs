@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::ali_ccp_raw::RawError;
 use crate::nearest::nearest_line;
 use crate::place::{Place, after_comma};
 
@@ -424,6 +425,10 @@ pub enum DataError {
         path: PathBuf,
     },
 
+    /// Something is wrong with raw files of Ali-CCP, or with what was prepared from them.
+    #[error(transparent)]
+    Raw(#[from] RawError),
+
     /// Two columns of an output have one name.
     #[error("{}: the output would have two columns `{column}`\nexpected: each column once\nnext: rename the task or the key", path.display())]
     OutputColumn {
@@ -432,15 +437,4 @@ pub enum DataError {
         /// The name that occurs twice.
         column: String,
     },
-}
-
-impl DataError {
-    /// Turns an error of the operating system into one that names the file and tells a missing file apart.
-    pub(crate) fn io(path: &std::path::Path, action: &'static str, source: std::io::Error) -> Self {
-        if source.kind() == std::io::ErrorKind::NotFound && action != "write" {
-            DataError::MissingFile { path: path.to_path_buf() }
-        } else {
-            DataError::Io { path: path.to_path_buf(), action, source }
-        }
-    }
 }

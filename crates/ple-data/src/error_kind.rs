@@ -1,4 +1,4 @@
-//! The broad classes of errors, by which a program chooses its exit code.
+//! The broad classes of errors, by which a program chooses its exit code, and how those of the system fall into them.
 
 use crate::error::DataError;
 
@@ -36,7 +36,19 @@ impl DataError {
             | DataError::Fractions { .. }
             | DataError::NotStreamed { .. }
             | DataError::OutputColumn { .. } => ErrorKind::Configuration,
+            DataError::Raw(error) => error.kind(),
             _ => ErrorKind::BadData,
+        }
+    }
+}
+
+impl DataError {
+    /// Turns an error of the operating system into one that names the file and tells a missing file apart.
+    pub(crate) fn io(path: &std::path::Path, action: &'static str, source: std::io::Error) -> Self {
+        if source.kind() == std::io::ErrorKind::NotFound && action != "write" {
+            DataError::MissingFile { path: path.to_path_buf() }
+        } else {
+            DataError::Io { path: path.to_path_buf(), action, source }
         }
     }
 }

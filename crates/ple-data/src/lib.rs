@@ -81,6 +81,7 @@ mod windows;
 
 // Back to files.
 mod fingerprint;
+mod mmap;
 mod output_columns;
 mod predictions;
 mod whole_file;

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, StringArray};
+use ple_data::ali_ccp_raw::{RawConfig, RawError, prepare_ali_ccp};
 use ple_data::{
     DataError, DenseBins, ErrorKind, Feature, FeatureKind, FeatureSchema, Label, ParquetShards, Place,
     Pooling, Roles, RowSource, SequenceColumn, SplitFiles, StreamConfig, Table, TableColumns, TaskType,
@@ -112,6 +113,19 @@ fn cases() -> Vec<(DataError, ErrorKind, &'static str)> {
             MissingInput,
             "no_such_folder/a.csv: there is no such file\n\
              next: check the path; a relative one starts at the folder that the program was started in",
+        ),
+        (
+            prepare_ali_ccp("tests", "tests", &RawConfig::default(), &|_| ()).unwrap_err(),
+            MissingInput,
+            "tests/sample_skeleton_train.csv: there is no such file\n\
+             next: check the path; a relative one starts at the folder that the program was started in",
+        ),
+        (
+            RawError::OutputExists { path: "prepared".into() }.into(),
+            Configuration,
+            "prepared: the folder is there already\n\
+             expected: a name that does not exist yet\n\
+             next: choose another name, or remove the folder",
         ),
         (
             write_csv(&small_table(&[], ""), "no_such_folder/a.csv").unwrap_err(),
@@ -549,12 +563,12 @@ fn every_variant_is_in_the_table() {
     let source = include_str!("../src/error.rs");
     let body = source.split_once("pub enum DataError {").unwrap().1.split_once("\n}").unwrap().0;
     let variant = |line: &str| {
-        let name = line.strip_prefix("    ")?.trim_end_matches([' ', '{', ',']);
+        let name = line.strip_prefix("    ")?.split('(').next()?.trim_end_matches([' ', '{', ',']);
         let is_name = name.starts_with(char::is_uppercase) && name.chars().all(char::is_alphanumeric);
         is_name.then(|| name.to_string())
     };
     let in_source: BTreeSet<String> = body.lines().filter_map(variant).collect();
-    let name = |error: DataError| format!("{error:?}").split([' ', '{']).next().unwrap().to_string();
+    let name = |error: DataError| format!("{error:?}").split([' ', '{', '(']).next().unwrap().to_string();
     let in_table: BTreeSet<String> = cases().into_iter().map(|(error, _, _)| name(error)).collect();
     assert!(in_source.len() > 25, "{in_source:?}");
     assert_eq!(in_source, in_table);

@@ -111,7 +111,7 @@ impl RawGeneratorConfig {
 /// ```
 pub fn generate_ali_ccp(config: &RawGeneratorConfig, folder: &Path) -> Result<GeneratedRaw, DataError> {
     let files = RawFiles::in_folder(folder);
-    let part = |part: RawPart| {
+    let part = |part: RawPart| -> Result<GeneratedRawPart, DataError> {
         let rows = RawRows::new(config, part);
         let mut counts = GeneratedRawPart { users: config.users_of(part), ..GeneratedRawPart::default() };
         write_whole(&files.common_features(part), |file| {

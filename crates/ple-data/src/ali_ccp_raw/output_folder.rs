@@ -1,0 +1,135 @@
+//! A folder of output that appears whole or not at all: it is made under another name and renamed when it is complete.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::Xxh3;
+
+use super::error::RawError;
+use crate::error::DataError;
+
+/// A folder in the making. If it is dropped before it is finished, nothing is left of it.
+pub(super) struct OutputFolder {
+    target: PathBuf,
+    partial: PathBuf,
+    is_finished: bool,
+}
+
+/// A file of the output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileFacts {
+    /// Its place below the folder, with `/` between names.
+    pub file: String,
+    /// Its size.
+    pub bytes: u64,
+    /// The XXH3 hash of its bytes, 128 bits, in hexadecimal digits.
+    pub hash: String,
+}
+
+impl OutputFolder {
+    /// Begins a folder. What an earlier run left half-way is removed.
+    pub(super) fn begin(target: &Path) -> Result<Self, DataError> {
+        let name = target.file_name().map(|name| name.to_string_lossy().into_owned());
+        let is_taken = fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_some());
+        let Some(name) = name.filter(|_| !is_taken && !target.is_file()) else {
+            return Err(RawError::OutputExists { path: target.to_path_buf() }.into());
+        };
+        let parent = match target.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let partial = parent.join(format!(".{name}.partial"));
+        let make = || {
+            fs::create_dir_all(parent)?;
+            if partial.exists() {
+                fs::remove_dir_all(&partial)?;
+            }
+            fs::create_dir(&partial)
+        };
+        make().map_err(|error| DataError::io(target, "write", error))?;
+        Ok(OutputFolder { target: target.to_path_buf(), partial, is_finished: false })
+    }
+
+    /// Where the files are made.
+    pub(super) fn path(&self) -> &Path {
+        &self.partial
+    }
+
+    /// Makes a folder in the folder.
+    pub(super) fn subfolder(&self, name: &str) -> Result<PathBuf, DataError> {
+        let path = self.partial.join(name);
+        fs::create_dir(&path).map_err(|error| DataError::io(&path, "write", error))?;
+        Ok(path)
+    }
+
+    /// Gives the folder its name, when everything in it is on the disk.
+    pub(super) fn finish(mut self) -> Result<(), DataError> {
+        let finish = || {
+            for entry in fs::read_dir(&self.partial)? {
+                let path = entry?.path();
+                if path.is_dir() {
+                    File::open(&path)?.sync_all()?;
+                }
+            }
+            File::open(&self.partial)?.sync_all()?;
+            fs::rename(&self.partial, &self.target)?;
+            self.partial.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+        };
+        finish().map_err(|error| DataError::io(&self.target, "write", error))?;
+        self.is_finished = true;
+        Ok(())
+    }
+}
+
+impl Drop for OutputFolder {
+    fn drop(&mut self) {
+        if !self.is_finished {
+            // Where this fails too, the next run removes it.
+            let _ = fs::remove_dir_all(&self.partial);
+        }
+    }
+}
+
+/// Writes a file through `write`, puts it on the disk, and gives its size and hash; `name` is its place in the folder.
+pub(super) fn write_hashed(
+    path: &Path,
+    name: &str,
+    write: impl FnOnce(&mut HashingFile) -> std::io::Result<()>,
+) -> Result<FileFacts, DataError> {
+    let attempt = || {
+        let file = BufWriter::with_capacity(1 << 18, File::create_new(path)?);
+        let mut file = HashingFile { file, hash: Xxh3::new(), bytes: 0 };
+        write(&mut file)?;
+        let HashingFile { file, hash, bytes } = file;
+        file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_data()?;
+        Ok(facts(name, bytes, &hash))
+    };
+    attempt().map_err(|error| DataError::io(path, "write", error))
+}
+
+pub(super) fn facts(name: &str, bytes: u64, hash: &Xxh3) -> FileFacts {
+    FileFacts { file: name.to_owned(), bytes, hash: format!("{:032x}", hash.digest128()) }
+}
+
+/// A file that hashes what is written to it.
+pub(super) struct HashingFile {
+    file: BufWriter<File>,
+    hash: Xxh3,
+    bytes: u64,
+}
+
+impl Write for HashingFile {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}

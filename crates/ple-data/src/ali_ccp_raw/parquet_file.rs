@@ -1,0 +1,85 @@
+//! Columns as one Parquet file whose bytes are hashed on the way.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::{
+    ArrayRef, Float32Array, Int32Array, ListArray, RecordBatch, StringArray, UInt32Array, UInt64Array,
+};
+use arrow_buffer::{OffsetBuffer, ScalarBuffer};
+use arrow_schema::{DataType, Field, Schema};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+
+use super::output_folder::{FileFacts, write_hashed};
+use crate::error::DataError;
+
+/// A column of a file.
+pub(super) enum ColumnValues {
+    Int32(Vec<i32>),
+    UInt32(Vec<u32>),
+    UInt64(Vec<u64>),
+    Float32(Vec<f32>),
+    Text(Vec<String>),
+    Ids { ends: Vec<i32>, ids: Vec<u32> },
+    Weights { ends: Vec<i32>, weights: Vec<f32> },
+}
+
+/// The rows of a row group.
+const ROWS_PER_GROUP: usize = 128 << 10;
+
+/// Writes columns of equal length as one file; `name` is its place in the output folder.
+pub(super) fn write_columns(
+    path: &Path,
+    name: &str,
+    columns: Vec<(String, ColumnValues)>,
+) -> Result<FileFacts, DataError> {
+    let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = columns
+        .into_iter()
+        .map(|(name, values)| {
+            let array = values.into_array();
+            (Field::new(name, array.data_type().clone(), false), array)
+        })
+        .unzip();
+    let schema = Arc::new(Schema::new(fields));
+    // Ids by frequency pack well as they are; a dictionary would cost more time than the rest of the work.
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_dictionary_enabled(false)
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_max_row_group_row_count(Some(ROWS_PER_GROUP))
+        .build();
+    write_hashed(path, name, |file| {
+        let batch = RecordBatch::try_new(Arc::clone(&schema), arrays).map_err(std::io::Error::other)?;
+        let mut writer =
+            ArrowWriter::try_new(file, schema, Some(properties)).map_err(std::io::Error::other)?;
+        writer.write(&batch).map_err(std::io::Error::other)?;
+        writer.close().map_err(std::io::Error::other)?;
+        Ok(())
+    })
+}
+
+impl ColumnValues {
+    fn into_array(self) -> ArrayRef {
+        match self {
+            ColumnValues::Int32(values) => Arc::new(Int32Array::from(values)),
+            ColumnValues::UInt32(values) => Arc::new(UInt32Array::from(values)),
+            ColumnValues::UInt64(values) => Arc::new(UInt64Array::from(values)),
+            ColumnValues::Float32(values) => Arc::new(Float32Array::from(values)),
+            ColumnValues::Text(values) => Arc::new(StringArray::from(values)),
+            ColumnValues::Ids { ends, ids } => list(ends, DataType::UInt32, Arc::new(UInt32Array::from(ids))),
+            ColumnValues::Weights { ends, weights } => {
+                list(ends, DataType::Float32, Arc::new(Float32Array::from(weights)))
+            }
+        }
+    }
+}
+
+fn list(ends: Vec<i32>, element: DataType, values: ArrayRef) -> ArrayRef {
+    let mut offsets = Vec::with_capacity(ends.len() + 1);
+    offsets.push(0);
+    offsets.extend(ends);
+    let field = Arc::new(Field::new_list_field(element, false));
+    Arc::new(ListArray::new(field, OffsetBuffer::new(ScalarBuffer::from(offsets)), values, None))
+}

@@ -1,0 +1,293 @@
+//! What `schema.json` of prepared data says, and the way back to the files that it names.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::Xxh3;
+
+use super::common_features::CommonFeatures;
+use super::error::RawError;
+use super::output_folder::FileFacts;
+use super::write_common::weights_column;
+use crate::ali_ccp::{ALI_CCP_DENSE, ALI_CCP_SPARSE};
+use crate::error::DataError;
+use crate::schema::{Feature, FeatureKind, FeatureSchema, Label, Pooling, TaskType};
+
+/// The name of the file that describes prepared data.
+pub const PREPARED_SCHEMA: &str = "schema.json";
+/// What stands in it under `format`.
+pub(super) const FORMAT: &str = "ple-data.prepared.1";
+
+/// The contents of `schema.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreparedSchema {
+    /// The name of the format.
+    pub format: String,
+    /// What the columns of the row shards mean, for readers of tables. Lists of users are not among its features.
+    pub schema: FeatureSchema,
+    /// How ids got their numbers.
+    pub vocabularies: Vec<VocabularyFacts>,
+    /// How often an id had to occur to have a number of its own.
+    pub min_count: u32,
+    /// How dense columns were scaled.
+    pub dense: Vec<DenseFacts>,
+    /// The rows: `train`, `val` and `test`.
+    pub parts: Vec<PartFacts>,
+    /// What belongs to users.
+    pub common: CommonFacts,
+    /// What decided the order of the rows and the split.
+    pub seed: u64,
+}
+
+/// The ids of a field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VocabularyFacts {
+    /// The field.
+    pub field: String,
+    /// The numbers of its ids are below this one; 0 stands for everything else.
+    pub vocab_size: usize,
+    /// A Parquet file with the columns `number`, `id` (the raw one) and `count` (occurrences in training rows).
+    pub file: FileFacts,
+}
+
+/// A dense column: `(value - minimum) / (maximum - minimum)`, with what the training rows show; 0 where they are equal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DenseFacts {
+    /// The column.
+    pub column: String,
+    /// The smallest value; a value that is missing is 0.
+    pub minimum: f32,
+    /// The largest value.
+    pub maximum: f32,
+}
+
+/// Some rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartFacts {
+    /// `train`, `val` or `test`.
+    pub name: String,
+    /// The number of rows.
+    pub rows: u64,
+    /// Those with a click.
+    pub clicks: u64,
+    /// Those with a purchase.
+    pub purchases: u64,
+    /// The files, in order.
+    pub shards: Vec<ShardFacts>,
+}
+
+/// A Parquet file of a part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShardFacts {
+    /// The number of rows.
+    pub rows: u64,
+    /// The file.
+    pub file: FileFacts,
+}
+
+/// What belongs to users: those of the training part first, then those of the test part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommonFacts {
+    /// The number of users.
+    pub users: u64,
+    /// How many of them are of the training part.
+    pub train_users: u64,
+    /// The fields with lists, in the order of the fixed layout.
+    pub lists: Vec<ListFacts>,
+    /// Where lists start and end: `users * lists + 1` little-endian u64.
+    pub offsets: FileFacts,
+    /// The ids of all lists: little-endian u32.
+    pub ids: FileFacts,
+    /// Their weights: little-endian f32.
+    pub weights: FileFacts,
+    /// The same as Parquet, with the single ids and the common-feature index of each user.
+    pub shards: Vec<ShardFacts>,
+}
+
+/// A field with several weighted ids.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListFacts {
+    /// The field.
+    pub field: String,
+    /// The numbers of its ids are below this one.
+    pub vocab_size: usize,
+    /// Whether users have it: then a row's list is its user's, unless the user has none.
+    pub of_users: bool,
+    /// The column of the row shards with the lists of rows whose users have none, if there are such rows.
+    pub row_column: Option<String>,
+}
+
+/// The column of a row's own lists: the field itself, or `own_FIELD` where users have lists too.
+pub(super) fn own_column(field: &str, of_users: bool) -> String {
+    if of_users { format!("own_{field}") } else { field.to_owned() }
+}
+
+impl DenseFacts {
+    /// The scaled form of a raw value.
+    #[inline]
+    pub(super) fn scale(&self, value: f32) -> f32 {
+        let width = self.maximum - self.minimum;
+        if width > 0.0 { (value - self.minimum) / width } else { 0.0 }
+    }
+}
+
+impl PartFacts {
+    pub(super) fn empty(name: &str) -> Self {
+        PartFacts { name: name.to_owned(), rows: 0, clicks: 0, purchases: 0, shards: Vec::new() }
+    }
+
+    pub(super) fn add(&mut self, shard: ShardFacts, clicks: u64, purchases: u64) {
+        self.rows += shard.rows;
+        self.clicks += clicks;
+        self.purchases += purchases;
+        self.shards.push(shard);
+    }
+}
+
+/// The schema of the row shards.
+pub(super) fn row_schema(
+    vocab_sizes: &[usize],
+    lists: &[ListFacts],
+    embedding_dim: usize,
+) -> Result<FeatureSchema, DataError> {
+    let mut features = Vec::new();
+    for (field, &vocab_size) in ALI_CCP_SPARSE.iter().zip(vocab_sizes) {
+        match lists.iter().find(|list| list.field == *field) {
+            None => features.push(Feature::sparse(*field, vocab_size, embedding_dim)),
+            Some(list) if list.of_users => {}
+            Some(_) => {
+                let kind = FeatureKind::Sequence {
+                    vocab_size,
+                    embedding_dim,
+                    pooling: Pooling::Mean,
+                    padding_id: None,
+                    weights: Some(weights_column(field)),
+                    shared_with: None,
+                };
+                features.push(Feature { name: (*field).to_owned(), kind });
+            }
+        }
+    }
+    features.extend(ALI_CCP_DENSE.iter().map(|column| Feature::dense(*column)));
+    let labels = vec![
+        Label::new("click", TaskType::Classification),
+        Label::in_column("conversion", "purchase", TaskType::Classification),
+    ];
+    FeatureSchema::new(features, labels, Vec::new())
+}
+
+/// A folder of prepared data.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prepared {
+    folder: PathBuf,
+    /// What its `schema.json` says.
+    pub schema: PreparedSchema,
+}
+
+impl Prepared {
+    /// Reads `schema.json`, and checks that the files which it names are there with their sizes.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::MissingFile`] for a folder without `schema.json`; [`DataError::SchemaSyntax`] for one of another
+    /// form; [`RawError::Damaged`] for a file of another size, or with a name that leads out of the folder.
+    pub fn open(folder: impl AsRef<Path>) -> Result<Self, DataError> {
+        let folder = folder.as_ref().to_path_buf();
+        let path = folder.join(PREPARED_SCHEMA);
+        let text = fs::read_to_string(&path).map_err(|error| DataError::io(&path, "read", error))?;
+        let syntax =
+            |detail: String| DataError::SchemaSyntax { detail: format!("{}: {detail}", path.display()) };
+        let schema: PreparedSchema =
+            serde_json::from_str(&text).map_err(|error| syntax(error.to_string()))?;
+        if schema.format != FORMAT {
+            return Err(syntax(format!("the format is `{}`, not `{FORMAT}`", schema.format)));
+        }
+        let prepared = Prepared { folder, schema };
+        for facts in prepared.files() {
+            let path = prepared.path(facts)?;
+            let found = fs::metadata(&path).map_err(|error| DataError::io(&path, "read", error))?.len();
+            if found != facts.bytes {
+                let detail = format!("it has {found} bytes, and {PREPARED_SCHEMA} says {}", facts.bytes);
+                return Err(RawError::Damaged { path, detail }.into());
+            }
+        }
+        Ok(prepared)
+    }
+
+    /// Reads every file and compares its hash.
+    ///
+    /// # Errors
+    ///
+    /// [`RawError::Damaged`] for the first file with another hash.
+    pub fn verify(&self) -> Result<(), DataError> {
+        for facts in self.files() {
+            let path = self.path(facts)?;
+            let mut file = fs::File::open(&path).map_err(|error| DataError::io(&path, "read", error))?;
+            let (mut hash, mut buffer) = (Xxh3::new(), vec![0; 1 << 20]);
+            loop {
+                let n = std::io::Read::read(&mut file, &mut buffer)
+                    .map_err(|error| DataError::io(&path, "read", error))?;
+                if n == 0 {
+                    break;
+                }
+                hash.update(&buffer[..n]);
+            }
+            if format!("{:032x}", hash.digest128()) != facts.hash {
+                let detail = format!("its hash is another one than {PREPARED_SCHEMA} says");
+                return Err(RawError::Damaged { path, detail }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// The shards of a part, in order; none if there is no part of that name.
+    ///
+    /// # Errors
+    ///
+    /// [`RawError::Damaged`] for a name that leads out of the folder.
+    pub fn shards(&self, part: &str) -> Result<Vec<PathBuf>, DataError> {
+        let part = self.schema.parts.iter().find(|known| known.name == part);
+        part.map_or(&[][..], |part| &part.shards).iter().map(|shard| self.path(&shard.file)).collect()
+    }
+
+    /// Maps the lists of the users into memory.
+    ///
+    /// # Errors
+    ///
+    /// [`RawError::Damaged`] where the files do not fit together.
+    pub fn common_features(&self) -> Result<CommonFeatures, DataError> {
+        let common = &self.schema.common;
+        let paths = [&common.offsets, &common.ids, &common.weights].map(|facts| self.path(facts));
+        let [offsets, ids, weights] = paths;
+        CommonFeatures::open(&offsets?, &ids?, &weights?, common.users as usize, common.lists.len())
+    }
+
+    fn files(&self) -> impl Iterator<Item = &FileFacts> {
+        let PreparedSchema { vocabularies, parts, common, .. } = &self.schema;
+        let shards =
+            parts.iter().flat_map(|part| &part.shards).chain(&common.shards).map(|shard| &shard.file);
+        let vocabularies = vocabularies.iter().map(|vocabulary| &vocabulary.file);
+        shards.chain(vocabularies).chain([&common.offsets, &common.ids, &common.weights])
+    }
+
+    fn path(&self, facts: &FileFacts) -> Result<PathBuf, DataError> {
+        let relative = Path::new(&facts.file);
+        let stays = relative.components().all(|component| matches!(component, Component::Normal(_)));
+        match stays && !facts.file.is_empty() {
+            true => Ok(self.folder.join(relative)),
+            false => {
+                let path = self.folder.join(PREPARED_SCHEMA);
+                let detail = format!("the name `{}` leads out of its folder", facts.file);
+                Err(RawError::Damaged { path, detail }.into())
+            }
+        }
+    }
+}

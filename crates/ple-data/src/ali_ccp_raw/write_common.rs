@@ -1,0 +1,163 @@
+//! What belongs to users, once more with numbers instead of codes: in place in the fixed layout, and as Parquet.
+
+use std::path::Path;
+
+use rayon::prelude::*;
+use xxhash_rust::xxh3::Xxh3;
+
+use super::features::fields_of;
+use super::format::{Fields, LISTS, N_LISTS};
+use super::in_order::in_order;
+use super::list_files::{IDS, ListFiles};
+use super::output_folder::{FileFacts, facts, write_hashed};
+use super::parquet_file::{ColumnValues, write_columns};
+use super::prepared::{CommonFacts, ListFacts, ShardFacts, own_column};
+use super::progress::Progress;
+use super::users::Users;
+use super::vocabulary::{FieldVocabulary, user_stretches, users_lists};
+use crate::ali_ccp::ALI_CCP_SPARSE;
+use crate::error::DataError;
+
+/// The folder of what belongs to users.
+pub(super) const COMMON: &str = "common";
+/// The name of the file that says where lists end.
+const OFFSETS: &str = "offsets.bin";
+/// The listed ids of a shard.
+const IDS_PER_SHARD: u64 = 4 << 20;
+
+/// Replaces the codes of the users' single ids by numbers; a field that a user lacks gets `missing`.
+pub(super) fn number_users(users: &mut Users, vocabularies: &[FieldVocabulary], missing: &[u32]) {
+    users.last.par_iter_mut().zip(&users.mask).for_each(|(last, mask)| {
+        for (field, number) in last.iter_mut().enumerate() {
+            *number = match mask >> field & 1 {
+                1 => vocabularies[field].numbers.get(*number),
+                _ => missing[field],
+            };
+        }
+    });
+}
+
+/// The common features and what is known of them.
+pub(super) struct CommonOutput<'a> {
+    pub(super) folder: &'a Path,
+    pub(super) fields: &'a Fields,
+    pub(super) users: &'a Users,
+    /// How many of them are of the training part.
+    pub(super) train_users: usize,
+    pub(super) lists: &'a ListFiles,
+    pub(super) vocabularies: &'a [FieldVocabulary],
+    /// The fields that some row has and its user has not.
+    pub(super) own_fields: u32,
+    /// The bytes of the files of common features.
+    pub(super) raw_bytes: u64,
+}
+
+impl CommonOutput<'_> {
+    /// Writes everything, and says what it is.
+    pub(super) fn write(&self, progress: &Progress<'_>) -> Result<CommonFacts, DataError> {
+        let seen = self.users.mask.iter().fold(0, |seen, mask| seen | mask);
+        let stretches = user_stretches(self.users, self.users.len(), IDS_PER_SHARD);
+        let (mut shards, mut hash, mut id_bytes) = (Vec::new(), Xxh3::new(), 0);
+        let work = |(): &mut (), number: usize| self.write_shard(number, stretches[number].clone(), seen);
+        let commit = |_, (shard, ids): (ShardFacts, Vec<u32>)| {
+            let bytes: &[u8] = bytemuck::cast_slice(&ids);
+            hash.update(bytes);
+            id_bytes += bytes.len() as u64;
+            progress.advance((self.raw_bytes as u128 * shard.rows as u128 / self.users.len() as u128) as u64);
+            shards.push(shard);
+            Ok(())
+        };
+        in_order(stretches.len(), || (), work, commit)?;
+        self.lists.sync()?;
+        let place = |file: &str| format!("{COMMON}/{file}");
+        let in_folder = |facts: FileFacts| FileFacts { file: place(&facts.file), ..facts };
+        Ok(CommonFacts {
+            users: self.users.len() as u64,
+            train_users: self.train_users as u64,
+            lists: self.list_facts(seen),
+            offsets: self.write_offsets()?,
+            ids: in_folder(facts(IDS, id_bytes, &hash)),
+            weights: in_folder(self.lists.weight_facts.clone()),
+            shards,
+        })
+    }
+
+    /// The lists in the order of the fixed layout; those that no user has are in the rows alone.
+    fn list_facts(&self, seen: u32) -> Vec<ListFacts> {
+        let fact = |list: usize| {
+            let field = self.fields.of_list[list];
+            let (of_users, of_rows) = (seen >> field & 1 == 1, self.own_fields >> field & 1 == 1);
+            ListFacts {
+                field: LISTS[list].to_owned(),
+                vocab_size: self.vocabularies[field].entries.len() + 1,
+                of_users,
+                row_column: (of_rows || !of_users).then(|| own_column(LISTS[list], of_users)),
+            }
+        };
+        (0..N_LISTS).map(fact).collect()
+    }
+
+    fn write_offsets(&self) -> Result<FileFacts, DataError> {
+        write_hashed(&self.folder.join(OFFSETS), &format!("{COMMON}/{OFFSETS}"), |file| {
+            use std::io::Write;
+            file.write_all(&0u64.to_le_bytes())?;
+            file.write_all(bytemuck::cast_slice(&self.users.list_ends))
+        })
+    }
+
+    /// Numbers the lists of some users in place, and writes them as Parquet. Gives the numbers back for their hash.
+    fn write_shard(
+        &self,
+        number: usize,
+        stretch: std::ops::Range<usize>,
+        seen: u32,
+    ) -> Result<(ShardFacts, Vec<u32>), DataError> {
+        let users = self.users;
+        let listed = users_lists(users, &stretch);
+        let mut ids = self.lists.ids(&listed)?;
+        let weights = self.lists.weights(&listed)?;
+        let n_users = stretch.len();
+        let mut columns: Vec<(String, ColumnValues)> = vec![
+            ("user".to_owned(), ColumnValues::UInt32(stretch.clone().map(|user| user as u32).collect())),
+            (
+                "common_feature_index".to_owned(),
+                ColumnValues::Text(stretch.clone().map(|user| users.index(user).to_owned()).collect()),
+            ),
+        ];
+        let is_single = |field: &usize| self.fields.list[*field].is_none();
+        for field in fields_of(seen).filter(is_single) {
+            let numbers = users.last[stretch.clone()].iter().map(|last| last[field]).collect();
+            columns.push((ALI_CCP_SPARSE[field].to_owned(), ColumnValues::UInt32(numbers)));
+        }
+        for (list, name) in LISTS.iter().enumerate() {
+            let field = self.fields.of_list[list];
+            if seen >> field & 1 == 0 {
+                continue;
+            }
+            let numbers = &self.vocabularies[field].numbers;
+            let (mut ends, mut list_ids, mut list_weights) =
+                (Vec::with_capacity(n_users), Vec::new(), Vec::new());
+            for user in stretch.clone() {
+                let range = users.list_range(user, list);
+                let range = (range.start - listed.start) as usize..(range.end - listed.start) as usize;
+                ids[range.clone()].iter_mut().for_each(|id| *id = numbers.get(*id));
+                list_ids.extend_from_slice(&ids[range.clone()]);
+                list_weights.extend_from_slice(&weights[range]);
+                ends.push(list_ids.len() as i32);
+            }
+            columns.push(((*name).to_owned(), ColumnValues::Ids { ends: ends.clone(), ids: list_ids }));
+            let weights = ColumnValues::Weights { ends, weights: list_weights };
+            columns.push((weights_column(name), weights));
+        }
+        drop(weights);
+        self.lists.put_ids(listed.start, &ids)?;
+        let file = format!("part-{number:05}.parquet");
+        let facts = write_columns(&self.folder.join(&file), &format!("{COMMON}/{file}"), columns)?;
+        Ok((ShardFacts { rows: n_users as u64, file: facts }, ids))
+    }
+}
+
+/// The column of the weights of a list's column.
+pub(super) fn weights_column(column: &str) -> String {
+    format!("{column}_weights")
+}

@@ -1,0 +1,206 @@
+//! Rows as Parquet shards: single ids joined and numbered, dense values scaled, lists of the row itself, and the number
+//! of the user.
+
+use super::features::Reading;
+use super::format::{Fields, N_DENSE, N_FIELDS, N_LISTS};
+use super::in_order::in_order;
+use super::output_folder::OutputFolder;
+use super::parquet_file::{ColumnValues, write_columns};
+use super::prepared::{DenseFacts, ListFacts, PartFacts, ShardFacts};
+use super::progress::Progress;
+use super::spill::{Spill, SpilledRows};
+use super::users::Users;
+use super::vocabulary::FieldVocabulary;
+use super::write_common::weights_column;
+use crate::ali_ccp::{ALI_CCP_DENSE, ALI_CCP_SPARSE};
+use crate::error::DataError;
+
+/// What rows are written with.
+pub(super) struct RowOutput<'a> {
+    pub(super) output: &'a OutputFolder,
+    pub(super) reading: &'a Reading,
+    pub(super) users: &'a Users,
+    pub(super) vocabularies: &'a [FieldVocabulary],
+    pub(super) dense: &'a [DenseFacts],
+    pub(super) lists: &'a [ListFacts],
+}
+
+/// Some rows of a stretch that become one shard.
+struct Piece {
+    part: usize,
+    shard: usize,
+    start: usize,
+    end: usize,
+}
+
+impl RowOutput<'_> {
+    /// Writes the rows of a spill as one part, or as several that follow each other in its order: names and sizes.
+    pub(super) fn write(
+        &self,
+        spill: &Spill,
+        parts: &[(&str, u64)],
+        raw_bytes: u64,
+        progress: &Progress<'_>,
+    ) -> Result<Vec<PartFacts>, DataError> {
+        for (part, _) in parts {
+            self.output.subfolder(part)?;
+        }
+        let stretches = spill.rows();
+        let total: u64 = stretches.iter().sum();
+        let pieces = pieces(&stretches, parts);
+        let mut facts: Vec<PartFacts> = parts.iter().map(|(part, _)| PartFacts::empty(part)).collect();
+        let work = |(): &mut (), stretch: usize| {
+            let rows = spill.take(stretch)?;
+            let mut shards = Vec::new();
+            for piece in &pieces[stretch] {
+                shards.push(self.write_shard(&rows, piece, parts[piece.part].0)?);
+            }
+            Ok(shards)
+        };
+        let commit = |stretch: usize, shards: Vec<Shard>| {
+            for shard in shards {
+                facts[shard.part].add(shard.facts, shard.clicks, shard.purchases);
+            }
+            let share = u128::from(raw_bytes) * u128::from(stretches[stretch]) / u128::from(total.max(1));
+            progress.advance(share as u64);
+            Ok(())
+        };
+        in_order(stretches.len(), || (), work, commit)?;
+        Ok(facts)
+    }
+
+    fn write_shard(&self, rows: &SpilledRows, piece: &Piece, part: &str) -> Result<Shard, DataError> {
+        let n = piece.end - piece.start;
+        let mut columns = Columns::new(n, &self.reading.fields);
+        for (row, place) in (piece.start..piece.end).enumerate() {
+            columns.push(self, rows, row, place);
+        }
+        let sum = |labels: &[i32]| labels.iter().map(|&label| label as u64).sum();
+        let (clicks, purchases) = (sum(&columns.click), sum(&columns.purchase));
+        let file = format!("part-{:05}.parquet", piece.shard);
+        let path = self.output.path().join(part).join(&file);
+        let file = write_columns(&path, &format!("{part}/{file}"), columns.into_named(self))?;
+        let facts = ShardFacts { rows: n as u64, file };
+        Ok(Shard { part: piece.part, facts, clicks, purchases })
+    }
+}
+
+/// A shard that was written.
+struct Shard {
+    part: usize,
+    facts: ShardFacts,
+    clicks: u64,
+    purchases: u64,
+}
+
+/// Cuts the rows of the stretches at the ends of the parts.
+fn pieces(stretches: &[u64], parts: &[(&str, u64)]) -> Vec<Vec<Piece>> {
+    let (mut part, mut left, mut shard) = (0, parts[0].1, 0);
+    let mut all = Vec::new();
+    for &rows in stretches {
+        let (mut at, mut pieces) = (0, Vec::new());
+        while at < rows {
+            while left == 0 && part + 1 < parts.len() {
+                part += 1;
+                (left, shard) = (parts[part].1, 0);
+            }
+            let n = if left == 0 { rows - at } else { left.min(rows - at) };
+            pieces.push(Piece { part, shard, start: at as usize, end: (at + n) as usize });
+            (at, left, shard) = (at + n, left.saturating_sub(n), shard + 1);
+        }
+        all.push(pieces);
+    }
+    all
+}
+
+/// The columns of a shard as they are filled, row by row.
+struct Columns {
+    click: Vec<i32>,
+    purchase: Vec<i32>,
+    user: Vec<u32>,
+    ids: Vec<Vec<u32>>,
+    dense: Vec<Vec<f32>>,
+    lists: Vec<ListColumn>,
+}
+
+#[derive(Default)]
+struct ListColumn {
+    ends: Vec<i32>,
+    ids: Vec<u32>,
+    weights: Vec<f32>,
+}
+
+impl Columns {
+    fn new(rows: usize, fields: &Fields) -> Self {
+        let ids = |field: usize| if fields.list[field].is_none() { vec![0; rows] } else { Vec::new() };
+        Columns {
+            click: Vec::with_capacity(rows),
+            purchase: Vec::with_capacity(rows),
+            user: Vec::with_capacity(rows),
+            ids: (0..N_FIELDS).map(ids).collect(),
+            dense: vec![vec![0.0; rows]; N_DENSE],
+            lists: (0..N_LISTS).map(|_| ListColumn::default()).collect(),
+        }
+    }
+
+    #[inline]
+    fn push(&mut self, output: &RowOutput<'_>, rows: &SpilledRows, row: usize, place: usize) {
+        let spilled = rows.row(place);
+        let (user, fields) = (spilled.user, &output.reading.fields);
+        self.click.push(i32::from(spilled.click));
+        self.purchase.push(i32::from(spilled.purchase));
+        self.user.push(user as u32);
+        for (column, &number) in self.ids.iter_mut().zip(&output.users.last[user]) {
+            if let Some(id) = column.get_mut(row) {
+                *id = number;
+            }
+        }
+        for (column, &value) in self.dense.iter_mut().zip(&output.users.dense[user]) {
+            column[row] = value;
+        }
+        spilled.for_each_field(output.reading, |own| {
+            if let Some(column) = fields.dense[own.field] {
+                self.dense[column][row] = own.value;
+            }
+            let numbers = &output.vocabularies[own.field].numbers;
+            match fields.list[own.field] {
+                None => self.ids[own.field][row] = numbers.get(own.last),
+                Some(list) => {
+                    let list = &mut self.lists[list];
+                    list.ids.extend(own.ids.iter().map(|&code| numbers.get(code)));
+                    list.weights.extend(own.weights.iter().map(|&bits| f32::from_bits(bits)));
+                }
+            }
+        });
+        for (column, scaler) in self.dense.iter_mut().zip(output.dense) {
+            column[row] = scaler.scale(column[row]);
+        }
+        for list in &mut self.lists {
+            list.ends.push(list.ids.len() as i32);
+        }
+    }
+
+    fn into_named(self, output: &RowOutput<'_>) -> Vec<(String, ColumnValues)> {
+        let mut named = vec![
+            ("click".to_owned(), ColumnValues::Int32(self.click)),
+            ("purchase".to_owned(), ColumnValues::Int32(self.purchase)),
+            ("user".to_owned(), ColumnValues::UInt32(self.user)),
+        ];
+        for (field, ids) in self.ids.into_iter().enumerate() {
+            if output.reading.fields.list[field].is_none() {
+                named.push((ALI_CCP_SPARSE[field].to_owned(), ColumnValues::UInt32(ids)));
+            }
+        }
+        for (name, values) in ALI_CCP_DENSE.iter().zip(self.dense) {
+            named.push(((*name).to_owned(), ColumnValues::Float32(values)));
+        }
+        for (list, facts) in self.lists.into_iter().zip(output.lists) {
+            if let Some(column) = &facts.row_column {
+                named.push((column.clone(), ColumnValues::Ids { ends: list.ends.clone(), ids: list.ids }));
+                let weights = ColumnValues::Weights { ends: list.ends, weights: list.weights };
+                named.push((weights_column(column), weights));
+            }
+        }
+        named
+    }
+}

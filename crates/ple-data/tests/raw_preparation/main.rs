@@ -1,0 +1,10 @@
+//! Raw files to Parquet and to torch-rechub's files, compared with a plain reading of the same files.
+
+#![allow(clippy::unwrap_used)]
+
+mod bad_raw_files;
+mod compat;
+mod mutated_raw_files;
+mod parquet;
+mod plain_reading;
+mod raw_texts;

@@ -1,0 +1,158 @@
+//! Makes Parquet shards, or torch-rechub's CSV files, of the raw files of Ali-CCP.
+//!
+//! `cargo xtask data ali-ccp --raw DIR --out DIR`
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use clap::{Parser, ValueEnum};
+use ple_data::ali_ccp_raw::{
+    BadLines, RawConfig, RawPhase, RawProgress, prepare_ali_ccp, prepare_ali_ccp_compat,
+};
+use ple_data::{DataError, ErrorKind};
+
+/// Prepares the raw files of Ali-CCP: joins, counts, numbers, scales, splits, shuffles.
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask data ali-ccp",
+    after_help = "Examples:\n  cargo xtask data ali-ccp --raw ali-ccp --out ali-ccp-parquet\n  cargo xtask data ali-ccp --raw ali-ccp --out ali-ccp-csv --compat"
+)]
+struct Arguments {
+    /// The folder with sample_skeleton_{train,test}.csv and common_features_{train,test}.csv.
+    #[arg(long)]
+    raw: PathBuf,
+    /// The folder to make. It must not exist yet, or be empty.
+    #[arg(long)]
+    out: PathBuf,
+    /// Write ali_ccp_{train,val,test}.csv as torch-rechub's script does, instead of Parquet.
+    #[arg(long)]
+    compat: bool,
+    /// How often an id has to occur in the training rows to have a number of its own.
+    #[arg(long, default_value_t = 10)]
+    min_count: u32,
+    /// Decides the order of the rows and the halves of the test part.
+    #[arg(long, default_value_t = 2020)]
+    seed: u64,
+    /// What becomes of lines that are not as they must be.
+    #[arg(long, value_enum, default_value_t = BadRows::Fail)]
+    bad_rows: BadRows,
+    /// With --bad-rows skip: the most lines that may be skipped.
+    #[arg(long, default_value_t = 1000)]
+    max_bad_rows: u64,
+    /// Threads; as many as the machine has if not given.
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum BadRows {
+    /// The first one ends the run.
+    Fail,
+    /// They are skipped and counted by reason.
+    Skip,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(arguments.threads.unwrap_or(0)).build();
+    let result = match threads {
+        Ok(pool) => pool.install(|| run(&arguments)),
+        Err(error) => {
+            eprintln!("error: the threads could not be started: {error}");
+            return ExitCode::from(74);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(match error.kind() {
+                ErrorKind::BadData => 65,
+                ErrorKind::MissingInput => 66,
+                ErrorKind::InputOutput => 74,
+                ErrorKind::Configuration => 2,
+            })
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), DataError> {
+    let bad_lines = match arguments.bad_rows {
+        BadRows::Fail => BadLines::Fail,
+        BadRows::Skip => BadLines::Skip { limit: arguments.max_bad_rows },
+    };
+    let config =
+        RawConfig { min_count: arguments.min_count, seed: arguments.seed, bad_lines, ..RawConfig::default() };
+    let lines = ProgressLines::new();
+    let observe = |progress: RawProgress| lines.show(progress);
+    let started = Instant::now();
+    let (raw, out) = (&arguments.raw, &arguments.out);
+    let summary = match arguments.compat {
+        true => prepare_ali_ccp_compat(raw, out, &config, &observe),
+        false => prepare_ali_ccp(raw, out, &config, &observe),
+    };
+    lines.end();
+    let summary = summary?;
+    print!("{summary}");
+    let megabytes = summary.parts.iter().map(|part| part.bytes).sum::<u64>() as f64 / 1e6;
+    let seconds = started.elapsed().as_secs_f64();
+    println!("{megabytes:.1} MB in {seconds:.1} s ({:.0} MB/s) into {}", megabytes / seconds, out.display());
+    Ok(())
+}
+
+/// Progress on standard error: one line that changes in a terminal, otherwise a line every ten seconds.
+struct ProgressLines {
+    started: Instant,
+    every: Duration,
+    last: Mutex<Instant>,
+}
+
+impl ProgressLines {
+    fn new() -> Self {
+        let every = if std::io::stderr().is_terminal() {
+            Duration::from_millis(200)
+        } else {
+            Duration::from_secs(10)
+        };
+        ProgressLines { started: Instant::now(), every, last: Mutex::new(Instant::now()) }
+    }
+
+    fn show(&self, progress: RawProgress) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.elapsed() < self.every {
+            return;
+        }
+        *last = Instant::now();
+        let RawProgress { phase, done, total } = progress;
+        let phase = match phase {
+            RawPhase::Reading(file) => format!("reading {file}"),
+            RawPhase::Vocabularies => "counting and numbering ids".to_owned(),
+            RawPhase::WritingCommon => "writing common features".to_owned(),
+            RawPhase::WritingRows => "writing rows".to_owned(),
+        };
+        let seconds = self.started.elapsed().as_secs_f64();
+        let rate = done as f64 / seconds;
+        // Half of the work is reading, half is writing, so a raw byte counts twice.
+        let line = format!(
+            "{phase}: {:.0}%, {:.0} MB/s, about {:.0} s more",
+            100.0 * done as f64 / total as f64,
+            rate / 2e6,
+            (total - done) as f64 / rate.max(1.0)
+        );
+        match self.every < Duration::from_secs(1) {
+            true => eprint!("\r\x1B[K{line}"),
+            false => eprintln!("{line}"),
+        }
+    }
+
+    fn end(&self) {
+        if self.every < Duration::from_secs(1) {
+            eprint!("\r\x1B[K");
+        }
+    }
+}
