@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ple_data::{Batch, Table};
 use ple_onnx::{ExportInput, ExportOptions, ExportReport, OnnxError, export};
-use ple_train::{RankingModel, bank_input};
+use ple_train::{RankingModel, bank_input, feature_specs};
 
 /// The most rows that an export is proved on.
 const SAMPLE_ROWS: usize = 512;
@@ -20,6 +20,8 @@ pub(crate) fn write_onnx(
 ) -> Result<ExportReport, OnnxError> {
     let mut batch = Batch::new();
     rows.gather(&(0..rows.rows().min(SAMPLE_ROWS) as u32).collect::<Vec<_>>(), &mut batch);
-    let sample = bank_input(model.schema(), &batch);
-    export(&ExportInput { model: model.model(), store: model.store(), sample, metadata }, options, path)
+    let features = feature_specs(rows.schema());
+    let sample = bank_input(rows.schema(), &batch);
+    let (model, store) = (model.model(), model.store());
+    export(&ExportInput { model, store, features: &features, sample, metadata }, options, path)
 }

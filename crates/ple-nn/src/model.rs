@@ -208,6 +208,7 @@ impl Model {
                 Body::SharedBottom(SharedBottom::new(builder, shared, n_tasks, input_dim, config.norm))
             }
         };
+        store.mark_first_values();
         Self { checked, bank, body }
     }
 

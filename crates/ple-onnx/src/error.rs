@@ -27,6 +27,41 @@ pub enum OnnxError {
         row: usize,
     },
 
+    /// Parameters that nobody has trained or loaded.
+    #[error(
+        "{n_first} of {n_parameters} parameters have the values that the model was built with, `{parameter}` among them\nexpected: a model that was trained, or loaded as a whole\nnext: train it, or load a complete checkpoint"
+    )]
+    Untrained {
+        /// How many there are.
+        n_first: usize,
+        /// Of how many.
+        n_parameters: usize,
+        /// The first one's name.
+        parameter: String,
+    },
+
+    /// The features of the sample rows are not the model's.
+    #[error(
+        "the sample rows are of another schema than the model: feature {position} is {found}\nexpected: {expected}\nnext: read the rows with the schema that the model was trained with"
+    )]
+    Schema {
+        /// The position of the first feature that differs, counted from 1.
+        position: usize,
+        /// What the rows have there.
+        found: String,
+        /// What the model has there.
+        expected: String,
+    },
+
+    /// The name of a file of external data leads out of the model's folder, or is none of such a file.
+    #[error(
+        "`{name}` cannot be the name of the external data\nexpected: a plain file name that ends in .data, since the data lies beside the model\nnext: choose another name, or leave it out"
+    )]
+    DataName {
+        /// The name.
+        name: String,
+    },
+
     /// A forward pass recorded an operation that has no emitter.
     #[error(
         "the operation `{operation}` has no form in ONNX here\nexpected: a forward pass in evaluation mode, from features to predictions\nnext: export the model's outputs, without losses"
@@ -114,8 +149,8 @@ impl OnnxError {
     /// The code that a program ends with: 2 settings, 65 a bad model or bad rows, 70 a bug, 74 input or output.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Name { .. } | Self::Path { .. } => 2,
-            Self::NotFinite { .. } | Self::Sample { .. } => 65,
+            Self::Name { .. } | Self::Path { .. } | Self::DataName { .. } => 2,
+            Self::NotFinite { .. } | Self::Untrained { .. } | Self::Schema { .. } | Self::Sample { .. } => 65,
             Self::Operation { .. } | Self::Structure { .. } | Self::Runtime { .. } | Self::Differs { .. } => {
                 70
             }

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
-use ple_nn::{BankInput, FeatureKind, Model};
+use ple_nn::{BankInput, FeatureKind, FeatureSpec, Model};
 use ple_tensor::{Mode, ParamStore, Tape, Workspace};
 use serde_json::{Value, json};
 
 use crate::error::OnnxError;
 use crate::graph::{Graph, Initializer};
-use crate::options::{ExportOptions, ExternalData};
+use crate::options::{ExportOptions, MOST_INLINE_BYTES};
 use crate::plan::{FeatureNames, record};
 use crate::write::{Unfinished, more_metadata, write_data, write_model};
 use crate::{check, emit, sample};
@@ -22,6 +22,8 @@ pub struct ExportInput<'a> {
     pub model: &'a Model,
     /// The values of its parameters.
     pub store: &'a ParamStore,
+    /// The features that the sample rows are of, in their order. They have to be the model's.
+    pub features: &'a [FeatureSpec],
     /// Rows of its features: the forward pass over them is recorded, and the export has to predict the same for them.
     /// Some hundred are plenty.
     pub sample: BankInput<'a>,
@@ -44,9 +46,6 @@ pub struct ExportReport {
     pub largest_difference: f32,
 }
 
-/// The most that a protobuf message may have, less room for everything but the values.
-const MOST_INLINE_BYTES: u64 = (1 << 31) - (1 << 24);
-
 /// Writes a model as ONNX, whole or not at all, and proves it on the sample rows before it gets its name.
 ///
 /// See the [page of the crate](crate) for an example.
@@ -58,10 +57,12 @@ pub fn export(
     options: &ExportOptions,
     path: &Path,
 ) -> Result<ExportReport, OnnxError> {
-    let ExportInput { model, store, sample, metadata } = input;
+    let ExportInput { model, store, features, sample, metadata } = input;
+    sample::check_features(model.features(), features)?;
     sample::check(model, sample)?;
+    check_learned(store)?;
     check_finite(store)?;
-    let mut unfinished = Unfinished::new(path)?;
+    let mut unfinished = Unfinished::new(path, options.external_data.name.as_deref())?;
 
     let mut tape = Tape::new(store, Workspace::new(), Mode::Evaluate);
     let logits = model.forward(&mut tape, sample);
@@ -79,11 +80,7 @@ pub fn export(
     let facts: Vec<(String, String)> = facts.into_iter().collect();
 
     let bytes: u64 = graph.initializers.iter().map(Initializer::bytes).sum();
-    let is_external = match options.external_data {
-        ExternalData::Always => true,
-        ExternalData::WhereNeeded => bytes > MOST_INLINE_BYTES,
-    };
-    let data = match is_external {
+    let data = match bytes > options.external_data.beyond.min(MOST_INLINE_BYTES) {
         true => Some(unfinished.write_data(|out| write_data(&graph, store, out))?),
         false => None,
     };
@@ -149,6 +146,20 @@ fn feature_names(model: &Model) -> FeatureNames {
         features.map(|feature| feature.name.clone()).collect()
     };
     FeatureNames { ids: names(false), dense: names(true) }
+}
+
+/// Bin edges are part of the features, and nobody learns them.
+fn check_learned(store: &ParamStore) -> Result<(), OnnxError> {
+    let names = store.first_values().map(|entry| store.entry_name(entry));
+    let first: Vec<&str> = names.filter(|name| !name.ends_with(".edges")).collect();
+    match first.first() {
+        None => Ok(()),
+        Some(parameter) => Err(OnnxError::Untrained {
+            n_first: first.len(),
+            n_parameters: store.entries().len(),
+            parameter: (*parameter).to_owned(),
+        }),
+    }
 }
 
 fn check_finite(store: &ParamStore) -> Result<(), OnnxError> {

@@ -29,7 +29,10 @@
 //!
 //! let (user, price) = ([7, 42], array![[0.5], [2.0]]);
 //! let sample = BankInput { batch: 2, sparse: vec![&user], sequences: vec![], dense: price.view() };
-//! let input = ExportInput { model: &model, store: &store, sample, metadata: BTreeMap::new() };
+//! // A new model is refused; let its values stand for trained ones.
+//! store.mark_learned();
+//! let features = model.features();
+//! let input = ExportInput { model: &model, store: &store, features, sample, metadata: BTreeMap::new() };
 //! let folder = tempfile::tempdir()?;
 //! let report = export(&input, &ExportOptions::default(), &folder.path().join("model.onnx"))?;
 //! assert!(report.largest_difference < 1e-5);

@@ -40,12 +40,41 @@ pub enum Outputs {
     Matrix,
 }
 
-/// Where the values of large tensors go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ExternalData {
-    /// Into the model's file, unless it would pass the 2 GB that a protobuf message may have.
-    #[default]
-    WhereNeeded,
-    /// Into a file beside the model's, named after it with `.data` appended.
-    Always,
+/// Where the values of large tensors go: into the model's file, or into one beside it.
+///
+/// ```
+/// use ple_onnx::ExternalData;
+///
+/// assert!(ExternalData::where_needed().beyond > 2_000_000_000);
+/// assert_eq!(ExternalData::always().beyond, 0);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExternalData {
+    /// All values together may have so many bytes before they go into a file of their own. More than the default, which
+    /// is what a protobuf message can have, counts as the default.
+    pub beyond: u64,
+    /// The plain name of that file, which has to end in `.data`. By default it is the model's name, a hash of the contents and `.data`: then an older
+    /// model that is replaced keeps its data until the new one has taken its place.
+    pub name: Option<String>,
+}
+
+/// The most that a protobuf message may have, less room for everything but the values.
+pub(crate) const MOST_INLINE_BYTES: u64 = (1 << 31) - (1 << 24);
+
+impl ExternalData {
+    /// A file beside the model where the model's own would pass 2 GB: the default.
+    pub fn where_needed() -> Self {
+        Self { beyond: MOST_INLINE_BYTES, name: None }
+    }
+
+    /// A file beside the model, whatever its size.
+    pub fn always() -> Self {
+        Self { beyond: 0, name: None }
+    }
+}
+
+impl Default for ExternalData {
+    fn default() -> Self {
+        Self::where_needed()
+    }
 }

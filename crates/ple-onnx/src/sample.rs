@@ -21,6 +21,46 @@ pub(crate) enum FedValues {
     Floats(Vec<f32>),
 }
 
+/// Checks that features are the model's, in its order.
+///
+/// # Errors
+/// [`OnnxError::Schema`].
+pub(crate) fn check_features(model: &[FeatureSpec], rows: &[FeatureSpec]) -> Result<(), OnnxError> {
+    let position =
+        (0..model.len().max(rows.len())).find(|&position| model.get(position) != rows.get(position));
+    match position {
+        None => Ok(()),
+        Some(position) => Err(OnnxError::Schema {
+            position: position + 1,
+            found: described(rows.get(position)),
+            expected: described(model.get(position)),
+        }),
+    }
+}
+
+fn described(feature: Option<&FeatureSpec>) -> String {
+    let Some(FeatureSpec { name, kind }) = feature else { return "missing".to_owned() };
+    match kind {
+        FeatureKind::Sparse { vocab_size, embedding_dim, shared_with } => {
+            let shared = shared_with.iter().map(|other| format!(", shared with `{other}`"));
+            format!(
+                "`{name}`, sparse, {vocab_size} ids of dimension {embedding_dim}{}",
+                shared.collect::<String>()
+            )
+        }
+        FeatureKind::Sequence { vocab_size, embedding_dim, pooling, padding_id, shared_with } => {
+            let padding = padding_id.iter().map(|id| format!(", padded with {id}"));
+            let shared = shared_with.iter().map(|other| format!(", shared with `{other}`"));
+            let rest: String = padding.chain(shared).collect();
+            format!("`{name}`, a sequence, {vocab_size} ids of dimension {embedding_dim}, {pooling:?}{rest}")
+        }
+        FeatureKind::Dense { bins: None } => format!("`{name}`, dense"),
+        FeatureKind::Dense { bins: Some(bins) } => {
+            format!("`{name}`, dense, {} bins of dimension {}", bins.edges.len() + 1, bins.embedding_dim)
+        }
+    }
+}
+
 /// Checks that the rows are rows of the model's features, so that a forward pass over them cannot fail.
 ///
 /// # Errors

@@ -41,6 +41,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod arena_memory;
+mod first_values;
 mod store;
 mod table;
 

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 
+use crate::first_values::FirstValues;
 use crate::kernel::gather::Rows;
 use crate::table::{Arena, RowStamps, Table, TableRows};
 
@@ -93,6 +94,7 @@ pub struct ParamStore {
     names: HashMap<String, Entry>,
     order: Vec<Entry>,
     slots: (usize, RowStamps),
+    first: FirstValues,
 }
 
 /// The weights and buffers of a store at one moment: see [`ParamStore::snapshot`].
@@ -244,6 +246,7 @@ impl ParamStore {
     pub fn get_mut(&mut self, name: &str) -> Option<ArrayViewMut2<'_, f32>> {
         match self.entry(name)? {
             Entry::Block(block) => {
+                self.first.clear_block(block);
                 let NamedBlock { matrix, columns, .. } = self.blocks[block].clone();
                 Some(self.matrices[matrix.index()].values.slice_mut(s![.., columns]))
             }
@@ -270,6 +273,7 @@ impl ParamStore {
     /// # Panics
     /// If the row is out of range.
     pub fn table_row_mut(&mut self, id: TableId, row: usize) -> &mut [f32] {
+        self.first.clear_table(id.index());
         let table = &self.tables[id.index()];
         self.arenas[table.arena].weights_mut(table.arena_row(row))
     }
@@ -332,12 +336,46 @@ impl ParamStore {
     /// If the snapshot is another store's.
     pub fn restore(&mut self, snapshot: &Snapshot) {
         assert_eq!(snapshot.matrices.len(), self.matrices.len(), "a snapshot of another store");
+        self.mark_learned();
         for (matrix, values) in self.matrices.iter_mut().zip(&snapshot.matrices) {
             matrix.values.assign(values);
         }
         for (arena, weights) in self.arenas.iter_mut().zip(&snapshot.arenas) {
             arena.set_weights(weights);
         }
+    }
+
+    /// Says that all values of now are first ones, which nobody has learned: a model does so when it has been built.
+    pub fn mark_first_values(&mut self) {
+        self.first.mark(self.blocks.len(), self.tables.len());
+    }
+
+    /// Says that all values are learned ones: an optimiser does so after a step, whether or not the step moved them.
+    pub fn mark_learned(&mut self) {
+        self.first = FirstValues::default();
+    }
+
+    /// The entries that nobody has written since [`ParamStore::mark_first_values`], by name or row, and that no step has
+    /// passed over: of a model that was not trained, or of one that was loaded in part.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ple_tensor::{ParamStore, Role};
+    ///
+    /// let mut store = ParamStore::new();
+    /// store.add("weight", array![[1.0]], Role::Decayed);
+    /// store.add("bias", array![[0.0]], Role::Decayed);
+    /// store.mark_first_values();
+    /// store.get_mut("weight").unwrap().fill(0.5);
+    /// let first: Vec<&str> = store.first_values().map(|entry| store.entry_name(entry)).collect();
+    /// assert_eq!(first, ["bias"]);
+    /// ```
+    pub fn first_values(&self) -> impl Iterator<Item = Entry> + '_ {
+        let is_first = |entry: &Entry| match *entry {
+            Entry::Block(block) => self.first.blocks.get(block) == Some(&true),
+            Entry::Table(table) => self.first.tables.get(table.index()) == Some(&true),
+        };
+        self.order.iter().copied().filter(is_first)
     }
 
     /// The number of learned values: matrices that are not buffers, and tables.

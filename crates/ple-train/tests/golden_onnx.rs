@@ -25,6 +25,7 @@ fn every_golden_model_agrees_in_a_runtime() {
             let input = ExportInput {
                 model: model.model(),
                 store: model.store(),
+                features: model.model().features(),
                 sample: bank_input(model.schema(), &batch),
                 metadata: BTreeMap::new(),
             };

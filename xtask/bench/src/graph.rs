@@ -39,6 +39,7 @@ pub(crate) fn write(options: &Graph) -> Result<Value, String> {
     let input = ExportInput {
         model: &model,
         store: &store,
+        features: model.features(),
         sample: bank_input(&schema, &batch),
         metadata: BTreeMap::new(),
     };

@@ -18,6 +18,8 @@ pub(crate) struct Unfinished {
     name: String,
     place: TempDir,
     data: Option<String>,
+    /// The name that the file of external data was given, if it was.
+    data_name: Option<String>,
 }
 
 /// The digits of the hash in the name of a file of external data.
@@ -25,19 +27,25 @@ const HASH_DIGITS: usize = 16;
 
 impl Unfinished {
     /// A place beside the path.
-    pub(crate) fn new(path: &Path) -> Result<Self, OnnxError> {
+    pub(crate) fn new(path: &Path, data_name: Option<&str>) -> Result<Self, OnnxError> {
         let name = path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
         let name = name.ok_or_else(|| OnnxError::Path { path: path.to_owned() })?;
         if path.is_dir() {
             return Err(OnnxError::Path { path: path.to_owned() });
         }
+        if let Some(data_name) = data_name.filter(|data_name| !is_data_name(data_name) || *data_name == name)
+        {
+            return Err(OnnxError::DataName { name: data_name.to_owned() });
+        }
         let folder = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
+        fs::metadata(&folder).map_err(|source| io_error(&folder, "find the folder", source))?;
         let place = tempfile::Builder::new().prefix(".unfinished-").tempdir_in(&folder);
         let place = place.map_err(|source| io_error(&folder, "write into the folder", source))?;
-        Ok(Self { target: path.to_owned(), folder, name, place, data: None })
+        let data_name = data_name.map(str::to_owned);
+        Ok(Self { target: path.to_owned(), folder, name, place, data: None, data_name })
     }
 
     /// The model's file as long as it has no name.
@@ -45,18 +53,20 @@ impl Unfinished {
         self.place.path().join(&self.name)
     }
 
-    /// Writes the file of external data, and gives back its name. The name holds a hash of the contents: an older model
-    /// keeps the file that it refers to until the new model has taken its place.
+    /// Writes the file of external data, and gives back its name. A name that was not given holds a hash of the contents:
+    /// an older model keeps the file that it refers to until the new model has taken its place.
     pub(crate) fn write_data<T>(
         &mut self,
         contents: impl FnOnce(&mut dyn Write) -> io::Result<T>,
     ) -> Result<(String, T), OnnxError> {
-        let path = self.place.path().join("data");
+        // No file of external data has this name: it would be the folder's.
+        let path = self.place.path().join(".data");
         let write = || {
             let mut out = Hashed { file: File::create(&path)?, hash: Xxh3::new() };
             let result = contents(&mut out)?;
             out.file.sync_all()?;
-            let name = format!("{}.{:0HASH_DIGITS$x}.data", self.name, out.hash.digest());
+            let hashed = || format!("{}.{:0HASH_DIGITS$x}.data", self.name, out.hash.digest());
+            let name = self.data_name.clone().unwrap_or_else(hashed);
             fs::rename(&path, self.place.path().join(&name))?;
             Ok((name, result))
         };
@@ -139,6 +149,13 @@ fn sync(folder: &Path) -> io::Result<()> {
     }
 }
 
+/// Whether a name is that of a file in the same folder on every system (no separators, no drives, no dots alone) with the
+/// ending that runtimes want.
+fn is_data_name(name: &str) -> bool {
+    let forbidden = |character: char| matches!(character, '/' | '\\' | ':') || character.is_control();
+    name.ends_with(".data") && !name.starts_with('.') && !name.contains(forbidden)
+}
+
 struct Hashed {
     file: File,
     hash: Xxh3,
@@ -153,5 +170,48 @@ impl Write for Hashed {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::{self, Write};
+
+    use super::Unfinished;
+
+    /// Writes some bytes, until the disk is full.
+    fn until_full(out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(&[0; 100])?;
+        Err(io::ErrorKind::StorageFull.into())
+    }
+
+    #[test]
+    fn a_full_disk_leaves_the_older_model_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.onnx");
+        fs::write(&path, "an older model").unwrap();
+        let model = |name| {
+            let unfinished = Unfinished::new(&path, name).unwrap();
+            unfinished.write_model(until_full).unwrap_err()
+        };
+        let data = |name| {
+            let mut unfinished = Unfinished::new(&path, name).unwrap();
+            unfinished.write_model(|out| out.write_all(b"a newer model")).unwrap();
+            unfinished.write_data(until_full).unwrap_err()
+        };
+        for error in [model(None), data(None), data(Some("values.data"))] {
+            let expected = format!(
+                "{}: could not write the file: no storage space\n\
+                 next: check the permissions, the free space and the disk",
+                path.display()
+            );
+            assert_eq!(error.to_string(), expected);
+            assert_eq!(error.exit_code(), 74);
+            let files: Vec<_> =
+                fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            assert_eq!(files, ["model.onnx"]);
+            assert_eq!(fs::read_to_string(&path).unwrap(), "an older model");
+        }
     }
 }

@@ -46,7 +46,7 @@ fn every_form_of_inputs_and_outputs_agrees() {
     let path = folder.path().join("model.onnx");
     for inputs in [Inputs::PerFeature, Inputs::Packed] {
         for outputs in [Outputs::PerTask, Outputs::Matrix] {
-            for external_data in [ExternalData::WhereNeeded, ExternalData::Always] {
+            for external_data in [ExternalData::where_needed(), ExternalData::always()] {
                 for n in 1..=features().len() {
                     let tasks =
                         vec![task("click", TaskKind::Classification), task("spend", TaskKind::Regression)];
@@ -56,6 +56,7 @@ fn every_form_of_inputs_and_outputs_agrees() {
                         continue;
                     }
                     let model = sampled(ModelConfig::default(), some, tasks, 9, n as u64);
+                    let external_data = external_data.clone();
                     let options = ExportOptions { inputs, outputs, external_data };
                     let report = model.export(&options, &path);
                     report.unwrap_or_else(|error| panic!("{error}\n{options:?} {n}"));

@@ -2,5 +2,6 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod bad_input;
 mod every_form;
 mod models;

@@ -180,6 +180,7 @@ impl Sampled {
         let input = ExportInput {
             model: &self.model,
             store: &self.store,
+            features: self.model.features(),
             sample: self.rows.input(),
             metadata: BTreeMap::new(),
         };

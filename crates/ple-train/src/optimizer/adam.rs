@@ -140,6 +140,7 @@ impl Adam {
             rule.update(weights, m, v, gradient);
         }
         self.update_tables(store, gradients);
+        store.mark_learned();
     }
 
     fn update_tables(&mut self, store: &mut ParamStore, gradients: &Gradients) {
