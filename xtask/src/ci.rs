@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::cargo::cargo;
 use crate::end_to_end;
 use crate::tidy;
+use crate::torture;
 
 /// Whether the tests are part of this run of the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,7 @@ const STEPS: &[Step] = &[
     Step { name: "docs", action: docs },
     Step { name: "examples", action: examples },
     Step { name: "end to end", action: end_to_end::run_all },
+    Step { name: "torture", action: torture::short },
 ];
 
 /// The name of the step that `--skip-tests` leaves out.

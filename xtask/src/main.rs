@@ -15,6 +15,7 @@ mod end_to_end;
 mod parity;
 mod profile;
 mod tidy;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,7 @@ The project's chores. Usage: cargo xtask COMMAND [ARGUMENTS]
   bench [OPTIONS]     speed: the workloads, the machine's limits, peers; --help lists the options
   profile [OPTIONS]   where a training step's time goes, or how many instructions it takes
   parity FILE...      compare models with golden files made by PyTorch; --onnx DIR writes them there
+  torture [--short]   kill a run and fail its disk at every point; it ends with the same bytes
   data describe PATH  what is in CSV or Parquet files, and what looks wrong there
   data ali-ccp --raw DIR --out DIR  Ali-CCP's raw files to Parquet, or with --compat to CSV
   data generate-ali-ccp --out DIR   raw files in Ali-CCP's format, of any size
@@ -48,6 +50,8 @@ fn main() -> ExitCode {
         ["ci"] => ci::run(ci::Tests::Run),
         ["ci", "--skip-tests"] => ci::run(ci::Tests::Skip),
         ["tidy"] => tidy::run(),
+        ["torture"] => torture::run(torture::Extent::Full),
+        ["torture", "--short"] => torture::run(torture::Extent::Short),
         ["parity", files @ ..] => parity::run(files),
         ["data", command, options @ ..] => data::run(command, options).unwrap_or_else(|| {
             usage(&format!(
@@ -63,7 +67,9 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         [] => usage("no command was given"),
-        ["ci" | "tidy" | "help", ..] => usage(&format!("unexpected arguments: {}", words.join(" "))),
+        ["ci" | "tidy" | "torture" | "help", ..] => {
+            usage(&format!("unexpected arguments: {}", words.join(" ")))
+        }
         [unknown, ..] => usage(&format!("unknown command: {unknown}")),
     }
 }

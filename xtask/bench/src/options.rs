@@ -50,6 +50,9 @@ pub(crate) struct Train {
     /// Training rows.
     #[arg(long, default_value_t = 1_000_000)]
     pub rows: usize,
+    /// Where the rows are.
+    #[arg(long, value_enum, default_value = "memory")]
+    pub source: Source,
 }
 
 /// Options of a profile.
@@ -137,6 +140,15 @@ pub(crate) enum Size {
     Tutorial,
     /// Two levels, experts of 256, 128 and 64, towers of 8.
     Paper,
+}
+
+/// Where training rows are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Source {
+    /// In a table in memory.
+    Memory,
+    /// In Parquet shards, which are written before the measurement and read during it.
+    Shards,
 }
 
 /// Which rows of the tables a step changes.

@@ -1,9 +1,10 @@
 //! Training as a user does it: one epoch through `fit`, without validation rows, so that only steps are timed.
 
+use ple_data::RowSource;
 use ple_train::{AdamConfig, Every, RankingModel, RunInput, RunSeed, TableUpdates, TrainConfig, fit};
 
 use crate::losses::Losses;
-use crate::options::{Tables, Train};
+use crate::options::{Source, Tables, Train};
 use crate::outcome::Outcome;
 use crate::workload;
 
@@ -12,15 +13,20 @@ const STEPS_PER_LOSS: u64 = 50;
 
 /// Trains for one epoch.
 pub(crate) fn measure(options: &Train) -> Result<Outcome, String> {
-    let table = workload::table(options.vocabulary, options.rows)?;
+    // The shards go when the measurement is over.
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let train: RowSource = match options.source {
+        Source::Memory => workload::table(options.vocabulary, options.rows)?.into(),
+        Source::Shards => workload::shards(options.vocabulary, options.rows, folder.path())?.into(),
+    };
     let mut model = RankingModel::new(
-        table.schema().clone(),
+        train.schema().clone(),
         workload::model_config(options.size),
         RunSeed(workload::SEED),
     )
     .map_err(|error| error.to_string())?;
     let config = config(options);
-    let input = RunInput { train: table.into(), validation: None, checkpoints: None };
+    let input = RunInput { train, validation: None, checkpoints: None };
     let mut losses = Losses::new();
     let report = fit(&mut model, &input, &config, &mut losses).map_err(|error| error.to_string())?;
 
@@ -55,13 +61,13 @@ fn config(options: &Train) -> TrainConfig {
 #[cfg(test)]
 mod tests {
     use super::measure;
-    use crate::options::{Size, Tables, Train, Vocabulary};
+    use crate::options::{Size, Source, Tables, Train, Vocabulary};
 
     #[test]
     fn a_run_reports_equal_work() {
         let (vocabulary, size) = (Vocabulary::Small, Size::Tutorial);
-        let run = |tables| measure(&Train { vocabulary, size, tables, rows: 3_000 }).unwrap();
-        let (lazy, exact) = (run(Tables::Lazy), run(Tables::Exact));
+        let run = |tables, source| measure(&Train { vocabulary, size, tables, rows: 3_000, source }).unwrap();
+        let (lazy, exact) = (run(Tables::Lazy, Source::Memory), run(Tables::Exact, Source::Shards));
         assert_eq!((lazy.rows, exact.rows), (3_000, 3_000));
         assert_eq!(lazy.parameters, exact.parameters);
         assert_eq!((lazy.losses.len(), exact.losses.len(), exact.steps_per_loss), (0, 1, 3));

@@ -1,6 +1,12 @@
 //! The rows and the models that everything is measured on. All of it follows from one seed.
 
-use ple_data::{ALI_CCP_SPARSE, GeneratorConfig, Table, ali_ccp_schema, generate};
+use std::ops::Range;
+use std::path::Path;
+
+use ple_data::{
+    ALI_CCP_SPARSE, GeneratorConfig, ParquetShards, StreamConfig, Table, ali_ccp_schema, generate_rows,
+    write_parquet,
+};
 use ple_nn::{Architecture, MlpConfig, ModelConfig, PleConfig};
 
 use crate::options::{Size, Vocabulary};
@@ -16,8 +22,27 @@ const SMALLER: usize = 1_000;
 
 /// Generated rows. Those of the small vocabulary are those of the full one with their ids mapped.
 pub(crate) fn table(vocabulary: Vocabulary, rows: usize) -> Result<Table, String> {
+    rows_of(vocabulary, 0..rows)
+}
+
+/// The same rows as Parquet shards in a folder. They are generated shard by shard, so that they never are in memory
+/// together.
+pub(crate) fn shards(vocabulary: Vocabulary, rows: usize, folder: &Path) -> Result<ParquetShards, String> {
+    for (shard, start) in (0..rows).step_by(ROWS_PER_SHARD).enumerate() {
+        let table = rows_of(vocabulary, start..rows.min(start + ROWS_PER_SHARD))?;
+        let path = folder.join(format!("part-{shard:05}.parquet"));
+        write_parquet(&table, path).map_err(|error| error.to_string())?;
+    }
+    let schema = ali_ccp_schema(&sizes(vocabulary), EMBEDDING_DIM);
+    ParquetShards::open(&[folder], &schema, StreamConfig::default()).map_err(|error| error.to_string())
+}
+
+/// Rows of a shard: what a row group holds at most.
+const ROWS_PER_SHARD: usize = 128 * 1024;
+
+fn rows_of(vocabulary: Vocabulary, rows: Range<usize>) -> Result<Table, String> {
     let full = ple_data::Vocabulary::Full;
-    let table = generate(&GeneratorConfig { rows, vocabulary: full, seed: SEED }).table;
+    let table = generate_rows(&GeneratorConfig { rows: 0, vocabulary: full, seed: SEED }, rows).table;
     match vocabulary {
         Vocabulary::Full => Ok(table),
         Vocabulary::Small => {

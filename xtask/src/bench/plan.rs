@@ -16,6 +16,7 @@ pub(crate) const WORKLOADS: &[&str] = &[
     "train_small",
     "exact_full",
     "paper",
+    "stream",
     "infer_1",
     "infer_256",
     "infer_1024",
@@ -32,6 +33,8 @@ const BATCH: usize = 1024;
 pub(crate) const OURS: &str = "ple";
 /// This project, with one thread.
 pub(crate) const OURS_ONE_THREAD: &str = "ple, 1 thread";
+/// This project, with the rows in memory.
+pub(crate) const OURS_IN_MEMORY: &str = "ple, rows in memory";
 /// The rates of the machine.
 pub(crate) const LIMIT: &str = "the machine's limit";
 /// The rate of PyTorch's product, which may raise the limit.
@@ -94,6 +97,11 @@ fn of_workload(workload: &'static str, options: &Options, python: Option<&Python
             plan.peer(PYTORCH_SPARSE, "tuned_train.py", &[&paper[..], &["sparse"]].concat());
             plan.native(LIMIT, "limits", &["--size", "paper"]);
             plan.peer(PYTORCH_PRODUCT, "product.py", &[]);
+        }
+        "stream" => {
+            let rows = plan.rows(1952, 392);
+            plan.native(OURS, "train", &["--source", "shards", "--rows", &rows]);
+            plan.native(OURS_IN_MEMORY, "train", &["--rows", &rows]);
         }
         "evaluate" => plan.native(OURS, "evaluate", &["--rows", &plan.rows(976, 196)]),
         "graph_1" => plan.graphs("1", 1),

@@ -1,8 +1,8 @@
 //! The ratios that have targets, each under the key that it has in the JSON.
 
 use super::plan::{
-    BURN, LIMIT, ONNX_RUNTIME, ONNX_RUNTIME_C, OUR_GRAPH, OURS, OURS_ONE_THREAD, PYTORCH_DENSE,
-    PYTORCH_SPARSE, RECHUB, THEIR_GRAPH,
+    BURN, LIMIT, ONNX_RUNTIME, ONNX_RUNTIME_C, OUR_GRAPH, OURS, OURS_IN_MEMORY, OURS_ONE_THREAD,
+    PYTORCH_DENSE, PYTORCH_SPARSE, RECHUB, THEIR_GRAPH,
 };
 use super::results::Results;
 
@@ -87,6 +87,9 @@ pub(crate) const RATIOS: &[Ratio] = &[
     }),
     ratio("threads_2_vs_1", "two threads against one, full vocabulary", [1.6, 1.9], |results| {
         against(results, "train_full", &[OURS_ONE_THREAD])
+    }),
+    ratio("stream_vs_memory", "streamed from Parquet, against rows in memory", [0.9, 1.0], |results| {
+        against(results, "stream", &[OURS_IN_MEMORY])
     }),
     ratio("memory_of_bound", "peak memory, over weights + moments + 300 MB", [1.3, 1.1], |results| {
         let row = results.row("train_full", OURS)?;
