@@ -25,6 +25,8 @@ pub(crate) struct Outcome {
     pub onnx: ExportReport,
     /// The AUC of the true probabilities, where they are known.
     pub best_possible: Vec<Option<f64>>,
+    /// The rows that each task counts, in words.
+    pub spaces: Vec<String>,
 }
 
 impl Outcome {
@@ -33,12 +35,12 @@ impl Outcome {
         let known = self.best_possible.iter().any(Option::is_some);
         let mut table = comfy_table::Table::new();
         table.load_style(comfy_table::presets::NOTHING);
-        let mut header = vec!["task", "test AUC", "log loss", "rows", "positives"];
+        let mut header = vec!["task", "test AUC", "log loss", "rows", "positives", "of"];
         if known {
             header.insert(2, "best possible");
         }
         table.set_header(header);
-        for (metrics, best) in self.test.iter().zip(&self.best_possible) {
+        for ((metrics, best), space) in self.test.iter().zip(&self.best_possible).zip(&self.spaces) {
             let value =
                 |metric| metrics.get(metric).map_or_else(|| "–".to_owned(), |value| value.to_string());
             let mut row = vec![
@@ -47,6 +49,7 @@ impl Outcome {
                 value(Metric::LogLoss),
                 metrics.counts.rows.to_string(),
                 metrics.counts.positives.to_string(),
+                space.clone(),
             ];
             if known {
                 row.insert(2, cell(*best));
@@ -90,6 +93,9 @@ impl Outcome {
                 let mut object = Map::new();
                 object.insert("auc".to_owned(), json!(value(Metric::Auc)));
                 object.insert("log_loss".to_owned(), json!(value(Metric::LogLoss)));
+                object.insert("rows".to_owned(), json!(metrics.counts.rows));
+                object.insert("positives".to_owned(), json!(metrics.counts.positives));
+                object.insert("of".to_owned(), json!(self.spaces[index]));
                 if let Some(Some(best)) = best.get(index) {
                     object.insert("best_possible_auc".to_owned(), json!(best));
                 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use ple_data::{RowSource, TaskCounts, TaskType, write_predictions};
+use ple_data::{Label, RowSource, TaskCounts, TaskType, write_predictions};
 use ple_nn::ModelConfig;
 use ple_onnx::ExportOptions;
 use ple_train::checkpoint::{check_writable, to_json};
@@ -112,6 +112,7 @@ pub(crate) fn train(
         out: out.to_owned(),
         onnx,
         best_possible: vec![None; tasks.len()],
+        spaces: model.schema().labels.iter().map(Label::space_text).collect(),
     })
 }
 
@@ -137,11 +138,12 @@ fn banner(terminal: &Terminal, model: &RankingModel, data: &Splits, config: &Tra
     ));
     for (task, (name, kind)) in model.tasks().iter().enumerate() {
         let TaskCounts { rows, positives } = data.train.task_counts(task);
+        let space = schema.labels[task].space_text();
         let what = match kind {
-            TaskType::Regression => format!("regression over {rows} training rows"),
+            TaskType::Regression => format!("regression over {rows} training rows, {space}"),
             TaskType::Classification => {
                 let rate = 100.0 * positives as f64 / rows as f64;
-                format!("{positives} of {rows} training rows are positive ({rate:.2}%)")
+                format!("{positives} of {rows} training rows are positive ({rate:.2}%), {space}")
             }
         };
         terminal.line(&format!("task        {name}: {what}"));

@@ -5,7 +5,7 @@ use arrow_array::types::{
     ArrowPrimitiveType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
     UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
-use arrow_array::{Array, ArrayRef, BooleanArray, LargeListArray, PrimitiveArray};
+use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, LargeListArray, PrimitiveArray};
 use arrow_cast::cast;
 use arrow_schema::{DataType, Field};
 use std::sync::Arc;
@@ -111,6 +111,11 @@ pub(crate) fn for_each_number(
         }),
         other => unreachable!("the readers check the type before, found {other}"),
     }
+}
+
+/// The numbers of a numeric array, with its nulls.
+pub(crate) fn number_or_null(array: &ArrayRef) -> Result<Float64Array, arrow_schema::ArrowError> {
+    Ok(cast(&unpacked(array), &DataType::Float64)?.as_primitive::<Float64Type>().clone())
 }
 
 /// A list array of any of the three kinds as one with 64-bit offsets.

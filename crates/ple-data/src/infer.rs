@@ -168,7 +168,9 @@ fn feature_positions(
     let header = Header::new(path, names.iter().copied())?;
     let mut is_feature = vec![true; names.len()];
     for label in &roles.labels {
-        for column in std::iter::once(label.column_name()).chain(label.weight.as_deref()) {
+        for column in
+            std::iter::once(label.column_name()).chain(label.weight.as_deref()).chain(label.space.column())
+        {
             is_feature[header.position(column, || format!("the task `{}`", label.name))?] = false;
         }
     }

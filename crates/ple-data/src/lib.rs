@@ -55,6 +55,7 @@
 mod infer;
 mod quantiles;
 mod schema;
+mod space;
 
 // From a file to rows in memory.
 mod read;
@@ -122,6 +123,7 @@ pub use read_parquet::read_parquet;
 pub use row_source::RowSource;
 pub use schema::{DenseBins, Feature, FeatureKind, FeatureSchema, Label, Pooling, TaskType};
 pub use shards::{ParquetShards, StreamConfig, TaskCounts};
+pub use space::Space;
 pub use split_files::SplitFiles;
 pub use table::{SequenceColumn, Table, TableColumns};
 pub use windows::{WindowRows, Windows};

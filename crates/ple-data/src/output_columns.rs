@@ -15,6 +15,8 @@ pub(crate) enum OutputColumn<'a> {
     Key(&'a ArrayRef),
     /// The labels of a task.
     Label { task: usize, is_whole: bool },
+    /// Whether the rows are inside of a task, where no other column says so.
+    Inside { task: usize },
     /// The weights of the rows in a task.
     Weight { task: usize },
     /// A sparse feature, counted among the sparse ones.
@@ -50,6 +52,11 @@ pub(crate) fn output_columns<'a>(
             && written.insert(weight)
         {
             columns.push((weight, OutputColumn::Weight { task }));
+        }
+        if let Some(space) = label.space.column()
+            && written.insert(space)
+        {
+            columns.push((space, OutputColumn::Inside { task }));
         }
     }
     let (mut n_sparse, mut n_dense, mut n_sequences) = (0, 0, 0);

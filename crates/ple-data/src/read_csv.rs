@@ -1,5 +1,6 @@
 //! Reads CSV files with a header, in parallel blocks, with an error that names line and column for anything amiss.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,7 +16,8 @@ use crate::csv_lines::{
 use crate::error::DataError;
 use crate::place::Place;
 use crate::resolve::{ResolvedColumns, resolve};
-use crate::schema::FeatureSchema;
+use crate::schema::{FeatureSchema, Label};
+use crate::space::Inside;
 use crate::table::{Table, TableColumns, join_keys};
 
 /// Reads a CSV file whose first line names the columns; columns that the schema does not name are passed over.
@@ -115,6 +117,26 @@ struct Piece {
 }
 
 impl CsvLayout<'_> {
+    /// The label of a row, and whether the row is inside of the task's space; an empty field is no label.
+    fn label(
+        &self,
+        fields: &[Cow<'_, [u8]>],
+        label: &Label,
+        field: usize,
+        decisive: Option<usize>,
+    ) -> Result<(f32, Inside), CellFault> {
+        if label.space.is_all() {
+            let value = parse_number(&fields[field]).and_then(|value| check_label(value, label.task))?;
+            return Ok((value, Inside::Yes));
+        }
+        let number = |field: usize| match parse_number(&fields[field]) {
+            Ok(value) => Ok(Some(value)),
+            Err(CellFault::Missing { .. }) => Ok(None),
+            Err(fault) => Err(fault),
+        };
+        label.space.label(number(field)?, decisive.map(number).transpose()?.flatten(), label.task)
+    }
+
     fn parse(&self, first_line: usize, bytes: &[u8]) -> Result<Piece, DataError> {
         let mut columns = TableColumns::empty(self.schema);
         let mut keys: Vec<LargeStringBuilder> =
@@ -135,9 +157,15 @@ impl CsvLayout<'_> {
             }
             let at =
                 |field: usize, fault: CellFault| fault.at(self.path, Place::Line(line), &self.names[field]);
-            for (&field, label) in self.resolved.labels.iter().zip(&self.schema.labels) {
-                let value = parse_number(&fields[field]).and_then(|value| check_label(value, label.task));
-                columns.labels.push(value.map_err(|fault| at(field, fault))?);
+            let mut outside = Vec::new();
+            for (t, (&field, label)) in self.resolved.labels.iter().zip(&self.schema.labels).enumerate() {
+                let decisive = self.resolved.spaces[t];
+                let (value, inside) =
+                    self.label(&fields, label, field, decisive).map_err(|fault| at(field, fault))?;
+                columns.labels.push(value);
+                if inside == Inside::No {
+                    outside.push(t);
+                }
             }
             if let Some(weights) = &mut columns.weights {
                 for field in &self.resolved.weights {
@@ -148,6 +176,8 @@ impl CsvLayout<'_> {
                             .map_err(|fault| at(*field, fault))?,
                     });
                 }
+                let first = weights.len() - self.schema.n_tasks();
+                outside.iter().for_each(|task| weights[first + task] = 0.0);
             }
             for (&field, &vocab_size) in self.resolved.sparse.iter().zip(&vocab_sizes) {
                 let id = parse_integer(&fields[field]).and_then(|value| check_id(value, vocab_size));

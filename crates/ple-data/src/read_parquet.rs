@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch};
 use arrow_schema::{DataType, Schema};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use crate::arrow_columns::{
     ID_LIST_TYPES, ID_TYPES, NUMBER_LIST_TYPES, NUMBER_TYPES, as_large_list, for_each_id, for_each_number,
-    is_id_type, is_number_type, list_element,
+    is_id_type, is_number_type, list_element, number_or_null,
 };
 use crate::cell::{CellFault, check_dense, check_label, check_weight};
 use crate::error::DataError;
@@ -19,6 +19,7 @@ use crate::parquet_limits::{corrupt, guarded, open_parquet, open_row_group};
 use crate::place::Place;
 use crate::resolve::{ResolvedColumns, resolve};
 use crate::schema::{FeatureKind, FeatureSchema};
+use crate::space::Inside;
 use crate::table::{SequenceColumn, Table, TableColumns, join_keys};
 
 /// The rows that are decoded at a time: their ids stay in the second cache while they are put into rows.
@@ -198,10 +199,13 @@ impl<'a> ParquetLayout<'a> {
         let n_tasks = self.schema.n_tasks();
         let labels = grown(&mut columns.labels, rows * n_tasks, 0.0);
         for (t, (&position, label)) in self.resolved.labels.iter().zip(&self.schema.labels).enumerate() {
-            let put = |row: usize, value| {
-                check_label(value, label.task).map(|value| labels[row * n_tasks + t] = value)
-            };
-            for_each_number(batch.column(position), put).map_err(at(position))?;
+            // The labels of a smaller space come with its rows, below.
+            if label.space.is_all() {
+                let put = |row: usize, value| {
+                    check_label(value, label.task).map(|value| labels[row * n_tasks + t] = value)
+                };
+                for_each_number(batch.column(position), put).map_err(at(position))?;
+            }
         }
         if let Some(weights) = &mut columns.weights {
             let weights = grown(weights, rows * n_tasks, 1.0);
@@ -210,6 +214,27 @@ impl<'a> ParquetLayout<'a> {
                 let put =
                     |row: usize, value| check_weight(value).map(|value| weights[row * n_tasks + t] = value);
                 for_each_number(batch.column(position), put).map_err(at(position))?;
+            }
+            for (t, label) in self.schema.labels.iter().enumerate().filter(|(_, label)| !label.space.is_all())
+            {
+                let position = self.resolved.labels[t];
+                let values =
+                    number_or_null(batch.column(position)).map_err(|error| corrupt(self.path, &error))?;
+                let decisive = self.resolved.spaces[t].map(|decisive| number_or_null(batch.column(decisive)));
+                let decisive = decisive.transpose().map_err(|error| corrupt(self.path, &error))?;
+                for row in 0..rows {
+                    let value_of = |array: &Float64Array| array.is_valid(row).then(|| array.value(row));
+                    let found = label.space.label(
+                        value_of(&values),
+                        decisive.as_ref().and_then(value_of),
+                        label.task,
+                    );
+                    let (value, inside) = found.map_err(|fault| at(position)((row, fault)))?;
+                    labels[row * n_tasks + t] = value;
+                    if inside == Inside::No {
+                        weights[row * n_tasks + t] = 0.0;
+                    }
+                }
             }
         }
 
@@ -315,7 +340,7 @@ fn positions(resolved: &ResolvedColumns) -> impl Iterator<Item = usize> + '_ {
     let single =
         [&resolved.sparse, &resolved.dense, &resolved.labels, &resolved.keys].into_iter().flatten().copied();
     let sequences = resolved.sequences.iter().flat_map(|&(ids, weights)| std::iter::once(ids).chain(weights));
-    single.chain(sequences).chain(resolved.weights.iter().flatten().copied())
+    single.chain(sequences).chain(resolved.weights.iter().chain(&resolved.spaces).flatten().copied())
 }
 
 fn check_types(
@@ -335,7 +360,8 @@ fn check_types(
     let is_id_list: fn(&DataType) -> bool = |data_type| list_element(data_type).is_some_and(is_id_type);
     let is_number_list: fn(&DataType) -> bool =
         |data_type| list_element(data_type).is_some_and(is_number_type);
-    for &position in resolved.labels.iter().chain(resolved.weights.iter().flatten()).chain(&resolved.dense) {
+    let of_tasks = resolved.labels.iter().chain(resolved.weights.iter().chain(&resolved.spaces).flatten());
+    for &position in of_tasks.chain(&resolved.dense) {
         check(position, is_number_type, NUMBER_TYPES)?;
     }
     for &position in &resolved.sparse {

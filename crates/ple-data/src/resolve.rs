@@ -20,6 +20,8 @@ pub(crate) struct ResolvedColumns {
     pub(crate) labels: Vec<usize>,
     /// The position of each task's weight column.
     pub(crate) weights: Vec<Option<usize>>,
+    /// The position of the column that decides on each task's space, if one does.
+    pub(crate) spaces: Vec<Option<usize>>,
     /// One position for each key.
     pub(crate) keys: Vec<usize>,
 }
@@ -37,6 +39,7 @@ pub(crate) fn resolve<'a>(
         dense: Vec::new(),
         labels: Vec::new(),
         weights: Vec::new(),
+        spaces: Vec::new(),
         keys: Vec::new(),
     };
     for label in &schema.labels {
@@ -44,6 +47,8 @@ pub(crate) fn resolve<'a>(
         resolved.labels.push(header.position(label.column_name(), role)?);
         let weight = label.weight.as_deref().map(|weight| header.position(weight, role)).transpose()?;
         resolved.weights.push(weight);
+        let space = label.space.column().map(|column| header.position(column, role)).transpose()?;
+        resolved.spaces.push(space);
     }
     for feature in &schema.features {
         let role = || format!("the feature `{}`", feature.name);

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use crate::error::DataError;
+use crate::space::Space;
 
 /// Whether a task predicts a probability or a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -105,6 +106,9 @@ pub struct Label {
     /// With the click label as the weight of the conversion task, conversions are learned from clicks alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<String>,
+    /// The rows that belong to the task, of those whose weight is above 0.
+    #[serde(default, skip_serializing_if = "Space::is_all")]
+    pub space: Space,
 }
 
 /// The features, labels and keys of a data set, in the order that batches keep.
@@ -180,12 +184,12 @@ impl Feature {
 impl Label {
     /// A label whose column has the name of the task, and whose rows all count alike.
     pub fn new(name: impl Into<String>, task: TaskType) -> Self {
-        Label { name: name.into(), task, column: None, weight: None }
+        Label { name: name.into(), task, column: None, weight: None, space: Space::All }
     }
 
     /// A label whose column has another name than the task.
     pub fn in_column(name: impl Into<String>, column: impl Into<String>, task: TaskType) -> Self {
-        Label { name: name.into(), task, column: Some(column.into()), weight: None }
+        Label { column: Some(column.into()), ..Label::new(name, task) }
     }
 
     /// The column that holds this label.
@@ -249,6 +253,15 @@ impl FeatureSchema {
     /// The number of dense features.
     pub fn n_dense(&self) -> usize {
         self.dense().count()
+    }
+
+    /// The same schema with rows that count in every task as much as a column says; a task that names a column of its own
+    /// keeps it.
+    pub fn weighted_by(mut self, column: &str) -> Self {
+        for label in &mut self.labels {
+            label.weight.get_or_insert_with(|| column.to_owned());
+        }
+        self
     }
 
     /// The number of tasks, which is the number of labels.

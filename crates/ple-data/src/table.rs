@@ -10,7 +10,7 @@ use arrow_select::take::take;
 use crate::cell::{CellFault, check_dense, check_id, check_label, check_weight};
 use crate::error::DataError;
 use crate::place::Place;
-use crate::schema::{FeatureKind, FeatureSchema};
+use crate::schema::{FeatureKind, FeatureSchema, Label};
 
 /// The ids (and weights) of one sequence feature, for all rows: row r has `ids[offsets[r]..offsets[r + 1]]`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -37,7 +37,8 @@ pub struct TableColumns {
     pub dense: Vec<f32>,
     /// One label for each task.
     pub labels: Vec<f32>,
-    /// One weight for each task, if a label of the schema names a weight; else every row counts 1 in every task.
+    /// One weight for each task, if a label of the schema names a weight or a space, and 0 for a row outside of the space;
+    /// else every row counts 1 in every task.
     pub weights: Option<Vec<f32>>,
     /// One for each sequence feature.
     pub sequences: Vec<SequenceColumn>,
@@ -254,7 +255,7 @@ impl TableColumns {
             weights: has_weights.then(Vec::new),
         };
         TableColumns {
-            weights: schema.labels.iter().any(|label| label.weight.is_some()).then(Vec::new),
+            weights: schema.labels.iter().any(Label::has_row_weights).then(Vec::new),
             sequences: schema
                 .sequences()
                 .map(|feature| {
@@ -375,7 +376,7 @@ fn check_lengths(schema: &FeatureSchema, columns: &TableColumns) -> Result<(), D
     check("dense", columns.dense.len(), rows * schema.n_dense())?;
     check("keys", columns.keys.len(), schema.keys.len())?;
     check("sequences", columns.sequences.len(), schema.n_sequences())?;
-    let has_weights = schema.labels.iter().any(|label| label.weight.is_some());
+    let has_weights = schema.labels.iter().any(Label::has_row_weights);
     let n_weights = if has_weights { rows * schema.n_tasks() } else { 0 };
     check("weights", columns.weights.as_ref().map_or(0, Vec::len), n_weights)?;
     for (name, key) in schema.keys.iter().zip(&columns.keys) {

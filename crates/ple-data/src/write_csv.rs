@@ -9,7 +9,8 @@ use crate::csv_lines::shortened;
 use crate::error::DataError;
 use crate::output_columns::{OutputColumn, output_columns};
 use crate::read_csv::refuse_sequences;
-use crate::table::Table;
+use crate::space::Space;
+use crate::table::{Table, TableColumns};
 use crate::whole_file::write_whole;
 
 /// Writes a table as CSV with a header: keys, labels, weights, then features in the order of the schema.
@@ -43,6 +44,9 @@ pub fn write_csv(table: &Table, path: impl AsRef<Path>) -> Result<(), DataError>
     let (n_sparse, n_dense, n_tasks) =
         (table.schema().n_sparse(), table.schema().n_dense(), table.schema().n_tasks());
 
+    let inside = |values: &TableColumns, row: usize, task: usize| {
+        values.weights.as_ref().is_none_or(|weights| weights[row * n_tasks + task] > 0.0)
+    };
     write_whole(path, |file| {
         writeln!(file, "{}", names.join(","))?;
         for row in 0..table.rows() {
@@ -55,6 +59,13 @@ pub fn write_csv(table: &Table, path: impl AsRef<Path>) -> Result<(), DataError>
                     OutputColumn::Key(_) => {
                         let text = next_key.next().map(|key| key.value(row).to_string()).unwrap_or_default();
                         file.write_all(quoted(&text).as_bytes())?;
+                    }
+                    // A row outside of the task that has no label to show.
+                    OutputColumn::Label { task, .. }
+                        if table.schema().labels[*task].space == Space::Labelled
+                            && !inside(values, row, *task) => {}
+                    OutputColumn::Inside { task } => {
+                        write!(file, "{}", u8::from(inside(values, row, *task)))?;
                     }
                     OutputColumn::Label { task, is_whole: true } => {
                         write!(file, "{}", values.labels[row * n_tasks + task])?;

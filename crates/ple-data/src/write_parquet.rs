@@ -13,6 +13,7 @@ use parquet::file::properties::WriterProperties;
 
 use crate::error::DataError;
 use crate::output_columns::{OutputColumn, output_columns};
+use crate::space::Space;
 use crate::table::{SequenceColumn, Table};
 use crate::whole_file::write_whole;
 
@@ -33,7 +34,12 @@ pub fn write_parquet(table: &Table, path: impl AsRef<Path>) -> Result<(), DataEr
     let mut fields = Vec::with_capacity(columns.len());
     for (name, column) in &columns {
         let array = rows_of(table, column, 0, 0);
-        fields.push(Field::new(*name, array.data_type().clone(), matches!(column, OutputColumn::Key(_))));
+        let may_be_null = match column {
+            OutputColumn::Key(_) => true,
+            OutputColumn::Label { task, .. } => table.schema().labels[*task].space == Space::Labelled,
+            _ => false,
+        };
+        fields.push(Field::new(*name, array.data_type().clone(), may_be_null));
     }
     let groups = (0..table.rows()).step_by(ROWS_PER_GROUP).map(|start| {
         let rows = ROWS_PER_GROUP.min(table.rows() - start);
@@ -72,11 +78,20 @@ fn rows_of(table: &Table, column: &OutputColumn<'_>, start: usize, rows: usize) 
     };
     match column {
         OutputColumn::Key(key) => key.slice(start, rows),
-        OutputColumn::Label { task, is_whole: true } => {
-            let labels = table.labels(*task).skip(start).take(rows).map(|label| label as i32);
-            Arc::new(Int32Array::from_iter_values(labels))
+        OutputColumn::Label { task, is_whole } => {
+            // A row outside of a task whose rows are those with a label has none.
+            let hides = table.schema().labels[*task].space == Space::Labelled;
+            let all = table.labels(*task).zip(table.weights(*task)).skip(start).take(rows);
+            let labels = all.map(|(label, weight)| (!hides || weight > 0.0).then_some(label));
+            match is_whole {
+                true => Arc::new(labels.map(|label| label.map(|label| label as i32)).collect::<Int32Array>()),
+                false => Arc::new(labels.collect::<Float32Array>()),
+            }
         }
-        OutputColumn::Label { task, is_whole: false } => numbers(&mut table.labels(*task)),
+        OutputColumn::Inside { task } => {
+            let inside = table.weights(*task).skip(start).take(rows).map(|weight| i32::from(weight > 0.0));
+            Arc::new(Int32Array::from_iter_values(inside))
+        }
         OutputColumn::Weight { task } => numbers(&mut table.weights(*task)),
         OutputColumn::Sparse(feature) => {
             Arc::new(UInt32Array::from_iter_values(table.sparse(*feature).skip(start).take(rows)))

@@ -5,15 +5,18 @@
 use std::path::Path;
 
 use ple_data::{
-    FeatureSchema, GeneratedSplit, GeneratorConfig, ParquetShards, RowSource, StreamConfig, Table,
-    Vocabulary, generate_split,
+    Batch, Feature, FeatureKind, FeatureSchema, GeneratedSplit, GeneratorConfig, Label, ParquetShards,
+    Pooling, RowSource, SequenceColumn, StreamConfig, Table, TableColumns, TaskType, Vocabulary,
+    generate_split,
 };
 use ple_nn::{Architecture, ModelConfig};
+use ple_tensor::{ParamStore, Workspace};
 use ple_train::early_stopping::{EarlyStopping, Watch};
 use ple_train::metrics::Metric;
 use ple_train::{
-    AdamConfig, Balance, Checkpoints, Control, DecayKind, Ended, Evaluation, Every, FitReport, LearningRate,
-    Observer, RankingModel, RunInput, RunSeed, StepProgress, TableUpdates, TrainConfig, TrainError, fit,
+    Adam, AdamConfig, Balance, Balancer, Checkpoints, Control, DecayKind, Ended, Evaluation, Every,
+    FitReport, LearningRate, Observer, RankingModel, RunInput, RunSeed, StepProgress, TableUpdates,
+    TrainConfig, TrainError, TrainState, feature_specs, fit, task_specs,
 };
 
 /// 1,500 training rows of a seed whose every split has positives of both tasks.
@@ -484,4 +487,95 @@ fn a_shard_that_changes_during_a_run_ends_it_with_its_name() {
     let expected = format!("{}: the file has changed since it was opened", shard.display());
     assert!(error.to_string().starts_with(&expected), "{error}");
     assert_eq!(error.exit_code(), 65);
+}
+
+/// A step whose batch has no row of a task: no loss of it, no step of its uncertainty; and without any task, no change.
+#[test]
+fn a_task_without_rows_in_a_batch_adds_nothing_to_its_step() {
+    let table = data().train.table;
+    let mut schema = table.schema().clone();
+    schema.labels.iter_mut().for_each(|label| label.weight = Some("weight".to_owned()));
+    let run = |inside: fn(usize) -> [f32; 2]| {
+        let weights = Some((0..200).flat_map(inside).collect());
+        let rows = table.select(&(0..200).collect::<Vec<_>>());
+        let rows = Table::new(schema.clone(), TableColumns { weights, ..rows.columns().clone() }).unwrap();
+        let checked = ModelConfig::default().check(feature_specs(&schema), task_specs(&schema)).unwrap();
+        let mut store = ParamStore::new();
+        let model = ple_nn::Model::new(&mut store, checked, &mut RunSeed(1).generator("initialization", 0));
+        let balancer = Balancer::new(&Balance::Uwl, model.tasks(), &mut store).unwrap();
+        let mut optimizer = Adam::new(AdamConfig::default(), 1, &mut store).unwrap();
+        let mut state = TrainState {
+            schema: &schema,
+            model: &model,
+            store: &mut store,
+            balancer: &balancer,
+            optimizer: &mut optimizer,
+            workspace: Workspace::new(),
+        };
+        let mut batch = Batch::new();
+        rows.gather(&(0..200).collect::<Vec<_>>(), &mut batch);
+        let pass = state.forward_backward(&batch, 0).unwrap();
+        let (losses, total) = (pass.task_losses.clone(), pass.total);
+        state.update(pass);
+        let value = |name: &str| store.get(name).unwrap()[[0, 0]];
+        let variances = ["click", "conversion"].map(|task| value(&format!("balance.{task}.log_variance")));
+        (losses, total, variances, value("tower.0.layer.0.weight"), value("tower.1.layer.0.weight"))
+    };
+    let (losses, total, variances, tower, _) = run(|_| [1.0, 1.0]);
+    assert!(losses.iter().all(Option::is_some) && total.is_finite() && variances.iter().all(|v| *v != 0.0));
+
+    let (losses, _, variances, trained, untouched) = run(|_| [1.0, 0.0]);
+    assert!(losses[0].is_some() && losses[1].is_none());
+    assert!(variances[0] != 0.0 && variances[1] == 0.0);
+    let (losses, total, variances, first, second) = run(|_| [0.0, 0.0]);
+    assert_eq!((losses, total, variances), (vec![None, None], 0.0, [0.0, 0.0]));
+    assert!(first != trained && first != tower && second == untouched);
+}
+
+/// Weighted lists from Parquet, some of them empty, through training and prediction.
+#[test]
+fn weighted_lists_are_trained_on_and_empty_ones_are_no_nan() {
+    for pooling in [Pooling::Mean, Pooling::Sum] {
+        let kind = FeatureKind::Sequence {
+            vocab_size: 50,
+            embedding_dim: 8,
+            pooling,
+            padding_id: None,
+            weights: Some("strength".to_owned()),
+            shared_with: None,
+        };
+        let features = vec![Feature::sparse("user", 20, 8), Feature { name: "history".to_owned(), kind }];
+        let labels = vec![Label::new("click", TaskType::Classification)];
+        let schema = FeatureSchema::new(features, labels, vec![]).unwrap();
+        // Every third row has an empty list, and every seventh one whose weights are all 0.
+        let mut history = SequenceColumn { offsets: vec![0], ids: vec![], weights: Some(vec![]) };
+        for row in 0..400_usize {
+            let length = if row % 3 == 0 { 0 } else { 1 + row % 5 };
+            for element in 0..length {
+                history.ids.push(((row * 7 + element * 11) % 50) as u32);
+                let weight = if row % 7 == 0 { 0.0 } else { 0.5 + (element % 3) as f32 };
+                history.weights.as_mut().unwrap().push(weight);
+            }
+            history.offsets.push(history.ids.len());
+        }
+        let columns = TableColumns {
+            sparse: (0..400).map(|row| row % 20).collect(),
+            labels: (0..400).map(|row| f32::from(u8::from(row % 4 == 1))).collect(),
+            sequences: vec![history],
+            ..TableColumns::default()
+        };
+        let table = Table::new(schema.clone(), columns).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        ple_data::write_parquet(&table, folder.path().join("train.parquet")).unwrap();
+        let shards = ParquetShards::open(&[folder.path()], &schema, StreamConfig::default()).unwrap();
+        let input =
+            RunInput { train: shards.into(), validation: Some(table.clone().into()), checkpoints: None };
+        let mut model = RankingModel::new(schema, ModelConfig::default(), RunSeed(1)).unwrap();
+        let config = TrainConfig { epochs: 2, batch_size: 64, ..TrainConfig::default() };
+        let report = fit(&mut model, &input, &config, &mut ()).unwrap();
+        assert!(report.evaluations.iter().all(|e| e.train_losses[0].unwrap().is_finite()), "{pooling:?}");
+        let predictions = model.predict(&table);
+        assert!(predictions[0].iter().all(|p| p.is_finite()), "{pooling:?}");
+        assert_eq!(model.predict_source(&input.train).unwrap(), predictions);
+    }
 }
