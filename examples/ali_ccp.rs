@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
+use ple_data::ali_ccp_raw::{PREPARED_SCHEMA, Prepared};
 use ple_data::{
     DataError, FeatureSchema, GeneratorConfig, Label, ParquetShards, Roles, RowSource, SplitFiles,
     StreamConfig, TaskType, Vocabulary, generate_split, infer_schema, read_tables,
@@ -31,7 +32,7 @@ use run::training::{Splits, run_program, train};
 )]
 struct Arguments {
     /// A folder (or, with --stream, a pattern) of files whose names say train, val and test, as in ali_ccp_train.csv or
-    /// train-00000.parquet; without it rows are generated.
+    /// train-00000.parquet, or a folder that `cargo xtask data ali-ccp` has prepared; without it rows are generated.
     #[arg(long)]
     data: Option<PathBuf>,
     /// Read Parquet files again in each epoch, a window at a time, rather than hold all rows in memory.
@@ -99,10 +100,19 @@ fn run(arguments: &Arguments) -> Result<Outcome, RunError> {
 
 /// The parts of a data set, under a schema that all of them fit.
 fn read(arguments: &Arguments, folder: &Path) -> Result<Splits, DataError> {
-    let files = SplitFiles::find(folder)?;
-    let schema = match &arguments.schema {
-        Some(path) => read_schema(path)?,
-        None => {
+    let prepared = folder.join(PREPARED_SCHEMA).is_file().then(|| Prepared::open(folder)).transpose()?;
+    let files = match &prepared {
+        Some(prepared) => SplitFiles {
+            train: prepared.shards("train")?,
+            validation: prepared.shards("val")?,
+            test: prepared.shards("test")?,
+        },
+        None => SplitFiles::find(folder)?,
+    };
+    let schema = match (&arguments.schema, prepared) {
+        (Some(path), _) => read_schema(path)?,
+        (None, Some(prepared)) => prepared.schema.schema,
+        (None, None) => {
             let labels = vec![
                 Label::new("click", TaskType::Classification),
                 Label::in_column("conversion", "purchase", TaskType::Classification),

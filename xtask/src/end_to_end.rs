@@ -25,6 +25,51 @@ const fn run(
     Run { example, arguments, exit_code, says }
 }
 
+/// A run on streamed rows.
+const STREAMED: &[&str] = &[
+    "--data",
+    "data/ali_ccp_generated",
+    "--stream",
+    "--epochs",
+    "2",
+    "--batch-size",
+    "100",
+    "--checkpoint-every",
+    "7",
+    "--out",
+    "{scratch}/streamed",
+];
+
+/// The same, from its last checkpoint.
+const STREAMED_ON: &[&str] = &[
+    "--data",
+    "data/ali_ccp_generated",
+    "--stream",
+    "--epochs",
+    "2",
+    "--batch-size",
+    "100",
+    "--out",
+    "{scratch}/streamed",
+    "--resume",
+];
+
+/// Another run, which cannot go on from there.
+const STREAMED_OTHER: &[&str] = &[
+    "--data",
+    "data/ali_ccp_generated",
+    "--stream",
+    "--epochs",
+    "2",
+    "--batch-size",
+    "100",
+    "--out",
+    "{scratch}/streamed",
+    "--resume",
+    "--seed",
+    "1",
+];
+
 /// Every run, in order: a later one may read what an earlier one left in `{scratch}`.
 const RUNS: &[Run] = &[
     run(
@@ -114,6 +159,16 @@ const RUNS: &[Run] = &[
     ),
     run("prepare_ali_ccp", &["--help"], 0, "Examples:"),
     run("generate_ali_ccp", &["--out", "/proc/nowhere"], 74, "/proc/nowhere: could not make the folder"),
+    run("ali_ccp", STREAMED, 0, "streamed    1 training files with 1 row groups"),
+    run("ali_ccp", STREAMED_ON, 0, "going on in epoch 2, after step 20"),
+    run("ali_ccp", STREAMED_OTHER, 2, "training.seed was 2020; now it is 1"),
+    run(
+        "ali_ccp",
+        &["--rows", "4000", "--resume", "--out", "{scratch}/new"],
+        66,
+        "no checkpoint to go on from",
+    ),
+    run("ali_ccp", &["--rows", "4000", "--checkpoint-every", "5h"], 2, "expected a number of steps"),
     run("ali_ccp", &["--help"], 0, "Examples:"),
     run("ali_ccp", &["--data", "{scratch}/missing"], 66, "missing: there is no such file"),
     run("ali_ccp", &["--rows", "4000", "--epochs", "0"], 2, "epochs is 0"),
