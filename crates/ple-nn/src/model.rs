@@ -261,13 +261,33 @@ impl Model {
         input: &BankInput<'a>,
         workspace: Workspace,
     ) -> (Array2<f32>, Workspace) {
+        let n_tasks = self.tasks().len();
+        let mut predictions = vec![0.0; input.batch * n_tasks];
+        let workspace = self.predict_into(store, input, workspace, &mut predictions);
+        let predictions = Array2::from_shape_vec((input.batch, n_tasks), predictions);
+        (predictions.expect("the length is rows x tasks"), workspace)
+    }
+
+    /// Predictions in evaluation mode, written row by row: task t of row r to `out[r * tasks + t]`. Gives back the
+    /// workspace for the next call.
+    ///
+    /// # Panics
+    /// If `out` is not as long as rows x tasks.
+    pub fn predict_into<'a>(
+        &self,
+        store: &'a ParamStore,
+        input: &BankInput<'a>,
+        workspace: Workspace,
+        out: &mut [f32],
+    ) -> Workspace {
+        let n_tasks = self.tasks().len();
+        assert_eq!(out.len(), input.batch * n_tasks, "room for {} rows of {n_tasks} tasks", input.batch);
         let mut tape = Tape::new(store, workspace, Mode::Evaluate);
         let logits = self.forward(&mut tape, input);
-        let outputs = self.outputs(&mut tape, &logits);
-        let mut predictions = Array2::zeros((input.batch, outputs.len()));
-        for (mut column, &output) in predictions.columns_mut().into_iter().zip(&outputs) {
-            column.assign(&tape.value(output).column(0));
+        for (task, output) in self.outputs(&mut tape, &logits).into_iter().enumerate() {
+            let column = out.iter_mut().skip(task).step_by(n_tasks);
+            column.zip(tape.value(output)).for_each(|(out, &value)| *out = value);
         }
-        (predictions, tape.finish())
+        tape.finish()
     }
 }

@@ -134,7 +134,8 @@ impl<'a> Tape<'a> {
         if let Some(times) = &mut workspace.times {
             times.begin();
         }
-        Self { store, nodes: Vec::new(), workspace, mode, dropout_sites: 0 }
+        let nodes = without_nodes(std::mem::take(&mut workspace.nodes));
+        Self { store, nodes, workspace, mode, dropout_sites: 0 }
     }
 
     /// Whether this pass trains or evaluates.
@@ -226,6 +227,7 @@ impl<'a> Tape<'a> {
             node.op.release(None, &mut self.workspace);
             self.workspace.recycle(node.value);
         }
+        self.workspace.nodes = without_nodes(self.nodes);
         self.workspace
     }
 
@@ -274,8 +276,15 @@ impl<'a> Tape<'a> {
             node.op.release(Some(&mut gradients.buffers), &mut workspace);
             workspace.recycle(node.value);
         }
+        workspace.nodes = without_nodes(self.nodes);
         (gradients, workspace)
     }
+}
+
+/// A list without nodes, in the memory of another one: collecting a list from itself keeps its memory.
+fn without_nodes<'b>(mut nodes: Vec<Node<'_>>) -> Vec<Node<'b>> {
+    nodes.clear();
+    nodes.into_iter().map(|_| unreachable!("the list has been cleared")).collect()
 }
 
 fn first_bad_row(matrix: ArrayView2<'_, f32>) -> Option<usize> {

@@ -5,6 +5,7 @@ use ndarray::Array2;
 
 use crate::gradients::{Gradients, RowGradients};
 use crate::op_times::OpTimes;
+use crate::tape::Node;
 
 /// A pool of f32 buffers.
 ///
@@ -22,6 +23,8 @@ pub struct Workspace {
     row_values: Vec<Vec<f32>>,
     ids: Vec<Vec<u32>>,
     cells: Vec<Vec<u64>>,
+    /// The memory of a tape's list of nodes; it has none.
+    pub(crate) nodes: Vec<Node<'static>>,
     pub(crate) times: Option<OpTimes>,
 }
 

@@ -47,6 +47,19 @@ pub enum TrainError {
         rows: usize,
     },
 
+    /// A request for predictions that is not what the model reads.
+    #[error(
+        "a request has {found}{place}\nexpected: {expected}\nnext: encode requests with the schema of the model"
+    )]
+    Request {
+        /// What is wrong.
+        found: String,
+        /// Where it is, with a space before, or nothing.
+        place: String,
+        /// What would be right.
+        expected: String,
+    },
+
     /// A loss is NaN or infinite.
     #[error(
         "the loss of {task} is not finite at epoch {epoch}, step {step}: first in {tensor}, row {row}\nexpected: finite values everywhere\nnext: lower the learning rate, or look for extreme values among the dense features"
@@ -293,6 +306,7 @@ impl TrainError {
             | Self::OtherRun { .. } => 2,
             Self::NonFiniteLoss { .. } => 77,
             Self::NoPositives { .. }
+            | Self::Request { .. }
             | Self::OtherModel { .. }
             | Self::WatchedUndefined { .. }
             | Self::CheckpointSize { .. }

@@ -36,6 +36,7 @@
 //! - [`metrics`]: exact AUC with ties, log loss and regression errors, per task, undefined with a reason;
 //! - [`early_stopping`]: when to stop and which evaluation to keep, by one or several metrics;
 //! - [`checkpoint`]: a folder that is read back whole, or refused with the name of what is damaged;
+//! - [`Predictor`]: a trained model that answers requests;
 //! - [`parity`]: the same step against what PyTorch computed;
 //! - [`TrainError`]: every message, with the exit code of its kind.
 
@@ -53,6 +54,7 @@ mod nearest;
 mod observer;
 mod optimizer;
 pub mod parity;
+mod predictor;
 mod ranking_model;
 mod resume;
 mod run;
@@ -67,6 +69,7 @@ pub use error::TrainError;
 pub use fit::{Checkpoints, Ended, FitReport, RunInput, SaveEvery, Start, fit, instruction_set};
 pub use observer::{Control, Evaluation, Observer, RunStart, StepProgress};
 pub use optimizer::{Adam, AdamConfig, DecayKind, LearningRate, TableUpdates};
+pub use predictor::Predictor;
 pub use ranking_model::RankingModel;
 pub use resume::{Change, Resumed};
 pub use seed::RunSeed;

@@ -1,10 +1,10 @@
-//! Inference as a user does it: `predict` on tables of one batch each.
+//! Inference as a user does it: `predict` on tables of one batch each, and requests of one row to a `Predictor`.
 
 use std::hint::black_box;
 use std::time::Instant;
 
-use ple_data::Table;
-use ple_train::{RankingModel, RunSeed};
+use ple_data::{Batch, Table};
+use ple_train::{Predictor, RankingModel, RunSeed, bank_input};
 
 use crate::options::{Infer, Size, Vocabulary};
 use crate::outcome::Outcome;
@@ -20,6 +20,9 @@ const MOST_TABLES: usize = 1 << 13;
 pub(crate) fn measure(options: &Infer) -> Result<Outcome, String> {
     let batch = options.batch.clamp(1, ROWS);
     let model = new_model()?;
+    if batch == 1 {
+        return measure_requests(options, model);
+    }
     let tables = batches(&workload::table(Vocabulary::Full, ROWS)?, batch);
     for table in tables.iter().take(8) {
         black_box(model.predict(table));
@@ -34,6 +37,36 @@ pub(crate) fn measure(options: &Infer) -> Result<Outcome, String> {
     }
     let seconds = start.elapsed().as_secs_f64();
     let parameters = model.store().n_parameters();
+    Ok(Outcome { rows, seconds, parameters, losses: Vec::new(), steps_per_loss: 0 })
+}
+
+/// Asks a predictor for one row after the other, as a server does.
+fn measure_requests(options: &Infer, model: RankingModel) -> Result<Outcome, String> {
+    let table = workload::table(Vocabulary::Full, MOST_TABLES)?;
+    let batches: Vec<Batch> = (0..table.rows() as u32)
+        .map(|row| {
+            let mut batch = Batch::new();
+            table.gather(&[row], &mut batch);
+            batch
+        })
+        .collect();
+    let requests: Vec<_> = batches.iter().map(|batch| bank_input(table.schema(), batch)).collect();
+    let parameters = model.store().n_parameters();
+    let predictor = Predictor::new(model);
+    let mut out = vec![0.0; table.schema().n_tasks()];
+    let (mut start, mut rows) = (Instant::now(), 0_u64);
+    for (number, request) in requests.iter().cycle().enumerate() {
+        if number == 8 {
+            (start, rows) = (Instant::now(), 0);
+        }
+        predictor.predict(black_box(request), &mut out).map_err(|error| error.to_string())?;
+        black_box(&mut out);
+        rows += 1;
+        if start.elapsed().as_secs_f64() >= options.seconds {
+            break;
+        }
+    }
+    let seconds = start.elapsed().as_secs_f64();
     Ok(Outcome { rows, seconds, parameters, losses: Vec::new(), steps_per_loss: 0 })
 }
 

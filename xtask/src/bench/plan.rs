@@ -108,10 +108,13 @@ fn of_workload(workload: &'static str, options: &Options, python: Option<&Python
         "graph_1024" => plan.graphs("1024", plan.options.threads),
         infer => {
             let batch = infer.trim_start_matches("infer_");
-            plan.native(OURS, "infer", &["--batch", batch, "--seconds", plan.seconds()]);
-            plan.peer(ONNX_RUNTIME, "onnx_infer.py", &["--batch", batch, "--seconds", plan.seconds()]);
+            // A single row is a matter of latency, which a second thread does not help.
+            let threads = if batch == "1" { 1 } else { options.threads };
+            let arguments = ["--batch", batch, "--seconds", plan.seconds()];
+            plan.native_with_threads(threads, OURS, "infer", &arguments);
+            plan.peer_with_threads(threads, ONNX_RUNTIME, "onnx_infer.py", &arguments);
             if let Some(python) = python {
-                plan.onnx_runtime_in_c(ONNX_RUNTIME_C, python.graph(), batch, options.threads);
+                plan.onnx_runtime_in_c(ONNX_RUNTIME_C, python.graph(), batch, threads);
             }
         }
     }
@@ -196,8 +199,11 @@ impl Plan<'_> {
     }
 
     fn peer(&mut self, name: &'static str, script: &str, arguments: &[&str]) {
+        self.peer_with_threads(self.options.threads, name, script, arguments);
+    }
+
+    fn peer_with_threads(&mut self, threads: usize, name: &'static str, script: &str, arguments: &[&str]) {
         if let Some(python) = self.python {
-            let threads = self.options.threads;
             self.contestants.push(Contestant {
                 workload: self.workload,
                 name,

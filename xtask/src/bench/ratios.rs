@@ -68,6 +68,9 @@ pub(crate) const RATIOS: &[Ratio] = &[
     ratio("infer_1024_vs_ort", "inference at 1,024, against ONNX Runtime", [1.5, 3.0], |results| {
         against(results, "infer_1024", &[ONNX_RUNTIME, ONNX_RUNTIME_C])
     }),
+    ratio("infer_1_vs_ort", "one row, against ONNX Runtime from C", [2.0, 5.0], |results| {
+        against(results, "infer_1", &[ONNX_RUNTIME_C])
+    }),
     ratio(
         "graph_1024_vs_export",
         "our graph at 1,024, against torch-rechub's export",

@@ -29,11 +29,20 @@ impl Pool {
         Self { free: Mutex::new(Vec::new()) }
     }
 
-    /// A buffer of `length` values.
+    /// A buffer of `length` values: the smallest that is long enough, or else the longest, made longer.
     pub(crate) fn take(&'static self, length: usize) -> Scratch {
-        let mut lines = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
-        if lines.len() * 16 < length {
-            lines.resize(length.div_ceil(16), Line([0.0; 16]));
+        let needed = length.div_ceil(16);
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let best = (0..free.len()).min_by_key(|&i| match free[i].len() {
+            lines if lines >= needed => (0, lines),
+            lines => (1, usize::MAX - lines),
+        });
+        let mut lines = best.map_or_else(Vec::new, |best| free.swap_remove(best));
+        drop(free);
+        if lines.len() < needed {
+            // What is in it is of no use, so that it need not be copied.
+            lines.clear();
+            lines.resize(needed, Line([0.0; 16]));
         }
         Scratch { lines, length, pool: self }
     }

@@ -8,22 +8,22 @@ use super::rows::{BLOCK_ROWS, row, slice_mut};
 use super::transcendental::exp;
 
 multiversion! {
-    /// Softmax over the columns, in place; column c of the block's rows is `values[c * BLOCK_ROWS..(c + 1) * BLOCK_ROWS]`.
-    pub(crate) fn softmax_columns(values: &mut [f32]) {
-        let mut max = [f32::NEG_INFINITY; BLOCK_ROWS];
-        for column in values.chunks_exact(BLOCK_ROWS) {
+    /// Softmax over the columns, in place; column c of the block's rows is `values[c * rows..(c + 1) * rows]`.
+    pub(crate) fn softmax_columns(values: &mut [f32], rows: usize) {
+        let (mut max, mut sum) = ([f32::NEG_INFINITY; BLOCK_ROWS], [0.0; BLOCK_ROWS]);
+        let (max, sum) = (&mut max[..rows], &mut sum[..rows]);
+        for column in values.chunks_exact(rows) {
             max.iter_mut().zip(column).for_each(|(max, &x)| *max = max.max(x));
         }
-        let mut sum = [0.0; BLOCK_ROWS];
-        for column in values.chunks_exact_mut(BLOCK_ROWS) {
-            for ((x, max), sum) in column.iter_mut().zip(&max).zip(&mut sum) {
+        for column in values.chunks_exact_mut(rows) {
+            for ((x, max), sum) in column.iter_mut().zip(&*max).zip(&mut *sum) {
                 *x = exp(*x - max);
                 *sum += *x;
             }
         }
         sum.iter_mut().for_each(|sum| *sum = 1.0 / *sum);
-        for column in values.chunks_exact_mut(BLOCK_ROWS) {
-            column.iter_mut().zip(&sum).for_each(|(x, inverse)| *x *= inverse);
+        for column in values.chunks_exact_mut(rows) {
+            column.iter_mut().zip(&*sum).for_each(|(x, inverse)| *x *= inverse);
         }
     }
 }

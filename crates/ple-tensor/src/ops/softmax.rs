@@ -3,7 +3,7 @@
 use ndarray::Array2;
 
 use super::{Op, Operation};
-use crate::kernel::rows::{BLOCK_ROWS, for_each_block, row};
+use crate::kernel::rows::{for_each_block, row};
 use crate::kernel::scratch::Pool;
 use crate::kernel::softmax::{softmax_columns, softmax_gradient};
 use crate::replay::Replay;
@@ -46,17 +46,18 @@ impl<'a> Tape<'a> {
         let input = self.value(x);
         let (cost, group) = (value.len(), width / groups);
         for_each_block(value.view_mut(), cost, |first, mut block| {
-            let mut columns = COLUMNS.take(group * BLOCK_ROWS);
-            // Rows that a short block does not have are zeros.
+            // Whole vectors of rows: those that the block does not have are zeros.
+            let rows = block.nrows().next_multiple_of(16);
+            let mut columns = COLUMNS.take(group * rows);
             columns.fill(0.0);
             for start in (0..width).step_by(group.max(1)) {
                 for index in 0..block.nrows() {
                     let x = &row(&input, first + index)[start..start + group];
-                    x.iter().enumerate().for_each(|(c, &x)| columns[c * BLOCK_ROWS + index] = x);
+                    x.iter().enumerate().for_each(|(c, &x)| columns[c * rows + index] = x);
                 }
-                softmax_columns(&mut columns);
+                softmax_columns(&mut columns, rows);
                 for (index, mut out) in block.outer_iter_mut().enumerate() {
-                    (0..group).for_each(|c| out[start + c] = columns[c * BLOCK_ROWS + index]);
+                    (0..group).for_each(|c| out[start + c] = columns[c * rows + index]);
                 }
             }
         });

@@ -15,7 +15,7 @@ use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
 
 use self::panels::Panels;
 use self::strips::Left;
-use self::tile::{Kernels, PORTABLE, Tile};
+use self::tile::{DIRECT_ROWS, Kernels, PORTABLE, Tile};
 use super::instruction_set::InstructionSet;
 use super::prefetch::prefetch_scattered;
 
@@ -68,24 +68,26 @@ fn kernels(set: InstructionSet) -> Kernels {
 
 /// `kernels` have to be of a set that the processor has.
 fn gemm_with(kernels: Kernels, mut products: Vec<Product<'_>>) {
-    products.retain_mut(|product| !product.is_trivial());
+    products.retain_mut(|product| !product.is_trivial() && !multiply_directly(&kernels, product));
     let work = |product: &Product<'_>| product.c.len() * product.a.ncols();
     let parallel = products.iter().map(work).sum::<usize>() >= PARALLEL_WORK;
     let packed = Panels::pack(products.iter().map(|product| product.b), &kernels);
-    let tasks = products.iter_mut().zip(&packed).flat_map(|(product, panels)| {
-        let (a, start) = (product.a, product.start);
-        product.c.axis_chunks_iter_mut(Axis(0), TASK_ROWS).enumerate().map(move |(number, rows)| {
-            let first = number * TASK_ROWS;
-            (a.slice_move(s![first..first + rows.nrows(), ..]), panels, start, rows)
-        })
-    });
-    let multiply = |(a, panels, start, mut c): (_, _, _, ArrayViewMut2<'_, f32>)| {
-        multiply_rows(&kernels, a, panels, start, &mut c);
+    let task = |a: ArrayView2<'_, f32>, start, panels, number: usize, mut rows: ArrayViewMut2<'_, f32>| {
+        let first = number * TASK_ROWS;
+        multiply_rows(&kernels, a.slice(s![first..first + rows.nrows(), ..]), panels, start, &mut rows);
     };
     if parallel {
-        tasks.collect::<Vec<_>>().into_par_iter().with_max_len(1).for_each(multiply);
+        let products = products.par_iter_mut().with_max_len(1).zip(&packed);
+        products.for_each(|(Product { a, start, c, .. }, panels)| {
+            let chunks =
+                c.axis_chunks_iter_mut(Axis(0), TASK_ROWS).into_par_iter().with_max_len(1).enumerate();
+            chunks.for_each(|(number, rows)| task(*a, *start, panels, number, rows));
+        });
     } else {
-        tasks.for_each(multiply);
+        for (Product { a, start, c, .. }, panels) in products.iter_mut().zip(&packed) {
+            let chunks = c.axis_chunks_iter_mut(Axis(0), TASK_ROWS).enumerate();
+            chunks.for_each(|(number, rows)| task(*a, *start, panels, number, rows));
+        }
     }
 }
 
@@ -115,6 +117,43 @@ impl Product<'_> {
         }
         m == 0 || n == 0 || k == 0
     }
+}
+
+/// A product of few rows, if it is one: packing the right matrix would take longer than the product itself.
+fn multiply_directly(kernels: &Kernels, product: &mut Product<'_>) -> bool {
+    let Product { a, b, start, c } = product;
+    let ((m, k), n) = (a.dim(), b.ncols());
+    if m > DIRECT_ROWS || b.strides()[1] != 1 {
+        return false;
+    }
+    let panel_width = kernels.lanes * kernels.vectors;
+    let c_row = c.strides()[0] as usize;
+    for first_column in (0..n).step_by(panel_width) {
+        let columns = panel_width.min(n - first_column);
+        let c = c.as_mut_ptr().wrapping_add(first_column);
+        let (start, start_row) = match *start {
+            Start::Result => (c.cast_const(), c_row),
+            Start::Bias(bias) => (bias[first_column..].as_ptr(), 0),
+            Start::Zero => (std::ptr::null(), 0),
+        };
+        let tile = Tile {
+            k,
+            a: a.as_ptr(),
+            a_row: a.strides()[0] as usize,
+            a_column: a.strides()[1] as usize,
+            b: b.as_ptr().wrapping_add(first_column),
+            b_row: b.strides()[0] as usize,
+            start,
+            start_row,
+            c,
+            c_row,
+            columns,
+        };
+        // SAFETY: rows and columns are those of `a`, `b` and `c`, whose shapes have been compared; `c` is borrowed
+        // exclusively; and the processor has the kernels' instructions.
+        unsafe { (kernels.direct)(m, columns.div_ceil(kernels.lanes))(tile) }
+    }
+    true
 }
 
 /// The rows of one task: block by block of k, panel by panel, tile by tile.
@@ -161,6 +200,7 @@ fn multiply_rows(
                     a_row: left.row,
                     a_column: left.column,
                     b: b.as_ptr(),
+                    b_row: 0,
                     start,
                     start_row,
                     c,

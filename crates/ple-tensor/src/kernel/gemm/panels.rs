@@ -62,12 +62,11 @@ fn pack_panel(b: ArrayView2<'_, f32>, panel: &mut [f32], lanes: usize) {
     if b.strides()[1] == 1 {
         for (out, row) in panel.chunks_exact_mut(width).zip(b.outer_iter()) {
             let row = row.to_slice().expect("a stride of 1");
-            // By pieces whose length the compiler knows: a call for each row would take longer than the copy.
-            let (pieces, rest) = row.as_chunks::<4>();
-            let (whole, padding) = out.split_at_mut(pieces.len() * 4);
-            whole.as_chunks_mut::<4>().0.iter_mut().zip(pieces).for_each(|(out, piece)| *out = *piece);
-            padding[..rest.len()].copy_from_slice(rest);
-            padding[rest.len()..].fill(0.0);
+            let (values, padding) = out.split_at_mut(columns);
+            values.copy_from_slice(row);
+            if !padding.is_empty() {
+                padding.fill(0.0);
+            }
         }
         return;
     }

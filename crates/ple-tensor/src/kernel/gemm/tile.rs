@@ -15,8 +15,10 @@ pub(super) struct Tile {
     pub(super) a: *const f32,
     pub(super) a_row: usize,
     pub(super) a_column: usize,
-    /// The packed panel: for each p, the tile's columns, padded with zeros to whole vectors.
+    /// The packed panel: for each p, the tile's columns, padded with zeros to whole vectors. Of a direct kernel the right
+    /// matrix itself: row p is at `b + p * b_row`.
     pub(super) b: *const f32,
+    pub(super) b_row: usize,
     /// What the elements start with: row i at `start + i * start_row`; null for zeros.
     pub(super) start: *const f32,
     pub(super) start_row: usize,
@@ -40,7 +42,12 @@ pub(super) struct Kernels {
     /// Rows to a full tile, and the kernel of a tile of so many rows and vectors, counted from 1.
     pub(super) rows: usize,
     pub(super) kernel: fn(rows: usize, vectors: usize) -> Kernel,
+    /// The same for up to [`DIRECT_ROWS`] rows and a right matrix that is not packed, since nothing would pay for it.
+    pub(super) direct: fn(rows: usize, vectors: usize) -> Kernel,
 }
+
+/// The most rows of a product whose right matrix is read as it lies.
+pub(super) const DIRECT_ROWS: usize = 4;
 
 /// One product added to a sum, rounded once where the target's baseline can do so, else twice.
 #[inline(always)]
@@ -51,6 +58,17 @@ fn multiply_add(a: f32, b: f32, sum: f32) -> f32 {
 const PORTABLE_LANES: usize = 4;
 
 unsafe fn portable<const ROWS: usize, const VECTORS: usize>(tile: Tile) {
+    // SAFETY: as the caller says.
+    unsafe { portable_tile::<ROWS, VECTORS, true>(tile) }
+}
+
+unsafe fn portable_direct<const ROWS: usize, const VECTORS: usize>(tile: Tile) {
+    // SAFETY: as the caller says.
+    unsafe { portable_tile::<ROWS, VECTORS, false>(tile) }
+}
+
+#[inline(always)]
+unsafe fn portable_tile<const ROWS: usize, const VECTORS: usize, const PACKED: bool>(tile: Tile) {
     let mut sums = [[[0.0_f32; PORTABLE_LANES]; VECTORS]; ROWS];
     // SAFETY: the caller vouches for every address of the tile; columns past `tile.columns` are not touched.
     unsafe {
@@ -67,8 +85,15 @@ unsafe fn portable<const ROWS: usize, const VECTORS: usize>(tile: Tile) {
             }
         }
         for p in 0..tile.k {
-            let b =
-                tile.b.add(p * VECTORS * PORTABLE_LANES).cast::<[[f32; PORTABLE_LANES]; VECTORS]>().read();
+            let b = if PACKED {
+                tile.b.add(p * VECTORS * PORTABLE_LANES).cast::<[[f32; PORTABLE_LANES]; VECTORS]>().read()
+            } else {
+                let mut b = [[0.0; PORTABLE_LANES]; VECTORS];
+                for (c, b) in b.as_flattened_mut().iter_mut().enumerate().take(tile.columns) {
+                    *b = *tile.b.add(p * tile.b_row + c);
+                }
+                b
+            };
             for (i, row) in sums.iter_mut().enumerate() {
                 let a = *tile.a.add(i * tile.a_row + p * tile.a_column);
                 for (lanes, b) in row.iter_mut().zip(&b) {
@@ -103,6 +128,7 @@ pub(super) const PORTABLE: Kernels = Kernels {
     vectors: 2,
     rows: 4,
     kernel: table!(portable, 4, 2, [1, 2, 3, 4], [1, 2]),
+    direct: table!(portable_direct, 4, 2, [1, 2, 3, 4], [1, 2]),
 };
 
 #[cfg(target_arch = "x86_64")]
@@ -115,8 +141,13 @@ mod x86_64 {
     use super::{Kernel, Kernels, Tile};
 
     /// 6 rows of 2 vectors of 8: 12 sums, 2 vectors of B and one of A in 16 registers.
-    pub(in super::super) const AVX2: Kernels =
-        Kernels { lanes: 8, vectors: 2, rows: 6, kernel: table!(avx2, 6, 2, [1, 2, 3, 4, 5, 6], [1, 2]) };
+    pub(in super::super) const AVX2: Kernels = Kernels {
+        lanes: 8,
+        vectors: 2,
+        rows: 6,
+        kernel: table!(avx2, 6, 2, [1, 2, 3, 4, 5, 6], [1, 2]),
+        direct: table!(avx2_direct, 4, 2, [1, 2, 3, 4], [1, 2]),
+    };
 
     /// 8 rows of 3 vectors of 16: 24 sums, 3 vectors of B and one of A in 32 registers.
     pub(in super::super) const AVX512: Kernels = Kernels {
@@ -124,6 +155,7 @@ mod x86_64 {
         vectors: 3,
         rows: 8,
         kernel: table!(avx512, 8, 3, [1, 2, 3, 4, 5, 6, 7, 8], [1, 2, 3]),
+        direct: table!(avx512_direct, 4, 3, [1, 2, 3, 4], [1, 2, 3]),
     };
 
     /// The lanes of a vector that lie in the first `columns` columns.
@@ -135,6 +167,19 @@ mod x86_64 {
 
     #[target_feature(enable = "avx2,fma")]
     unsafe fn avx2<const ROWS: usize, const VECTORS: usize>(tile: Tile) {
+        // SAFETY: as the caller says.
+        unsafe { avx2_tile::<ROWS, VECTORS, true>(tile) }
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn avx2_direct<const ROWS: usize, const VECTORS: usize>(tile: Tile) {
+        // SAFETY: as the caller says.
+        unsafe { avx2_tile::<ROWS, VECTORS, false>(tile) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn avx2_tile<const ROWS: usize, const VECTORS: usize, const PACKED: bool>(tile: Tile) {
         let mut sums = [[_mm256_setzero_ps(); VECTORS]; ROWS];
         let mut masks = [_mm256_setzero_si256(); VECTORS];
         for (vector, mask) in masks.iter_mut().enumerate() {
@@ -156,7 +201,13 @@ mod x86_64 {
             for p in 0..tile.k {
                 let mut panel = [_mm256_setzero_ps(); VECTORS];
                 for (v, lanes) in panel.iter_mut().enumerate() {
-                    *lanes = _mm256_loadu_ps(tile.b.add((p * VECTORS + v) * 8));
+                    *lanes = if PACKED {
+                        _mm256_loadu_ps(tile.b.add((p * VECTORS + v) * 8))
+                    } else if full {
+                        _mm256_loadu_ps(tile.b.add(p * tile.b_row + v * 8))
+                    } else {
+                        _mm256_maskload_ps(tile.b.wrapping_add(p * tile.b_row + v * 8), masks[v])
+                    };
                 }
                 let column = p * tile.a_column;
                 for (row, sums) in rows.iter().zip(&mut sums) {
@@ -182,6 +233,19 @@ mod x86_64 {
 
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
     unsafe fn avx512<const ROWS: usize, const VECTORS: usize>(tile: Tile) {
+        // SAFETY: as the caller says.
+        unsafe { avx512_tile::<ROWS, VECTORS, true>(tile) }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    unsafe fn avx512_direct<const ROWS: usize, const VECTORS: usize>(tile: Tile) {
+        // SAFETY: as the caller says.
+        unsafe { avx512_tile::<ROWS, VECTORS, false>(tile) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+    unsafe fn avx512_tile<const ROWS: usize, const VECTORS: usize, const PACKED: bool>(tile: Tile) {
         let mut sums = [[_mm512_setzero_ps(); VECTORS]; ROWS];
         let mut masks = [0_u16; VECTORS];
         for (vector, mask) in masks.iter_mut().enumerate() {
@@ -204,7 +268,11 @@ mod x86_64 {
             for p in 0..tile.k {
                 let mut panel = [_mm512_setzero_ps(); VECTORS];
                 for (v, lanes) in panel.iter_mut().enumerate() {
-                    *lanes = _mm512_loadu_ps(tile.b.add((p * VECTORS + v) * 16));
+                    *lanes = if PACKED {
+                        _mm512_loadu_ps(tile.b.add((p * VECTORS + v) * 16))
+                    } else {
+                        _mm512_maskz_loadu_ps(masks[v], tile.b.wrapping_add(p * tile.b_row + v * 16))
+                    };
                 }
                 let column = p * tile.a_column;
                 for (row, sums) in rows.iter().zip(&mut sums) {

@@ -1,0 +1,188 @@
+//! The serving path: a model that only predicts, immutable, and shared between threads.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use ple_data::FeatureSchema;
+use ple_nn::{BankInput, FeatureKind, FeatureSpec, SequenceInput};
+use ple_tensor::Workspace;
+
+use crate::checkpoint::Manifest;
+use crate::error::TrainError;
+use crate::ranking_model::RankingModel;
+
+/// A trained model that answers requests, from any number of threads at a time.
+///
+/// The forward pass is the code of training, in evaluation mode: no derivative is recorded, batch norm uses its running
+/// statistics. Its numbers are those of [`RankingModel::predict`], whatever rows share a call. Its matrices come from
+/// buffers that calls leave to each other, so that from the second call of a thread on nothing is allocated whose size
+/// depends on the model or on the rows.
+///
+/// Each call checks its input, since a server has it from somebody else.
+///
+/// # Examples
+///
+/// ```
+/// use ndarray::array;
+/// use ple_data::{FeatureSchema, GeneratorConfig, Vocabulary, ali_ccp_schema};
+/// use ple_nn::{BankInput, ModelConfig};
+/// use ple_train::{Predictor, RankingModel, RunSeed};
+///
+/// let schema = ali_ccp_schema(&[10; 23], 16);
+/// let predictor = Predictor::new(RankingModel::new(schema, ModelConfig::default(), RunSeed(1))?);
+///
+/// // One row: an id for each of the 23 sparse features, and 8 dense values.
+/// let (id, dense) = ([7], array![[0.5; 8]]);
+/// let row = BankInput { batch: 1, sparse: vec![&id; 23], sequences: vec![], dense: dense.view() };
+/// let mut probabilities = [0.0; 2];
+/// predictor.predict(&row, &mut probabilities)?;
+/// assert!(probabilities.iter().all(|&p| p > 0.0 && p < 1.0));
+///
+/// let unknown = [11];
+/// let row = BankInput { sparse: vec![&unknown; 23], ..row };
+/// let error = predictor.predict(&row, &mut probabilities).unwrap_err();
+/// assert!(error.to_string().starts_with("a request has 11 in row 0 of the feature `101`"));
+/// # Ok::<(), ple_train::TrainError>(())
+/// ```
+#[derive(Debug)]
+pub struct Predictor {
+    model: RankingModel,
+    free: Mutex<Vec<Workspace>>,
+}
+
+impl Predictor {
+    /// A predictor of a model in memory.
+    pub fn new(model: RankingModel) -> Self {
+        Self { model, free: Mutex::new(Vec::new()) }
+    }
+
+    /// A predictor of a saved model, and what the manifest says of its run.
+    ///
+    /// # Errors
+    /// As [`RankingModel::load`].
+    pub fn load(folder: &Path) -> Result<(Self, Manifest), TrainError> {
+        let (model, manifest) = RankingModel::load(folder)?;
+        Ok((Self::new(model), manifest))
+    }
+
+    /// The model.
+    pub fn model(&self) -> &RankingModel {
+        &self.model
+    }
+
+    /// What its features and tasks are.
+    pub fn schema(&self) -> &FeatureSchema {
+        &self.model.schema
+    }
+
+    /// Writes the predictions of a request row by row: task t of row r to `out[r * tasks + t]`, the probability of a
+    /// classification task, the value of a regression task.
+    ///
+    /// # Errors
+    /// [`TrainError::Request`] for a feature that is missing, an id outside of its vocabulary, a value that is not finite,
+    /// or lists that do not fit their offsets; `out` is as it was then.
+    ///
+    /// # Panics
+    /// If `out` is not as long as rows x tasks.
+    pub fn predict<'a>(&'a self, request: &BankInput<'a>, out: &mut [f32]) -> Result<(), TrainError> {
+        let RankingModel { model, store, .. } = &self.model;
+        check(model.features(), request)?;
+        let workspace = self.free().pop().unwrap_or_default();
+        let workspace = model.predict_into(store, request, workspace, out);
+        self.free().push(workspace);
+        Ok(())
+    }
+
+    fn free(&self) -> std::sync::MutexGuard<'_, Vec<Workspace>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The first thing that is wrong with a request.
+fn check(features: &[FeatureSpec], request: &BankInput<'_>) -> Result<(), TrainError> {
+    let BankInput { batch, sparse, sequences, dense } = request;
+    let count = |what: std::fmt::Arguments<'_>, found: usize, expected: usize| match found == expected {
+        true => Ok(()),
+        false => Err(request_error(format!("{found} {what}"), String::new(), format!("{expected} {what}"))),
+    };
+    let of_kind = |wanted: fn(&FeatureKind) -> bool| features.iter().filter(move |f| wanted(&f.kind));
+    count(
+        format_args!("sparse features"),
+        sparse.len(),
+        of_kind(|k| matches!(k, FeatureKind::Sparse { .. })).count(),
+    )?;
+    count(
+        format_args!("sequences"),
+        sequences.len(),
+        of_kind(|k| matches!(k, FeatureKind::Sequence { .. })).count(),
+    )?;
+    count(format_args!("rows of dense values"), dense.nrows(), *batch)?;
+    count(
+        format_args!("dense features"),
+        dense.ncols(),
+        of_kind(|k| matches!(k, FeatureKind::Dense { .. })).count(),
+    )?;
+    let (mut sparse, mut sequences, mut columns) =
+        (sparse.iter(), sequences.iter(), dense.columns().into_iter());
+    for FeatureSpec { name, kind } in features {
+        match kind {
+            FeatureKind::Sparse { vocab_size, .. } => {
+                let ids = sparse.next().map_or(&[][..], |ids| ids);
+                count(format_args!("ids of the feature `{name}`"), ids.len(), *batch)?;
+                check_ids(name, "row", ids, *vocab_size)?;
+            }
+            FeatureKind::Sequence { vocab_size, .. } => {
+                if let Some(lists) = sequences.next() {
+                    check_lists(name, lists, *batch)?;
+                    check_ids(name, "list element", lists.ids, *vocab_size)?;
+                }
+            }
+            FeatureKind::Dense { .. } => {
+                let values = columns.next();
+                let values = values.iter().flatten();
+                if let Some((row, value)) = values.enumerate().find(|(_, value)| !value.is_finite()) {
+                    let place = format!(" in row {row} of the feature `{name}`");
+                    return Err(request_error(value.to_string(), place, "a finite value".to_owned()));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_ids(feature: &str, element: &str, ids: &[u32], vocab_size: usize) -> Result<(), TrainError> {
+    match ids.iter().enumerate().find(|&(_, &id)| id as usize >= vocab_size) {
+        None => Ok(()),
+        Some((number, id)) => {
+            let place = format!(" in {element} {number} of the feature `{feature}`");
+            Err(request_error(id.to_string(), place, format!("an id below {vocab_size}")))
+        }
+    }
+}
+
+fn check_lists(feature: &str, lists: &SequenceInput<'_>, batch: usize) -> Result<(), TrainError> {
+    let SequenceInput { offsets, ids, weights } = lists;
+    let ascending = offsets.is_sorted() && offsets.first() == Some(&0);
+    let fits = offsets.len() == batch + 1 && offsets.last().is_some_and(|&end| end as usize == ids.len());
+    if !ascending || !fits {
+        let found = format!("{} offsets for {} ids", offsets.len(), ids.len());
+        let expected = format!("{} offsets that ascend from 0 to the number of ids", batch + 1);
+        return Err(request_error(found, format!(" in the feature `{feature}`"), expected));
+    }
+    if let Some(weights) = weights {
+        if weights.len() != ids.len() {
+            let (found, expected) =
+                (format!("{} weights", weights.len()), format!("{}, one for each id", ids.len()));
+            return Err(request_error(found, format!(" in the feature `{feature}`"), expected));
+        }
+        if let Some((element, weight)) = weights.iter().enumerate().find(|(_, weight)| !weight.is_finite()) {
+            let place = format!(" as weight {element} of the feature `{feature}`");
+            return Err(request_error(weight.to_string(), place, "a finite weight".to_owned()));
+        }
+    }
+    Ok(())
+}
+
+fn request_error(found: String, place: String, expected: String) -> TrainError {
+    TrainError::Request { found, place, expected }
+}
