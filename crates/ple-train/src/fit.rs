@@ -135,7 +135,7 @@ impl FitReport {
 /// Runs in the rayon pool that it is called in; the result does not depend on its size.
 ///
 /// ```
-/// /// use ple_data::{GeneratorConfig, Vocabulary, generate_split};
+/// use ple_data::{GeneratorConfig, Vocabulary, generate_split};
 /// use ple_nn::ModelConfig;
 /// use ple_train::{RankingModel, RunInput, RunSeed, TrainConfig, fit};
 ///
