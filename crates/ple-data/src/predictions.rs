@@ -12,8 +12,8 @@ use crate::write_parquet::write_record_batches;
 
 /// Writes predictions as Parquet: first the keys `(name, values)`, then one `Float32` column for each task.
 ///
-/// Row r of the file is row r of the table that was predicted: fill `columns` by
-/// [`Batch::indices`](crate::Batch::indices), and pass the table's own keys. The file appears whole or not at all.
+/// Row r of the file is row r of the table that was predicted; pass that table's keys. The file appears whole or not at
+/// all.
 ///
 /// # Errors
 ///
