@@ -153,7 +153,7 @@ fn tables(criterion: &mut Criterion) {
         bencher.iter(|| {
             in_pool(|| {
                 let mut tables = store.tables_mut();
-                AdamStep::replay(&missed, &mut tables[table.index()], [17, 170_000]);
+                AdamStep::replay(&missed, &mut tables[table.index()], &[17, 170_000]);
             });
         });
     });

@@ -3,7 +3,7 @@
 
 use rayon::prelude::*;
 
-use super::instruction_set::multiversion;
+use super::instruction_set::{InstructionSet, multiversion};
 use super::prefetch::{ROWS_AHEAD, prefetch};
 use crate::table::TableRows;
 
@@ -100,16 +100,33 @@ impl AdamStep {
         update_rows(self, table.data, table.dim, table.stride, rows, gradients);
     }
 
-    /// The steps that rows missed, in order, each with a gradient of zero: the values stay in registers meanwhile. Rows
-    /// go through the steps together, so that one's roots and divisions hide those of the other; no bit depends on it.
+    /// The steps that rows missed, in order, each with a gradient of zero: the values stay in registers meanwhile. Up to
+    /// [`AdamStep::REPLAYED_TOGETHER`] rows go through the steps together, so that one's roots and divisions hide those of
+    /// the others; no bit depends on it.
     ///
     /// # Panics
-    /// If the rows are the same, not the table's, or too short for two moments.
-    pub fn replay<const ROWS: usize>(steps: &[AdamStep], table: &mut TableRows<'_>, rows: [usize; ROWS]) {
-        let ranges = rows.map(|row| row * table.stride..(row + 1) * table.stride);
-        let rows = table.data.get_disjoint_mut(ranges).expect("rows of the table, all of them different");
-        replay_rows(steps, rows, table.dim);
+    /// If a row comes twice, is not the table's, or is too short for two moments.
+    pub fn replay(steps: &[AdamStep], table: &mut TableRows<'_>, rows: &[usize]) {
+        // Four rows need the 32 wide registers of AVX-512.
+        let together = if InstructionSet::in_use() == InstructionSet::Avx512 { 4 } else { 2 };
+        for rows in rows.chunks(together) {
+            match *rows {
+                [a, b, c, d] => replay_together(steps, table, [a, b, c, d]),
+                [a, b, c] => replay_together(steps, table, [a, b, c]),
+                [a, b] => replay_together(steps, table, [a, b]),
+                _ => rows.iter().for_each(|&row| replay_together(steps, table, [row])),
+            }
+        }
     }
+
+    /// The number of rows that are best given to [`AdamStep::replay`] at a time.
+    pub const REPLAYED_TOGETHER: usize = 4;
+}
+
+fn replay_together<const ROWS: usize>(steps: &[AdamStep], table: &mut TableRows<'_>, rows: [usize; ROWS]) {
+    let ranges = rows.map(|row| row * table.stride..(row + 1) * table.stride);
+    let rows = table.data.get_disjoint_mut(ranges).expect("rows of the table, all of them different");
+    replay_rows(steps, rows, table.dim);
 }
 
 multiversion! {
@@ -164,9 +181,11 @@ fn replay_rows<const ROWS: usize>(steps: &[AdamStep], mut rows: [&mut [f32]; ROW
 
 fn replay_pieces<const ROWS: usize>(steps: &[AdamStep], pieces: &mut [Piece; ROWS]) {
     match pieces.as_mut_slice() {
-        [one] => replay_one(steps, one),
-        [one, two] => replay_two(steps, one, two),
-        more => more.iter_mut().for_each(|piece| replay_one(steps, piece)),
+        [a] => replay_one(steps, [a]),
+        [a, b] => replay_two(steps, [a, b]),
+        [a, b, c] => replay_three(steps, [a, b, c]),
+        [a, b, c, d] => replay_four(steps, [a, b, c, d]),
+        _ => unreachable!("up to four rows"),
     }
 }
 
@@ -177,21 +196,36 @@ fn replay_step(step: &AdamStep, [w, m, v]: &mut Piece) {
     }
 }
 
+/// The loop over the steps, with values that the compiler keeps in registers.
+#[inline(always)]
+fn replay_all<const ROWS: usize>(steps: &[AdamStep], pieces: [&mut Piece; ROWS]) {
+    let mut values: [Piece; ROWS] = std::array::from_fn(|row| *pieces[row]);
+    for step in steps {
+        values.iter_mut().for_each(|values| replay_step(step, values));
+    }
+    pieces.into_iter().zip(values).for_each(|(piece, values)| *piece = values);
+}
+
 multiversion! {
-    fn replay_one(steps: &[AdamStep], piece: &mut Piece) {
-        let mut values = *piece;
-        steps.iter().for_each(|step| replay_step(step, &mut values));
-        *piece = values;
+    fn replay_one(steps: &[AdamStep], rows: [&mut Piece; 1]) {
+        replay_all(steps, rows);
     }
 }
 
 multiversion! {
-    fn replay_two(steps: &[AdamStep], one: &mut Piece, two: &mut Piece) {
-        let (mut first, mut second) = (*one, *two);
-        for step in steps {
-            replay_step(step, &mut first);
-            replay_step(step, &mut second);
-        }
-        (*one, *two) = (first, second);
+    fn replay_two(steps: &[AdamStep], rows: [&mut Piece; 2]) {
+        replay_all(steps, rows);
+    }
+}
+
+multiversion! {
+    fn replay_three(steps: &[AdamStep], rows: [&mut Piece; 3]) {
+        replay_all(steps, rows);
+    }
+}
+
+multiversion! {
+    fn replay_four(steps: &[AdamStep], rows: [&mut Piece; 4]) {
+        replay_all(steps, rows);
     }
 }

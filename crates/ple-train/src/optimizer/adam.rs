@@ -90,28 +90,24 @@ impl Adam {
         });
     }
 
-    /// Replays rows two by two: the one that is further behind first catches up with the other.
+    /// Replays rows some at a time, those that are about as far behind together: the first catch up with the next ones.
     fn replay_rows(&self, table: &mut TableRows<'_>, rows: impl Iterator<Item = usize>) {
-        let mut waiting = None;
-        for row in rows {
-            if u64::from(table.stamps[row]) == self.step || waiting == Some(row) {
-                continue;
+        let mut behind: Vec<(u32, usize)> = rows
+            .map(|row| (table.stamps[row], row))
+            .filter(|&(stamp, _)| u64::from(stamp) != self.step)
+            .collect();
+        behind.sort_unstable();
+        behind.dedup();
+        for group in behind.chunks(AdamStep::REPLAYED_TOGETHER) {
+            let mut rows = [0; AdamStep::REPLAYED_TOGETHER];
+            for (index, &(from, row)) in group.iter().enumerate() {
+                rows[index] = row;
+                let to = group.get(index + 1).map_or(self.replayed.len(), |&(next, _)| next as usize);
+                if to > from as usize {
+                    AdamStep::replay(&self.replayed[from as usize..to], table, &rows[..=index]);
+                }
             }
-            let Some(other) = waiting.take() else {
-                waiting = Some(row);
-                continue;
-            };
-            let (behind, ahead) =
-                if table.stamps[other] < table.stamps[row] { (other, row) } else { (row, other) };
-            let (from, to) = (table.stamps[behind] as usize, table.stamps[ahead] as usize);
-            AdamStep::replay(&self.replayed[from..to], table, [behind]);
-            AdamStep::replay(&self.replayed[to..], table, [behind, ahead]);
-            table.stamps[behind] = self.step as u32;
-            table.stamps[ahead] = self.step as u32;
-        }
-        if let Some(row) = waiting {
-            AdamStep::replay(&self.replayed[table.stamps[row] as usize..], table, [row]);
-            table.stamps[row] = self.step as u32;
+            group.iter().for_each(|&(_, row)| table.stamps[row] = self.step as u32);
         }
     }
 
