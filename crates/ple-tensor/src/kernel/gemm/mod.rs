@@ -26,7 +26,7 @@ const TASK_ROWS: usize = 48;
 const PARALLEL_WORK: usize = 1 << 18;
 
 /// Products to an element that are done before the next columns: a panel of so many rows stays in the first cache.
-const K_BLOCK: usize = 256;
+const K_BLOCK: usize = 192;
 
 /// What the elements of a result start with.
 #[derive(Clone, Copy, Debug)]
