@@ -129,3 +129,7 @@ pub use table::{SequenceColumn, Table, TableColumns};
 pub use windows::{WindowRows, Windows};
 pub use write_csv::write_csv;
 pub use write_parquet::write_parquet;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/data.md")]
+struct DataListings;

@@ -8,7 +8,7 @@ use super::compat_scaling::{CompatScaler, shortest_text};
 use super::config::{RawConfig, RawPhase};
 use super::features::{Lists, Reading};
 use super::files::RawFiles;
-use super::format::{Fields, N_DENSE, N_FIELDS};
+use super::format::Fields;
 use super::in_order::in_order;
 use super::line::StatedNumber;
 use super::output_folder::OutputFolder;
@@ -18,7 +18,7 @@ use super::raw_ids::RawIds;
 use super::spill::{RowOrder, Spill, SpilledRows, mixed};
 use super::summary::RawSummary;
 use super::tally::CountAndFirst;
-use super::users::Users;
+use super::users::{UserRecord, Users};
 use super::vocabulary::{FieldVocabulary, Numbering};
 use super::write_common::number_users;
 use crate::ali_ccp::{ALI_CCP_DENSE, ALI_CCP_SPARSE};
@@ -77,7 +77,7 @@ pub fn prepare_ali_ccp_compat(
     let halves = Halves { rows: rows.stats[1].rows, seed: config.seed };
     text.write(&rows.spills[1], 1, |row| halves.of(row), [val, test], share, &progress)?;
     for writer in writers {
-        writer?.finish()?;
+        writer?.finish(&output)?;
     }
 
     rows.remove_spill_folder(&output)?;
@@ -137,10 +137,11 @@ impl CsvFile {
         self.file.write_all(text).map_err(|error| DataError::io(&self.path, "write", error))
     }
 
-    fn finish(self) -> Result<(), DataError> {
+    fn finish(self, output: &OutputFolder) -> Result<(), DataError> {
         let CsvFile { path, file } = self;
-        let file = file.into_inner().map_err(std::io::IntoInnerError::into_error);
-        file.and_then(|file| file.sync_all()).map_err(|error| DataError::io(&path, "write", error))
+        let file = file.into_inner().map_err(|error| DataError::io(&path, "write", error.into_error()))?;
+        output.sync_later(&path, file);
+        Ok(())
     }
 }
 
@@ -201,7 +202,7 @@ impl RowText<'_> {
         line: &mut Vec<u8>,
     ) {
         let row = rows.row(place);
-        let (mut ids, mut dense) = (self.users.last[row.user], self.users.dense[row.user]);
+        let UserRecord { last: mut ids, mut dense, .. } = self.users.records[row.user];
         row.for_each_field(self.reading, |own| {
             ids[own.field] = self.vocabularies[own.field].numbers.get(own.last);
             if let Some(column) = self.reading.fields.dense[own.field] {
@@ -211,7 +212,7 @@ impl RowText<'_> {
         line.extend_from_slice(if row.click { b"1," } else { b"0," });
         line.extend_from_slice(if row.purchase { b"1" } else { b"0" });
         let mut digits = [0; 10];
-        for mut id in ids as [u32; N_FIELDS] {
+        for mut id in ids {
             line.push(b',');
             let mut start = digits.len();
             loop {
@@ -224,7 +225,7 @@ impl RowText<'_> {
             }
             line.extend_from_slice(&digits[start..]);
         }
-        for (value, scaler) in (dense as [f32; N_DENSE]).into_iter().zip(self.scalers) {
+        for (value, scaler) in dense.into_iter().zip(self.scalers) {
             line.push(b',');
             line.extend_from_slice(texts.of(scaler.scale(part, value)));
         }

@@ -43,6 +43,8 @@ pub(super) struct Fields {
     pub(super) list: [Option<usize>; N_FIELDS],
     /// For each field its dense column, if it has one.
     pub(super) dense: [Option<usize>; N_FIELDS],
+    /// For each dense column its field.
+    pub(super) of_dense: [usize; N_DENSE],
     /// For each list its field.
     pub(super) of_list: [usize; N_LISTS],
     /// A field's name as a number, and its place in `ALI_CCP_SPARSE`, at a slot that follows from the number.
@@ -70,6 +72,7 @@ impl Fields {
             dense: std::array::from_fn(|field| {
                 ALI_CCP_DENSE.iter().position(|column| column[1..] == *ALI_CCP_SPARSE[field])
             }),
+            of_dense: ALI_CCP_DENSE.map(|column| position(&column[1..], &ALI_CCP_SPARSE).unwrap_or_default()),
             of_list: LISTS.map(|list| position(list, &ALI_CCP_SPARSE).unwrap_or_default()),
             slots,
         }

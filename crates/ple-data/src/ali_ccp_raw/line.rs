@@ -33,7 +33,7 @@ pub(super) struct FeatureList {
     pub(super) end: usize,
 }
 
-/// Splits `bytes[start..end]`, a line of the skeleton without its end.
+/// Splits `bytes[start..end]`, a line of the skeleton without its end. Its index is not looked at.
 pub(super) fn skeleton_line(bytes: &[u8], start: usize, end: usize) -> Result<SkeletonLine, RawFault> {
     let [sample_id, click, purchase, index, stated] = split(bytes, start, end)?;
     let _ = sample_id;
@@ -43,7 +43,6 @@ pub(super) fn skeleton_line(bytes: &[u8], start: usize, end: usize) -> Result<Sk
         other => Err(RawFault::Label { field, found: shown(other) }),
     };
     let (click, purchase) = (label("click", click)?, label("purchase", purchase)?);
-    check_index(&bytes[index.0..index.1])?;
     let features =
         FeatureList { stated: feature_number(&bytes[stated.0..stated.1])?, start: stated.1 + 1, end };
     Ok(SkeletonLine { click, purchase, index, features })
@@ -81,7 +80,8 @@ fn split<const N: usize>(bytes: &[u8], start: usize, end: usize) -> Result<[(usi
     }
 }
 
-fn check_index(index: &[u8]) -> Result<(), RawFault> {
+/// Whether an index can be one.
+pub(super) fn check_index(index: &[u8]) -> Result<(), RawFault> {
     let is_text = std::str::from_utf8(index).is_ok_and(|text| !text.chars().any(char::is_control));
     match !index.is_empty() && index.len() <= MAX_INDEX && is_text {
         true => Ok(()),
@@ -177,16 +177,15 @@ pub(super) fn for_each_feature(
             at += 1 + n_part;
         }
         if !(is_plain && (at == end || bytes[at] == FEATURE_SEPARATOR)) {
-            (value, at) = other_value(bytes, feature, value_start, end)?;
+            at = feature_end(bytes, value_start, end);
+            value = other_value(bytes, feature, value_start, at)?;
         }
         if let Some(field) = field {
             visit(field, id, value as f32);
         }
-        if at < end {
-            at += 1;
-            if at == end {
-                return Err(RawFault::Feature { position: n_features + 1, found: String::new() });
-            }
+        at += 1;
+        if at == end {
+            return Err(RawFault::Feature { position: n_features + 1, found: String::new() });
         }
     }
     match stated_number == StatedNumber::Ignored || stated == n_features {
@@ -265,19 +264,15 @@ fn id_fault(bytes: &[u8], feature: usize, id_start: usize, end: usize, position:
     }
 }
 
-/// A value with a sign, an exponent or many digits, and the end of its feature.
+/// A value with a sign, an exponent or many digits.
 #[cold]
-fn other_value(bytes: &[u8], feature: usize, start: usize, end: usize) -> Result<(f64, usize), RawFault> {
-    let feature_end = feature_end(bytes, start, end);
+fn other_value(bytes: &[u8], feature: usize, start: usize, feature_end: usize) -> Result<f64, RawFault> {
     let text = &bytes[start..feature_end];
     let number = std::str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok());
-    match number.filter(|number| (*number as f32).is_finite()) {
-        Some(number) => Ok((number, feature_end)),
-        None => {
-            let name = memchr::memchr(ID_SEPARATOR, &bytes[feature..end]).unwrap_or(0);
-            Err(RawFault::Value { field: shown(&bytes[feature..feature + name]), found: shown(text) })
-        }
-    }
+    number.filter(|number| (*number as f32).is_finite()).ok_or_else(|| {
+        let name = memchr::memchr(ID_SEPARATOR, &bytes[feature..feature_end]).unwrap_or(0);
+        RawFault::Value { field: shown(&bytes[feature..feature + name]), found: shown(text) }
+    })
 }
 
 #[cfg(test)]

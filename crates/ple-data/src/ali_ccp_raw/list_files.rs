@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::Xxh3;
 
-use super::output_folder::{FileFacts, facts};
+use super::output_folder::{FileFacts, OutputFolder, facts};
 use crate::error::DataError;
 
 /// The files of ids and weights while they grow.
@@ -28,7 +28,7 @@ impl OpenFile {
     fn create(path: PathBuf) -> Result<Self, DataError> {
         let file = File::options().read(true).write(true).create_new(true).open(&path);
         let file = file.map_err(|error| DataError::io(&path, "write", error))?;
-        Ok(OpenFile { path, file: BufWriter::with_capacity(1 << 20, file), bytes: 0 })
+        Ok(OpenFile { path, file: BufWriter::with_capacity(1 << 16, file), bytes: 0 })
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<(), DataError> {
@@ -104,10 +104,11 @@ impl ListFiles {
         written.map_err(|error| DataError::io(&self.paths[0], "write", error))
     }
 
-    /// Puts both files on the disk.
-    pub(super) fn sync(&self) -> Result<(), DataError> {
+    /// Lets both files be put on the disk.
+    pub(super) fn sync_later(&self, output: &OutputFolder) -> Result<(), DataError> {
         for (file, path) in [&self.ids, &self.weights].into_iter().zip(&self.paths) {
-            file.sync_all().map_err(|error| DataError::io(path, "write", error))?;
+            let file = file.try_clone().map_err(|error| DataError::io(path, "write", error))?;
+            output.sync_later(path, file);
         }
         Ok(())
     }

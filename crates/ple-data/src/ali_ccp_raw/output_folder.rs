@@ -3,6 +3,8 @@
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
@@ -15,6 +17,36 @@ pub(super) struct OutputFolder {
     target: PathBuf,
     partial: PathBuf,
     is_finished: bool,
+    syncing: Syncing,
+}
+
+/// A thread that puts finished files on the disk, so that nobody who has work to do waits for it.
+struct Syncing {
+    files: Option<Sender<(PathBuf, File)>>,
+    thread: Option<JoinHandle<Result<(), DataError>>>,
+}
+
+impl Syncing {
+    fn start() -> Self {
+        let (files, finished) = channel::<(PathBuf, File)>();
+        let sync = move || {
+            let sync = |(path, file): (PathBuf, File)| {
+                file.sync_data().map_err(|error| DataError::io(&path, "write", error))
+            };
+            finished.into_iter().try_for_each(sync)
+        };
+        Syncing { files: Some(files), thread: Some(std::thread::spawn(sync)) }
+    }
+
+    /// Waits until all files are on the disk.
+    fn finish(&mut self) -> Result<(), DataError> {
+        self.files = None;
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(result)) => result,
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A file of the output.
@@ -50,7 +82,8 @@ impl OutputFolder {
             fs::create_dir(&partial)
         };
         make().map_err(|error| DataError::io(target, "write", error))?;
-        Ok(OutputFolder { target: target.to_path_buf(), partial, is_finished: false })
+        let syncing = Syncing::start();
+        Ok(OutputFolder { target: target.to_path_buf(), partial, is_finished: false, syncing })
     }
 
     /// Where the files are made.
@@ -65,8 +98,38 @@ impl OutputFolder {
         Ok(path)
     }
 
+    /// Puts a file on the disk, at some time before the folder is finished. What goes wrong is an error of `finish`.
+    pub(super) fn sync_later(&self, path: &Path, file: File) {
+        if let Some(files) = &self.syncing.files {
+            // Nobody takes files any more after one could not be synced, and that is the error that counts.
+            let _ = files.send((path.to_path_buf(), file));
+        }
+    }
+
+    /// Writes a file through `write`, to be on the disk when the folder is finished; gives its size and hash. `name` is
+    /// its place in the folder.
+    pub(super) fn write_hashed(
+        &self,
+        name: &str,
+        write: impl FnOnce(&mut HashingFile) -> std::io::Result<()>,
+    ) -> Result<FileFacts, DataError> {
+        let path = self.partial.join(name);
+        let attempt = || {
+            let file = BufWriter::with_capacity(1 << 18, File::create_new(&path)?);
+            let mut file = HashingFile { file, hash: Xxh3::new(), bytes: 0 };
+            write(&mut file)?;
+            let HashingFile { file, hash, bytes } = file;
+            let file = file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+            Ok((facts(name, bytes, &hash), file))
+        };
+        let (facts, file) = attempt().map_err(|error| DataError::io(&path, "write", error))?;
+        self.sync_later(&path, file);
+        Ok(facts)
+    }
+
     /// Gives the folder its name, when everything in it is on the disk.
     pub(super) fn finish(mut self) -> Result<(), DataError> {
+        self.syncing.finish()?;
         let finish = || {
             for entry in fs::read_dir(&self.partial)? {
                 let path = entry?.path();
@@ -87,27 +150,11 @@ impl OutputFolder {
 impl Drop for OutputFolder {
     fn drop(&mut self) {
         if !self.is_finished {
+            let _ = self.syncing.finish();
             // Where this fails too, the next run removes it.
             let _ = fs::remove_dir_all(&self.partial);
         }
     }
-}
-
-/// Writes a file through `write`, puts it on the disk, and gives its size and hash; `name` is its place in the folder.
-pub(super) fn write_hashed(
-    path: &Path,
-    name: &str,
-    write: impl FnOnce(&mut HashingFile) -> std::io::Result<()>,
-) -> Result<FileFacts, DataError> {
-    let attempt = || {
-        let file = BufWriter::with_capacity(1 << 18, File::create_new(path)?);
-        let mut file = HashingFile { file, hash: Xxh3::new(), bytes: 0 };
-        write(&mut file)?;
-        let HashingFile { file, hash, bytes } = file;
-        file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_data()?;
-        Ok(facts(name, bytes, &hash))
-    };
-    attempt().map_err(|error| DataError::io(path, "write", error))
 }
 
 pub(super) fn facts(name: &str, bytes: u64, hash: &Xxh3) -> FileFacts {

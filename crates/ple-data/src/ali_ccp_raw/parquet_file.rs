@@ -1,6 +1,5 @@
 //! Columns as one Parquet file whose bytes are hashed on the way.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{
@@ -11,8 +10,9 @@ use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
 
-use super::output_folder::{FileFacts, write_hashed};
+use super::output_folder::{FileFacts, OutputFolder};
 use crate::error::DataError;
 
 /// A column of a file.
@@ -31,10 +31,23 @@ const ROWS_PER_GROUP: usize = 128 << 10;
 
 /// Writes columns of equal length as one file; `name` is its place in the output folder.
 pub(super) fn write_columns(
-    path: &Path,
+    output: &OutputFolder,
     name: &str,
     columns: Vec<(String, ColumnValues)>,
 ) -> Result<FileFacts, DataError> {
+    // Reading has to be fast, and ids and values that are all different do not pack: columns stand as they are in
+    // memory, but for those with few numbers, which a dictionary makes small.
+    let mut properties = WriterProperties::builder()
+        .set_compression(Compression::UNCOMPRESSED)
+        .set_dictionary_enabled(false)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_max_row_group_row_count(Some(ROWS_PER_GROUP));
+    for (name, values) in &columns {
+        if values.are_few() {
+            properties = properties.set_column_dictionary_enabled(ColumnPath::from(name.as_str()), true);
+        }
+    }
+    let properties = properties.build();
     let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = columns
         .into_iter()
         .map(|(name, values)| {
@@ -43,14 +56,7 @@ pub(super) fn write_columns(
         })
         .unzip();
     let schema = Arc::new(Schema::new(fields));
-    // Ids by frequency pack well as they are; a dictionary would cost more time than the rest of the work.
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::SNAPPY)
-        .set_dictionary_enabled(false)
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_max_row_group_row_count(Some(ROWS_PER_GROUP))
-        .build();
-    write_hashed(path, name, |file| {
+    output.write_hashed(name, |file| {
         let batch = RecordBatch::try_new(Arc::clone(&schema), arrays).map_err(std::io::Error::other)?;
         let mut writer =
             ArrowWriter::try_new(file, schema, Some(properties)).map_err(std::io::Error::other)?;
@@ -60,7 +66,18 @@ pub(super) fn write_columns(
     })
 }
 
+/// Below this number, the numbers of a column are few.
+const FEW: u32 = 256;
+
 impl ColumnValues {
+    fn are_few(&self) -> bool {
+        match self {
+            ColumnValues::Int32(_) => true,
+            ColumnValues::UInt32(values) => values.iter().all(|value| *value < FEW),
+            _ => false,
+        }
+    }
+
     fn into_array(self) -> ArrayRef {
         match self {
             ColumnValues::Int32(values) => Arc::new(Int32Array::from(values)),

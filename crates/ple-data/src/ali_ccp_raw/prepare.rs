@@ -19,7 +19,7 @@ use super::files::{RawFiles, RawPart};
 use super::format::{Fields, N_FIELDS};
 use super::line::StatedNumber;
 use super::list_files::{ListFiles, ListWriter};
-use super::output_folder::{OutputFolder, write_hashed};
+use super::output_folder::OutputFolder;
 use super::parquet_file::{ColumnValues, write_columns};
 use super::prepared::{DenseFacts, FORMAT, PREPARED_SCHEMA, PreparedSchema, VocabularyFacts, row_schema};
 use super::progress::{Progress, ProgressFn};
@@ -109,7 +109,7 @@ pub fn prepare_ali_ccp(
 
     progress.enter(RawPhase::WritingCommon);
     let common = CommonOutput {
-        folder: &common_folder,
+        output: &output,
         fields: &reading.fields,
         users: &rows.users,
         train_users: rows.train_users,
@@ -149,7 +149,7 @@ pub fn prepare_ali_ccp(
         seed: config.seed,
     };
     rows.remove_spill_folder(&output)?;
-    write_hashed(&output.path().join(PREPARED_SCHEMA), PREPARED_SCHEMA, |file| {
+    output.write_hashed(PREPARED_SCHEMA, |file| {
         serde_json::to_writer_pretty(file, &schema).map_err(std::io::Error::from)
     })?;
     let summary = rows.summary(&files, &vocab_sizes, config);
@@ -168,7 +168,7 @@ fn write_vocabularies(
     output: &OutputFolder,
     vocabularies: Vec<FieldVocabulary>,
 ) -> Result<Vec<VocabularyFacts>, DataError> {
-    let folder = output.subfolder(VOCABULARY)?;
+    output.subfolder(VOCABULARY)?;
     let write = |(field, vocabulary): (&&str, FieldVocabulary)| {
         let n = vocabulary.entries.len();
         let (ids, counts) = vocabulary.entries.into_iter().unzip();
@@ -178,7 +178,7 @@ fn write_vocabularies(
             ("count".to_owned(), ColumnValues::UInt32(counts)),
         ];
         let file = format!("{field}.parquet");
-        let facts = write_columns(&folder.join(&file), &format!("{VOCABULARY}/{file}"), columns)?;
+        let facts = write_columns(output, &format!("{VOCABULARY}/{file}"), columns)?;
         Ok(VocabularyFacts { field: (*field).to_owned(), vocab_size: n + 1, file: facts })
     };
     ALI_CCP_SPARSE.iter().zip(vocabularies).map(write).collect()

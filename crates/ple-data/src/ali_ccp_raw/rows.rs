@@ -8,11 +8,11 @@ use super::fault::{RawFault, shown};
 use super::features::{Features, Reading, fields_of};
 use super::format::N_DENSE;
 use super::in_order::in_order;
-use super::line::skeleton_line;
+use super::line::{check_index, skeleton_line};
 use super::progress::Progress;
 use super::spill::{NewRow, Spill, SpillBuffers};
 use super::tally::{Tallies, Tally};
-use super::users::{UserNumbers, Users};
+use super::users::{UserNumbers, UserRecord, Users};
 use crate::error::DataError;
 
 /// What the rows of a part add up to.
@@ -63,9 +63,9 @@ impl UserRows {
         }
     }
 
-    fn add(&self, user: u32, offset: u64) {
-        self.rows[user as usize].fetch_add(1, Ordering::Relaxed);
-        self.first[user as usize].fetch_min(offset, Ordering::Relaxed);
+    fn add(&self, user: &CurrentUser) {
+        self.rows[user.number as usize].fetch_add(user.rows, Ordering::Relaxed);
+        self.first[user.number as usize].fetch_min(user.first_row, Ordering::Relaxed);
     }
 
     pub(super) fn of(&self, user: usize) -> (u32, u64) {
@@ -89,6 +89,9 @@ struct CurrentUser {
     number: u32,
     mask: u32,
     dense: [f32; N_DENSE],
+    /// How many of its rows in a row count for the vocabularies, and where the first of them starts.
+    rows: u32,
+    first_row: u64,
 }
 
 /// A skeleton and what its rows are read with.
@@ -149,7 +152,8 @@ impl Skeleton<'_> {
                 features.read(self.reading, block.bytes, line.features)?;
                 let index = &block.bytes[line.index.0..line.index.1];
                 if index != user.index {
-                    user = self.user(index)?;
+                    let next = self.user(index)?;
+                    self.count_rows(&std::mem::replace(&mut user, next));
                 }
                 Ok(line)
             });
@@ -174,8 +178,11 @@ impl Skeleton<'_> {
             let mask = features.mask & !user.mask;
             stats.own_fields |= mask;
             self.see_dense(stats, &user, features, mask);
-            if let Some(user_rows) = self.user_rows {
-                user_rows.add(user.number, offset);
+            if self.user_rows.is_some() {
+                if user.rows == 0 {
+                    user.first_row = offset;
+                }
+                user.rows += 1;
                 for field in fields_of(mask) {
                     let tally = &mut tallies.fields[field];
                     match self.reading.kept_list(field) {
@@ -189,21 +196,31 @@ impl Skeleton<'_> {
             let row = NewRow { offset, user: user.number, click, purchase, mask, features };
             self.spill.push(spill, self.reading, &row)?;
         }
+        self.count_rows(&user);
         Ok(bad)
     }
 
+    fn count_rows(&self, user: &CurrentUser) {
+        if let Some(user_rows) = self.user_rows
+            && user.rows > 0
+        {
+            user_rows.add(user);
+        }
+    }
+
     fn user(&self, index: &[u8]) -> Result<CurrentUser, RawFault> {
-        let unknown = || RawFault::UnknownIndex { index: shown(index) };
-        let number = self.numbers.get(index).ok_or_else(unknown)?;
-        let (mask, dense) = (self.users.mask[number as usize], self.users.dense[number as usize]);
-        Ok(CurrentUser { index: index.to_vec(), number, mask, dense })
+        let Some(number) = self.numbers.get(index) else {
+            check_index(index)?;
+            return Err(RawFault::UnknownIndex { index: shown(index) });
+        };
+        let UserRecord { mask, dense, .. } = self.users.records[number as usize];
+        Ok(CurrentUser { index: index.to_vec(), number, mask, dense, rows: 0, first_row: 0 })
     }
 
     fn see_dense(&self, stats: &mut RowStats, user: &CurrentUser, features: &Features, mask: u32) {
-        for (field, column) in self.reading.fields.dense.iter().enumerate() {
-            let Some(column) = *column else { continue };
+        for (column, field) in self.reading.fields.of_dense.iter().enumerate() {
             // A field that the user lacks has the value 0 there.
-            let value = if mask >> field & 1 == 1 { features.values[field] } else { user.dense[column] };
+            let value = if mask >> field & 1 == 1 { features.values[*field] } else { user.dense[column] };
             let (least, largest) = &mut stats.dense[column];
             *least = least.min(value);
             *largest = largest.max(value);

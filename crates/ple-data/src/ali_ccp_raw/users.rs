@@ -1,6 +1,6 @@
 //! The common features: what belongs to each index, under a dense user number in the order of the file.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::bad_lines::{BadLine, BadLineCounter};
 use super::blocks::LineFile;
@@ -16,22 +16,30 @@ use crate::error::DataError;
 /// Everything about users but their lists, which are in files.
 #[derive(Default)]
 pub(super) struct Users {
-    /// For each user, a bit for each field that is there.
-    pub(super) mask: Vec<u32>,
-    /// For each user, the code of the last id of each field, and after numbering its number.
-    pub(super) last: Vec<[u32; N_FIELDS]>,
-    /// For each user, the raw value of each dense column, where its field is there.
-    pub(super) dense: Vec<[f32; N_DENSE]>,
+    /// What each user has once.
+    pub(super) records: Vec<UserRecord>,
     /// Where the lists of each user end in the files of lists, list by list, if lists are kept.
     pub(super) list_ends: Vec<u64>,
     index_bytes: Vec<u8>,
     index_ends: Vec<u64>,
 }
 
+/// What a user has once: two cache lines, since rows in a random order look for their users all over the memory.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(C, align(64))]
+pub(super) struct UserRecord {
+    /// A bit for each field that is there.
+    pub(super) mask: u32,
+    /// The code of the last id of each field, and after numbering its number.
+    pub(super) last: [u32; N_FIELDS],
+    /// The raw value of each dense column, where its field is there.
+    pub(super) dense: [f32; N_DENSE],
+}
+
 impl Users {
     /// The number of users.
     pub(super) fn len(&self) -> usize {
-        self.mask.len()
+        self.records.len()
     }
 
     /// The common-feature index of a user.
@@ -63,6 +71,17 @@ impl UserNumbers {
             Some(key) => self.short.get(&key).copied(),
             None => self.long.get(index).copied(),
         }
+    }
+
+    /// Whether the indexes of a block have no number yet, and are all different.
+    fn are_new(&self, users: &[PieceUser], index_bytes: &[u8]) -> bool {
+        let mut start = 0;
+        let mut seen = FxHashSet::default();
+        users.iter().all(|user| {
+            let index = &index_bytes[start..start + user.index_length];
+            start += user.index_length;
+            self.get(index).is_none() && seen.insert(index)
+        })
     }
 
     /// Gives an index its number, unless it has one.
@@ -97,9 +116,7 @@ struct Piece {
 struct PieceUser {
     offset: u64,
     index_length: usize,
-    mask: u32,
-    last: [u32; N_FIELDS],
-    dense: [f32; N_DENSE],
+    record: UserRecord,
     list_lengths: [usize; N_LISTS],
 }
 
@@ -136,6 +153,8 @@ pub(super) fn read_common_features(
     };
     let commit = |block: usize, piece: Piece| {
         let Piece { users: block_users, index_bytes, ids, weights, bad: mut bad_lines } = piece;
+        // Where no index has had a line before, which is usual, the lists are written as they lie.
+        let are_distinct = numbers.are_new(&block_users, &index_bytes);
         let (mut index_start, mut list_start) = (0, 0);
         for user in block_users {
             let index = &index_bytes[index_start..index_start + user.index_length];
@@ -146,9 +165,7 @@ pub(super) fn read_common_features(
                 bad_lines.push((user.offset, RawFault::DuplicateIndex { index: shown(index) }));
                 continue;
             }
-            users.mask.push(user.mask);
-            users.last.push(user.last);
-            users.dense.push(user.dense);
+            users.records.push(user.record);
             users.index_bytes.extend_from_slice(index);
             users.index_ends.push(users.index_bytes.len() as u64);
             if let Some(lists) = &mut lists {
@@ -157,8 +174,14 @@ pub(super) fn read_common_features(
                     list_end += length as u64;
                     users.list_ends.push(list_end);
                 }
+                if are_distinct {
+                    continue;
+                }
                 lists.append(&ids[first_id..list_start], &weights[first_id..list_start])?;
             }
+        }
+        if let (Some(lists), true) = (&mut lists, are_distinct) {
+            lists.append(&ids, &weights)?;
         }
         bad_lines.sort_by_key(|(offset, _)| *offset);
         bad.take(file, bad_lines)?;
@@ -187,9 +210,7 @@ impl Piece {
         self.users.push(PieceUser {
             offset,
             index_length: index.len(),
-            mask: features.mask,
-            last: features.last,
-            dense,
+            record: UserRecord { mask: features.mask, last: features.last, dense },
             list_lengths: std::array::from_fn(|list| features.lists[list].ids.len()),
         });
     }

@@ -76,7 +76,7 @@ pub(super) fn count_users<T: Tally>(
             if rows == 0 {
                 continue;
             }
-            for field in fields_of(users.mask[user]) {
+            for field in fields_of(users.records[user].mask) {
                 let tally = &mut tallies.fields[field];
                 match reading.kept_list(field) {
                     Some(list) => {
@@ -85,7 +85,7 @@ pub(super) fn count_users<T: Tally>(
                             (range.start - listed.start) as usize..(range.end - listed.start) as usize;
                         ids[range].iter().for_each(|&code| tally.slot(code).add(rows, first_row));
                     }
-                    None => tally.slot(users.last[user][field]).add(rows, first_row),
+                    None => tally.slot(users.records[user].last[field]).add(rows, first_row),
                 }
             }
         }

@@ -1,7 +1,5 @@
 //! What belongs to users, once more with numbers instead of codes: in place in the fixed layout, and as Parquet.
 
-use std::path::Path;
-
 use rayon::prelude::*;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -9,7 +7,7 @@ use super::features::fields_of;
 use super::format::{Fields, LISTS, N_LISTS};
 use super::in_order::in_order;
 use super::list_files::{IDS, ListFiles};
-use super::output_folder::{FileFacts, facts, write_hashed};
+use super::output_folder::{FileFacts, OutputFolder, facts};
 use super::parquet_file::{ColumnValues, write_columns};
 use super::prepared::{CommonFacts, ListFacts, ShardFacts, own_column};
 use super::progress::Progress;
@@ -27,9 +25,9 @@ const IDS_PER_SHARD: u64 = 4 << 20;
 
 /// Replaces the codes of the users' single ids by numbers; a field that a user lacks gets `missing`.
 pub(super) fn number_users(users: &mut Users, vocabularies: &[FieldVocabulary], missing: &[u32]) {
-    users.last.par_iter_mut().zip(&users.mask).for_each(|(last, mask)| {
-        for (field, number) in last.iter_mut().enumerate() {
-            *number = match mask >> field & 1 {
+    users.records.par_iter_mut().for_each(|user| {
+        for (field, number) in user.last.iter_mut().enumerate() {
+            *number = match user.mask >> field & 1 {
                 1 => vocabularies[field].numbers.get(*number),
                 _ => missing[field],
             };
@@ -39,7 +37,7 @@ pub(super) fn number_users(users: &mut Users, vocabularies: &[FieldVocabulary], 
 
 /// The common features and what is known of them.
 pub(super) struct CommonOutput<'a> {
-    pub(super) folder: &'a Path,
+    pub(super) output: &'a OutputFolder,
     pub(super) fields: &'a Fields,
     pub(super) users: &'a Users,
     /// How many of them are of the training part.
@@ -55,7 +53,7 @@ pub(super) struct CommonOutput<'a> {
 impl CommonOutput<'_> {
     /// Writes everything, and says what it is.
     pub(super) fn write(&self, progress: &Progress<'_>) -> Result<CommonFacts, DataError> {
-        let seen = self.users.mask.iter().fold(0, |seen, mask| seen | mask);
+        let seen = self.users.records.iter().fold(0, |seen, user| seen | user.mask);
         let stretches = user_stretches(self.users, self.users.len(), IDS_PER_SHARD);
         let (mut shards, mut hash, mut id_bytes) = (Vec::new(), Xxh3::new(), 0);
         let work = |(): &mut (), number: usize| self.write_shard(number, stretches[number].clone(), seen);
@@ -68,7 +66,7 @@ impl CommonOutput<'_> {
             Ok(())
         };
         in_order(stretches.len(), || (), work, commit)?;
-        self.lists.sync()?;
+        self.lists.sync_later(self.output)?;
         let place = |file: &str| format!("{COMMON}/{file}");
         let in_folder = |facts: FileFacts| FileFacts { file: place(&facts.file), ..facts };
         Ok(CommonFacts {
@@ -98,7 +96,7 @@ impl CommonOutput<'_> {
     }
 
     fn write_offsets(&self) -> Result<FileFacts, DataError> {
-        write_hashed(&self.folder.join(OFFSETS), &format!("{COMMON}/{OFFSETS}"), |file| {
+        self.output.write_hashed(&format!("{COMMON}/{OFFSETS}"), |file| {
             use std::io::Write;
             file.write_all(&0u64.to_le_bytes())?;
             file.write_all(bytemuck::cast_slice(&self.users.list_ends))
@@ -126,7 +124,7 @@ impl CommonOutput<'_> {
         ];
         let is_single = |field: &usize| self.fields.list[*field].is_none();
         for field in fields_of(seen).filter(is_single) {
-            let numbers = users.last[stretch.clone()].iter().map(|last| last[field]).collect();
+            let numbers = users.records[stretch.clone()].iter().map(|user| user.last[field]).collect();
             columns.push((ALI_CCP_SPARSE[field].to_owned(), ColumnValues::UInt32(numbers)));
         }
         for (list, name) in LISTS.iter().enumerate() {
@@ -152,7 +150,7 @@ impl CommonOutput<'_> {
         drop(weights);
         self.lists.put_ids(listed.start, &ids)?;
         let file = format!("part-{number:05}.parquet");
-        let facts = write_columns(&self.folder.join(&file), &format!("{COMMON}/{file}"), columns)?;
+        let facts = write_columns(self.output, &format!("{COMMON}/{file}"), columns)?;
         Ok((ShardFacts { rows: n_users as u64, file: facts }, ids))
     }
 }

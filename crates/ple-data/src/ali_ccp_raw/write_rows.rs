@@ -1,6 +1,8 @@
 //! Rows as Parquet shards: single ids joined and numbered, dense values scaled, lists of the row itself, and the number
 //! of the user.
 
+use std::ops::Range;
+
 use super::features::Reading;
 use super::format::{Fields, N_DENSE, N_FIELDS, N_LISTS};
 use super::in_order::in_order;
@@ -9,7 +11,7 @@ use super::parquet_file::{ColumnValues, write_columns};
 use super::prepared::{DenseFacts, ListFacts, PartFacts, ShardFacts};
 use super::progress::Progress;
 use super::spill::{Spill, SpilledRows};
-use super::users::Users;
+use super::users::{UserRecord, Users};
 use super::vocabulary::FieldVocabulary;
 use super::write_common::weights_column;
 use crate::ali_ccp::{ALI_CCP_DENSE, ALI_CCP_SPARSE};
@@ -72,18 +74,28 @@ impl RowOutput<'_> {
     fn write_shard(&self, rows: &SpilledRows, piece: &Piece, part: &str) -> Result<Shard, DataError> {
         let n = piece.end - piece.start;
         let mut columns = Columns::new(n, &self.reading.fields);
-        for (row, place) in (piece.start..piece.end).enumerate() {
-            columns.push(self, rows, row, place);
+        let mut users = Vec::with_capacity(ROWS_AT_A_TIME);
+        for start in (piece.start..piece.end).step_by(ROWS_AT_A_TIME) {
+            let places = start..(start + ROWS_AT_A_TIME).min(piece.end);
+            columns.push_users(self, rows, places.clone(), &mut users);
+            for place in places {
+                columns.push_own(self, rows, place - piece.start, place);
+            }
+        }
+        for (column, scaler) in columns.dense.iter_mut().zip(self.dense) {
+            column.iter_mut().for_each(|value| *value = scaler.scale(*value));
         }
         let sum = |labels: &[i32]| labels.iter().map(|&label| label as u64).sum();
         let (clicks, purchases) = (sum(&columns.click), sum(&columns.purchase));
         let file = format!("part-{:05}.parquet", piece.shard);
-        let path = self.output.path().join(part).join(&file);
-        let file = write_columns(&path, &format!("{part}/{file}"), columns.into_named(self))?;
+        let file = write_columns(self.output, &format!("{part}/{file}"), columns.into_named(self))?;
         let facts = ShardFacts { rows: n as u64, file };
         Ok(Shard { part: piece.part, facts, clicks, purchases })
     }
 }
+
+/// Rows whose users are looked up at a time: few enough that they are still in the cache when they are used.
+const ROWS_AT_A_TIME: usize = 512;
 
 /// A shard that was written.
 struct Shard {
@@ -143,22 +155,40 @@ impl Columns {
         }
     }
 
-    #[inline]
-    fn push(&mut self, output: &RowOutput<'_>, rows: &SpilledRows, row: usize, place: usize) {
-        let spilled = rows.row(place);
-        let (user, fields) = (spilled.user, &output.reading.fields);
-        self.click.push(i32::from(spilled.click));
-        self.purchase.push(i32::from(spilled.purchase));
-        self.user.push(user as u32);
-        for (column, &number) in self.ids.iter_mut().zip(&output.users.last[user]) {
-            if let Some(id) = column.get_mut(row) {
-                *id = number;
+    /// Appends labels and what the users of some rows have. Users are looked up first, one after the other with nothing
+    /// in between, so that the processor waits for many of them at once.
+    fn push_users(
+        &mut self,
+        output: &RowOutput<'_>,
+        rows: &SpilledRows,
+        places: Range<usize>,
+        users: &mut Vec<UserRecord>,
+    ) {
+        let first = self.user.len();
+        for place in places.clone() {
+            let row = rows.row(place);
+            self.click.push(i32::from(row.click));
+            self.purchase.push(i32::from(row.purchase));
+            self.user.push(row.user as u32);
+        }
+        users.clear();
+        users.extend(self.user[first..].iter().map(|&user| output.users.records[user as usize]));
+        for (field, column) in self.ids.iter_mut().enumerate() {
+            if let Some(column) = column.get_mut(first..first + users.len()) {
+                column.iter_mut().zip(users.iter()).for_each(|(id, user)| *id = user.last[field]);
             }
         }
-        for (column, &value) in self.dense.iter_mut().zip(&output.users.dense[user]) {
-            column[row] = value;
+        for (number, column) in self.dense.iter_mut().enumerate() {
+            let column = &mut column[first..first + users.len()];
+            column.iter_mut().zip(users.iter()).for_each(|(value, user)| *value = user.dense[number]);
         }
-        spilled.for_each_field(output.reading, |own| {
+    }
+
+    /// Puts what a row has itself into its place, after what its user has.
+    #[inline]
+    fn push_own(&mut self, output: &RowOutput<'_>, rows: &SpilledRows, row: usize, place: usize) {
+        let fields = &output.reading.fields;
+        rows.row(place).for_each_field(output.reading, |own| {
             if let Some(column) = fields.dense[own.field] {
                 self.dense[column][row] = own.value;
             }
@@ -172,9 +202,6 @@ impl Columns {
                 }
             }
         });
-        for (column, scaler) in self.dense.iter_mut().zip(output.dense) {
-            column[row] = scaler.scale(column[row]);
-        }
         for list in &mut self.lists {
             list.ends.push(list.ids.len() as i32);
         }
