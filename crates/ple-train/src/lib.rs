@@ -84,3 +84,7 @@ struct ReadmeListings;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/tutorial.md")]
 struct TutorialListings;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/serving.md")]
+struct ServingListings;
