@@ -86,7 +86,7 @@ const RUNS: &[Run] = &[
             "{scratch}/p.parquet",
         ],
         0,
-        r#""epochs":1,"model":"ple","parameters":918886"#,
+        r#""epochs":1,"model":"ple","onnx":{"bytes":"#,
     ),
     run(
         "ali_ccp",
