@@ -170,7 +170,7 @@ const RUNS: &[Run] = &[
     ),
     run("ali_ccp", &["--rows", "4000", "--checkpoint-every", "5h"], 2, "expected a number of steps"),
     run("ali_ccp", &["--help"], 0, "Examples:"),
-    run("ali_ccp", &["--data", "{scratch}/missing"], 66, "missing: there is no such file"),
+    run("ali_ccp", &["--data", "{scratch}/missing"], 66, "missing: there is no file whose name says `train`"),
     run("ali_ccp", &["--rows", "4000", "--epochs", "0"], 2, "epochs is 0"),
     run("ali_ccp", &["--rows", "many"], 2, "invalid value"),
     run("ali_ccp", &["--rows", "4000", "--out", "/proc/nowhere", "--json"], 74, r#""exit_code":74"#),
