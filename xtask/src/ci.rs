@@ -3,18 +3,32 @@
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
+use crate::EXIT_USAGE;
 use crate::cargo::cargo;
 use crate::end_to_end;
+use crate::serving;
 use crate::tidy;
 use crate::torture;
 
-/// Whether the tests are part of this run of the gate.
+/// Which steps of the gate run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tests {
-    /// Run them.
-    Run,
-    /// Leave them out, because the caller has just run them.
-    Skip,
+pub(crate) enum Steps<'a> {
+    /// All of them.
+    All,
+    /// All but the tests, because the caller has just run them.
+    WithoutTests,
+    /// One, by its name, because the caller is at work on what it checks.
+    One(&'a str),
+}
+
+impl Steps<'_> {
+    fn include(self, step: &Step) -> bool {
+        match self {
+            Steps::All => true,
+            Steps::WithoutTests => step.name != TESTS,
+            Steps::One(name) => step.name == name,
+        }
+    }
 }
 
 /// One step of the gate: it says in words what failed.
@@ -32,6 +46,7 @@ const STEPS: &[Step] = &[
     Step { name: "docs", action: docs },
     Step { name: "examples", action: examples },
     Step { name: "end to end", action: end_to_end::run_all },
+    Step { name: "serving", action: serving::check },
     Step { name: "torture", action: torture::short },
 ];
 
@@ -39,10 +54,15 @@ const STEPS: &[Step] = &[
 const TESTS: &str = "tests";
 
 /// Runs the gate and says on its last line how it went.
-pub(crate) fn run(tests: Tests) -> ExitCode {
+pub(crate) fn run(steps: Steps<'_>) -> ExitCode {
     let start = Instant::now();
-    let steps = STEPS.iter().filter(|step| tests == Tests::Run || step.name != TESTS);
-    for (index, step) in steps.enumerate() {
+    let chosen: Vec<&Step> = STEPS.iter().filter(|step| steps.include(step)).collect();
+    if chosen.is_empty() {
+        let names: Vec<&str> = STEPS.iter().map(|step| step.name).collect();
+        eprintln!("xtask ci: there is no such step; there are: {}", names.join(", "));
+        return ExitCode::from(EXIT_USAGE);
+    }
+    for (index, step) in chosen.iter().enumerate() {
         println!("== {}. {}", index + 1, step.name);
         let step_start = Instant::now();
         if let Err(reason) = (step.action)() {
@@ -51,7 +71,9 @@ pub(crate) fn run(tests: Tests) -> ExitCode {
         }
         println!("== {} passed in {:.1} s", step.name, step_start.elapsed().as_secs_f64());
     }
-    println!("== all steps passed in {:.1} s", start.elapsed().as_secs_f64());
+    if steps != Steps::One(chosen[0].name) {
+        println!("== all steps passed in {:.1} s", start.elapsed().as_secs_f64());
+    }
     ExitCode::SUCCESS
 }
 

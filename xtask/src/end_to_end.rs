@@ -52,6 +52,8 @@ const STREAMED_ON: &[&str] = &[
     "--out",
     "{scratch}/streamed",
     "--resume",
+    "--predictions",
+    "{scratch}/streamed.parquet",
 ];
 
 /// Another run, which cannot go on from there.
@@ -208,12 +210,18 @@ pub(crate) fn run_all() -> Result<(), String> {
     for (example, reason) in NOT_RUN {
         println!("   not run: {example} ({reason})");
     }
-    fs::remove_dir_all(&scratch).map_err(|error| format!("{}: {error}", scratch.display()))
+    Ok(())
 }
 
-/// An empty folder inside the target folder, so that a run leaves nothing in the checkout.
+/// Where the runs leave their files, which later steps of the gate read. It is inside the target folder, so that nothing
+/// is left in the checkout.
+pub(crate) fn scratch() -> PathBuf {
+    target_folder().join("end-to-end")
+}
+
+/// The same folder, empty.
 fn fresh_scratch() -> Result<PathBuf, String> {
-    let scratch = target_folder().join("end-to-end");
+    let scratch = scratch();
     if scratch.exists() {
         fs::remove_dir_all(&scratch).map_err(|error| format!("{}: {error}", scratch.display()))?;
     }

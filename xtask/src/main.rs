@@ -14,6 +14,8 @@ mod draw;
 mod end_to_end;
 mod parity;
 mod profile;
+mod python;
+mod serving;
 mod tidy;
 mod torture;
 
@@ -25,8 +27,8 @@ const EXIT_USAGE: u8 = 2;
 const HELP: &str = "\
 The project's chores. Usage: cargo xtask COMMAND [ARGUMENTS]
 
-  ci [--skip-tests]   the gate: format, clippy, tidy, tests, docs, examples and their runs;
-                      stops at the first step that fails
+  ci [--skip-tests]   the gate: format, clippy, tidy, tests, docs, examples, their runs and models;
+                      stops at the first step that fails; --only STEP runs one of them
   tidy                the house rules alone: who may depend on whom, layout, file heads, links
   bench [OPTIONS]     speed: the workloads, the machine's limits, peers; --help lists the options
   profile [OPTIONS]   where a training step's time goes, or how many instructions it takes
@@ -47,8 +49,9 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["ci"] => ci::run(ci::Tests::Run),
-        ["ci", "--skip-tests"] => ci::run(ci::Tests::Skip),
+        ["ci"] => ci::run(ci::Steps::All),
+        ["ci", "--skip-tests"] => ci::run(ci::Steps::WithoutTests),
+        ["ci", "--only", step] => ci::run(ci::Steps::One(step)),
         ["tidy"] => tidy::run(),
         ["torture"] => torture::run(torture::Extent::Full),
         ["torture", "--short"] => torture::run(torture::Extent::Short),

@@ -1,4 +1,4 @@
-//! The Python of the peers: found, or made under the target folder, and the rows that its programs read.
+//! The peers that run in Python: their interpreter, the rows that their programs read, and the graphs that they make.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use super::native_program;
 use super::options::{Options, Peers};
 use super::plan::WORKLOADS;
 use crate::cargo::{target_folder, workspace_root};
+use crate::python::{environment, onnx_runtime_library};
 
 /// Rows that the peers may read.
 const ROWS: &str = "1000448";
@@ -23,21 +24,13 @@ pub(crate) struct Python {
     rows: PathBuf,
 }
 
-/// Prints where the library is.
-const FIND_LIBRARY: &str = "\
-import onnxruntime, pathlib
-folder = pathlib.Path(onnxruntime.__file__).parent / 'capi'
-names = ('libonnxruntime.so', 'libonnxruntime.1', 'libonnxruntime.dylib', 'onnxruntime.dll')
-print(next(path for path in folder.iterdir() if path.name.startswith(names)))
-";
-
 impl Python {
     /// Finds or makes what was asked for, and writes the rows.
     pub(crate) fn find(peers: &Peers, options: &Options) -> Result<Option<Self>, String> {
         let program = match peers {
             Peers::Absent => return Ok(None),
             Peers::Python(path) => path.clone(),
-            Peers::Managed => environment()?,
+            Peers::Managed => environment("peers-venv", "peers/requirements.txt")?,
         };
         let rows = target_folder().join("bench");
         if WORKLOADS.iter().any(|workload| options.wants(workload)) {
@@ -46,7 +39,7 @@ impl Python {
                 export(vocabulary, &rows.join(vocabulary))?;
             }
         }
-        let onnx_runtime = onnx_runtime(&program)?;
+        let onnx_runtime = onnx_runtime_library(&program)?;
         let python = Self::at(program, onnx_runtime);
         if ["graph_1", "graph_1024"].into_iter().any(|workload| options.wants(workload)) {
             python.make_graphs()?;
@@ -100,38 +93,6 @@ fn export(vocabulary: &str, out: &Path) -> Result<(), String> {
     let mut command = Command::new(native_program());
     command.args(["export", "--vocabulary", vocabulary, "--rows", ROWS, "--out"]).arg(out);
     succeed(command.stdout(Stdio::null()))
-}
-
-/// An environment with everything in `xtask/peers/requirements.txt`, made if it is not there.
-fn environment() -> Result<PathBuf, String> {
-    let folder = target_folder().join("peers-venv");
-    let program = match cfg!(windows) {
-        true => folder.join("Scripts").join("python.exe"),
-        false => folder.join("bin").join("python"),
-    };
-    let done = folder.join("complete");
-    if !done.is_file() {
-        eprintln!("making a Python environment in {}", folder.display());
-        succeed(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-        let requirements = workspace_root().join("xtask").join("peers").join("requirements.txt");
-        let mut install = Command::new(&program);
-        succeed(install.args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(requirements))?;
-        std::fs::write(&done, "").map_err(|error| format!("{}: {error}", done.display()))?;
-    }
-    Ok(program)
-}
-
-fn onnx_runtime(python: &Path) -> Result<PathBuf, String> {
-    let output = Command::new(python).args(["-c", FIND_LIBRARY]).output();
-    let output = output.map_err(|error| format!("{} could not be started: {error}", python.display()))?;
-    match output.status.success() {
-        true => Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())),
-        false => Err(format!(
-            "{} has no onnxruntime: {}",
-            python.display(),
-            String::from_utf8_lossy(&output.stderr).trim()
-        )),
-    }
 }
 
 /// Runs a command that prints for itself.
