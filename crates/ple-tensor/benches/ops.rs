@@ -9,7 +9,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::Array2;
 use ple_tensor::{
     AdamStep, BatchNormParams, Mode, ParamStore, Role, RowStamps, Segment, TableId, Tape, Var, Workspace,
-    in_pool,
+    in_team,
 };
 
 const BATCH: usize = 1024;
@@ -39,7 +39,7 @@ fn op(
     let mut workspace = Some(Workspace::new());
     group.bench_function("forward", |bencher| {
         bencher.iter(|| {
-            in_pool(|| {
+            in_team(|| {
                 let mut tape = Tape::new(store, workspace.take().unwrap_or_default(), Mode::Evaluate);
                 let input = tape.input(x.view());
                 black_box(op(&mut tape, input));
@@ -49,7 +49,7 @@ fn op(
     });
     group.bench_function("forward and backward", |bencher| {
         bencher.iter(|| {
-            in_pool(|| {
+            in_team(|| {
                 let mut tape =
                     Tape::new(store, workspace.take().unwrap_or_default(), Mode::Train { dropout_seed: 0 });
                 let input = tape.variable(x.view());
@@ -115,7 +115,7 @@ fn tables(criterion: &mut Criterion) {
     let mut workspace = Some(Workspace::new());
     group.bench_function("look-ups", |bencher| {
         bencher.iter(|| {
-            in_pool(|| {
+            in_team(|| {
                 let mut tape = Tape::new(&store, workspace.take().unwrap_or_default(), Mode::Evaluate);
                 black_box(tape.embedding(BATCH, segments()));
                 workspace = Some(tape.finish());
@@ -124,7 +124,7 @@ fn tables(criterion: &mut Criterion) {
     });
     group.bench_function("look-ups and gradients of rows", |bencher| {
         bencher.iter(|| {
-            in_pool(|| {
+            in_team(|| {
                 let mut tape =
                     Tape::new(&store, workspace.take().unwrap_or_default(), Mode::Train { dropout_seed: 0 });
                 let x = tape.embedding(BATCH, segments());
@@ -142,7 +142,7 @@ fn tables(criterion: &mut Criterion) {
     let gradients = vec![0.1; rows.len() * 16];
     group.bench_function("Adam of rows", |bencher| {
         bencher.iter(|| {
-            in_pool(|| {
+            in_team(|| {
                 let mut tables = store.tables_mut();
                 step.update_rows(&mut tables[table.index()], &rows, &gradients);
             });
@@ -151,7 +151,7 @@ fn tables(criterion: &mut Criterion) {
     let missed = vec![step; 100];
     group.bench_function("replay of 100 steps in two rows", |bencher| {
         bencher.iter(|| {
-            in_pool(|| {
+            in_team(|| {
                 let mut tables = store.tables_mut();
                 AdamStep::replay(&missed, &mut tables[table.index()], &[17, 170_000]);
             });

@@ -61,8 +61,8 @@ mod kernel;
 pub use gradient_check::{GradientCheck, GradientMismatch, gradient_check};
 pub use gradients::{Gradients, RowGradients};
 pub use kernel::adam::AdamStep;
-pub use kernel::in_pool::in_pool;
 pub use kernel::instruction_set::InstructionSet;
+pub use kernel::team::{for_each_in_parallel, in_team};
 pub use kernel::transcendental::sigmoid;
 pub use op_times::{Direction, OpTime, OpTimes};
 pub use ops::{

@@ -3,7 +3,7 @@
 use ndarray::Array2;
 use ple_data::{Batch, FeatureSchema};
 use ple_nn::Model;
-use ple_tensor::{Gradients, Mode, NonFinite, ParamStore, Tape, Workspace, in_pool};
+use ple_tensor::{Gradients, Mode, NonFinite, ParamStore, Tape, Workspace, in_team};
 
 use crate::balance::Balancer;
 use crate::bridge::bank_input;
@@ -55,7 +55,7 @@ impl TrainState<'_> {
     /// # Errors
     /// A loss that is not finite; nothing has been changed then.
     pub fn forward_backward(&mut self, batch: &Batch, dropout_seed: u64) -> Result<Pass, NonFiniteLoss> {
-        in_pool(|| self.pass(batch, dropout_seed))
+        in_team(|| self.pass(batch, dropout_seed))
     }
 
     fn pass(&mut self, batch: &Batch, dropout_seed: u64) -> Result<Pass, NonFiniteLoss> {
@@ -85,7 +85,7 @@ impl TrainState<'_> {
 
     /// From gradients to new parameters: Adam, dense for the network, rows for the tables.
     pub fn update(&mut self, pass: Pass) {
-        in_pool(|| self.optimizer.update(self.store, &pass.gradients));
+        in_team(|| self.optimizer.update(self.store, &pass.gradients));
         self.workspace.recycle(pass.logits);
         self.workspace.recycle_gradients(pass.gradients);
     }

@@ -3,23 +3,23 @@
 use std::ops::Range;
 
 use ndarray::{ArrayView2, ArrayViewMut2};
-use rayon::prelude::*;
 
 use super::rows::BLOCK_ROWS;
 use super::scratch::Pool;
+use super::team::for_each_block_in_parallel;
 use super::vectors::add_rows;
 
 static BLOCKS: Pool = Pool::new();
 
 /// Below so many values a fork and join costs more than it saves.
-const PARALLEL_VALUES: usize = 1 << 14;
+const PARALLEL_VALUES: usize = 1 << 12;
 
 /// Sums over the rows, `width` of them. `add` adds the terms of a range of rows, in order, to the sums that it is given.
 pub(crate) fn sum_rows(rows: usize, width: usize, add: impl Fn(Range<usize>, &mut [f32]) + Sync) -> Vec<f64> {
     let n_blocks = rows.div_ceil(BLOCK_ROWS);
     let mut blocks = BLOCKS.take(n_blocks * width);
     blocks.fill(0.0);
-    let sum_block = |(block, sums): (usize, &mut [f32])| {
+    let sum_block = |block: usize, sums: &mut [f32]| {
         let first = block * BLOCK_ROWS;
         add(first..rows.min(first + BLOCK_ROWS), sums);
     };
@@ -27,9 +27,12 @@ pub(crate) fn sum_rows(rows: usize, width: usize, add: impl Fn(Range<usize>, &mu
         return Vec::new();
     }
     if rows * width < PARALLEL_VALUES {
-        blocks.chunks_exact_mut(width).enumerate().for_each(sum_block);
+        blocks.chunks_exact_mut(width).enumerate().for_each(|(block, sums)| sum_block(block, sums));
     } else {
-        blocks.par_chunks_exact_mut(width).enumerate().for_each(sum_block);
+        let blocks = ArrayViewMut2::from_shape((n_blocks, width), &mut blocks).expect("a row for each block");
+        for_each_block_in_parallel(blocks, 1, |block, mut sums| {
+            sum_block(block, sums.as_slice_mut().expect("a row without gaps"));
+        });
     }
     let mut sums = vec![0.0; width];
     for block in blocks.chunks_exact(width) {

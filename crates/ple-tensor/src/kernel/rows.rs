@@ -1,14 +1,15 @@
 //! Work on blocks of rows, in parallel where there is enough of it: rows are independent, so the cut never shows in
 //! the result.
 
-use ndarray::parallel::prelude::*;
 use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, s};
+
+use super::team::for_each_block_in_parallel;
 
 /// Rows to a block: small enough for the block's values to stay in cache between the reads of one pass.
 pub(crate) const BLOCK_ROWS: usize = 128;
 
 /// Below so many elements a fork and join costs more than it saves, some 2 us where threads are awake.
-const PARALLEL_WORK: usize = 1 << 14;
+const PARALLEL_WORK: usize = 1 << 12;
 
 /// Calls `work` with the first row and the rows of each block of `matrix`. `cost` is the whole pass's work.
 pub(crate) fn for_each_block(
@@ -16,11 +17,11 @@ pub(crate) fn for_each_block(
     cost: usize,
     work: impl Fn(usize, ArrayViewMut2<'_, f32>) + Sync,
 ) {
-    let blocks = matrix.axis_chunks_iter_mut(Axis(0), BLOCK_ROWS);
     if cost < PARALLEL_WORK {
-        blocks.into_iter().enumerate().for_each(|(block, rows)| work(block * BLOCK_ROWS, rows));
+        let blocks = matrix.axis_chunks_iter_mut(Axis(0), BLOCK_ROWS).enumerate();
+        blocks.for_each(|(block, rows)| work(block * BLOCK_ROWS, rows));
     } else {
-        blocks.into_par_iter().enumerate().for_each(|(block, rows)| work(block * BLOCK_ROWS, rows));
+        for_each_block_in_parallel(matrix, BLOCK_ROWS, |block, rows| work(block * BLOCK_ROWS, rows));
     }
 }
 

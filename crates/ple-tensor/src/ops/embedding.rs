@@ -5,13 +5,13 @@ use std::mem::take;
 use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
-use rayon::prelude::*;
 
 use super::{Op, Operation};
 use crate::kernel::gather::gather;
 use crate::kernel::prefetch::ROWS_AHEAD;
 use crate::kernel::row_sums::RowSums;
 use crate::kernel::rows::{for_each_block, row};
+use crate::kernel::team::for_each_in_parallel;
 use crate::replay::Replay;
 use crate::store::{MatrixId, ParamStore, TableId};
 use crate::tape::{BackwardPass, Tape, Var};
@@ -237,7 +237,7 @@ impl Operation for Embedding<'_> {
                 (table, readings, rows, pass.workspace.cells())
             })
             .collect();
-        sums.par_iter_mut().with_max_len(1).for_each(|(table, readings, rows, cells)| {
+        for_each_in_parallel(&mut sums, |_, (table, readings, rows, cells)| {
             let mut sums = RowSums::new(take(rows), store.table(*table).dim, *readings, take(cells));
             self.sum_rows(store, *table, gradient, &mut sums);
             (*rows, *cells) = sums.finish();

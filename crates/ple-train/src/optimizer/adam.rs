@@ -2,7 +2,9 @@
 
 use ndarray::Array2;
 use ple_nn::{BankInput, EmbeddingBank};
-use ple_tensor::{AdamStep, Gradients, ParamStore, Role, RowGradients, RowStamps, TableRows};
+use ple_tensor::{
+    AdamStep, Gradients, ParamStore, Role, RowGradients, RowStamps, TableRows, for_each_in_parallel,
+};
 use rayon::prelude::*;
 
 use super::config::{AdamConfig, TableUpdates};
@@ -65,9 +67,9 @@ impl Adam {
         }
         let mut readings: Vec<Vec<u32>> = store.table_ids().map(|_| Vec::new()).collect();
         bank.for_each_reading(store, input, |table, id| readings[table.index()].push(id as u32));
-        let tables: Vec<_> = store.tables_mut().into_iter().zip(readings).collect();
-        tables.into_par_iter().for_each(|(mut table, ids)| {
-            self.replay_rows(&mut table, ids.into_iter().map(|id| id as usize));
+        let mut tables: Vec<_> = store.tables_mut().into_iter().zip(readings).collect();
+        for_each_in_parallel(&mut tables, |_, (table, ids)| {
+            self.replay_rows(table, ids.iter().map(|&id| id as usize));
         });
     }
 
@@ -142,11 +144,11 @@ impl Adam {
     fn update_tables(&mut self, store: &mut ParamStore, gradients: &Gradients) {
         let rule = adam_step(&self.config, self.step, self.n_steps, true);
         let rows: Vec<Option<&RowGradients>> = store.table_ids().map(|id| gradients.table(id)).collect();
-        let tables: Vec<_> = store.tables_mut().into_iter().zip(rows).collect();
+        let mut tables: Vec<_> = store.tables_mut().into_iter().zip(rows).collect();
         let step = self.step as u32;
-        tables.into_par_iter().for_each(|(mut table, gradients)| {
+        for_each_in_parallel(&mut tables, |_, (table, gradients)| {
             let Some(gradients) = gradients else { return };
-            rule.update_rows(&mut table, &gradients.rows, &gradients.values);
+            rule.update_rows(table, &gradients.rows, &gradients.values);
             if !table.stamps.is_empty() {
                 gradients.rows.iter().for_each(|&row| table.stamps[row as usize] = step);
             }

@@ -10,23 +10,30 @@ mod strips;
 mod tests;
 mod tile;
 
-use ndarray::parallel::prelude::*;
-use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
+use std::cell::Cell;
+
+use ndarray::{ArrayView2, ArrayViewMut2, s};
 
 use self::panels::Panels;
 use self::strips::Left;
 use self::tile::{DIRECT_ROWS, Kernels, PORTABLE, Tile};
 use super::instruction_set::InstructionSet;
 use super::prefetch::prefetch_scattered;
+use super::team::for_each_task;
 
 /// Rows of the result to a task: a multiple of every kernel's rows, few enough for two threads to share 376 rows evenly.
 const TASK_ROWS: usize = 48;
 
 /// Below so many multiply-adds a fork and join costs more than it saves.
-const PARALLEL_WORK: usize = 1 << 18;
+const PARALLEL_WORK: usize = 1 << 15;
 
 /// Products to an element that are done before the next columns: a panel of so many rows stays in the first cache.
 const K_BLOCK: usize = 192;
+
+thread_local! {
+    /// The memory of a list of tasks, each a product's number and that of its rows.
+    static TASKS: Cell<Vec<(usize, usize)>> = const { Cell::new(Vec::new()) };
+}
 
 /// What the elements of a result start with.
 #[derive(Clone, Copy, Debug)]
@@ -72,22 +79,42 @@ fn gemm_with(kernels: Kernels, mut products: Vec<Product<'_>>) {
     let work = |product: &Product<'_>| product.c.len() * product.a.ncols();
     let parallel = products.iter().map(work).sum::<usize>() >= PARALLEL_WORK;
     let packed = Panels::pack(products.iter().map(|product| product.b), &kernels);
-    let task = |a: ArrayView2<'_, f32>, start, panels, number: usize, mut rows: ArrayViewMut2<'_, f32>| {
+    let task = |product: &Product<'_>, panels: &Panels, number: usize| {
         let first = number * TASK_ROWS;
-        multiply_rows(&kernels, a.slice(s![first..first + rows.nrows(), ..]), panels, start, &mut rows);
+        let rows = TASK_ROWS.min(product.c.nrows() - first);
+        // SAFETY: the result is borrowed exclusively, and each task has rows of its own.
+        unsafe { multiply_rows(&kernels, product, panels, first, rows) };
     };
-    if parallel {
-        let products = products.par_iter_mut().with_max_len(1).zip(&packed);
-        products.for_each(|(Product { a, start, c, .. }, panels)| {
-            let chunks =
-                c.axis_chunks_iter_mut(Axis(0), TASK_ROWS).into_par_iter().with_max_len(1).enumerate();
-            chunks.for_each(|(number, rows)| task(*a, *start, panels, number, rows));
+    let with_panels = || products.iter().zip(&packed);
+    let n_tasks = |product: &Product<'_>| product.c.nrows().div_ceil(TASK_ROWS);
+    if !parallel {
+        with_panels().for_each(|(product, panels)| {
+            (0..n_tasks(product)).for_each(|number| task(product, panels, number));
         });
-    } else {
-        for (Product { a, start, c, .. }, panels) in products.iter_mut().zip(&packed) {
-            let chunks = c.axis_chunks_iter_mut(Axis(0), TASK_ROWS).enumerate();
-            chunks.for_each(|(number, rows)| task(*a, *start, panels, number, rows));
-        }
+        return;
+    }
+    let mut tasks = TASKS.take();
+    tasks.clear();
+    tasks.extend((0..products.len()).flat_map(|p| (0..n_tasks(&products[p])).map(move |number| (p, number))));
+    // Each thread gets its share of every product: the rows that it had in the operations before this one.
+    tasks.sort_unstable_by_key(|&(p, number)| ((number << 32) / n_tasks(&products[p]), p));
+    let results = Results(&products);
+    for_each_task(tasks.len(), &|index| {
+        let (p, number) = tasks[index];
+        task(results.product(p), &packed[p], number);
+    });
+    TASKS.set(tasks);
+}
+
+/// Products whose results several threads write, each other rows of them.
+struct Results<'r, 'a>(&'r [Product<'a>]);
+
+// SAFETY: the exclusive borrow of a result is not used but for its address and shape, and its values may go to any thread.
+unsafe impl Sync for Results<'_, '_> {}
+
+impl<'r, 'a> Results<'r, 'a> {
+    fn product(&self, index: usize) -> &'r Product<'a> {
+        &self.0[index]
     }
 }
 
@@ -157,17 +184,16 @@ fn multiply_directly(kernels: &Kernels, product: &mut Product<'_>) -> bool {
 }
 
 /// The rows of one task: block by block of k, panel by panel, tile by tile.
-fn multiply_rows(
-    kernels: &Kernels,
-    a: ArrayView2<'_, f32>,
-    panels: &Panels,
-    start: Start<'_>,
-    c: &mut ArrayViewMut2<'_, f32>,
-) {
-    let ((m, k), n) = (a.dim(), c.ncols());
+///
+/// # Safety
+/// Nobody else may read or write the `m` rows of the result from `first` on.
+unsafe fn multiply_rows(kernels: &Kernels, product: &Product<'_>, panels: &Panels, first: usize, m: usize) {
+    let Product { a, start, c, .. } = product;
+    let a = a.slice(s![first..first + m, ..]);
+    let (k, n) = (a.ncols(), c.ncols());
     let panel_width = kernels.lanes * kernels.vectors;
     let c_row = c.strides()[0] as usize;
-    let c_start = c.as_mut_ptr();
+    let c_start = c.as_ptr().cast_mut().wrapping_add(first * c_row);
     for first_k in (0..k).step_by(K_BLOCK) {
         let block_k = K_BLOCK.min(k - first_k);
         let left = Left::new(a.slice(s![.., first_k..first_k + block_k]), kernels.rows);
@@ -188,7 +214,7 @@ fn multiply_rows(
                         block_k,
                     );
                 }
-                let (start, start_row) = match start {
+                let (start, start_row) = match *start {
                     _ if first_k > 0 => (c.cast_const(), c_row),
                     Start::Result => (c.cast_const(), c_row),
                     Start::Bias(bias) => (bias[first_column..].as_ptr(), 0),
@@ -208,7 +234,7 @@ fn multiply_rows(
                     columns,
                 };
                 // SAFETY: rows and columns are those of `a`, `b` and `c`, whose shapes `gemm_with` has compared; the
-                // panel and the strips hold the block; `c` is borrowed exclusively; and the processor has the
+                // panel and the strips hold the block; these rows of `c` are the caller's; and the processor has the
                 // kernels' instructions.
                 unsafe { (kernels.kernel)(rows, vectors)(tile) }
             }

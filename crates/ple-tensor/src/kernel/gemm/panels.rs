@@ -2,15 +2,15 @@
 //! reads it in order and whole vectors at a time.
 
 use ndarray::ArrayView2;
-use rayon::prelude::*;
 
 use super::tile::Kernels;
 use crate::kernel::scratch::{Pool, Scratch};
+use crate::kernel::team::for_each_in_parallel;
 
 static PANELS: Pool = Pool::new();
 
 /// Below so many values packing on several threads costs more than it saves.
-const PARALLEL_VALUES: usize = 1 << 14;
+const PARALLEL_VALUES: usize = 1 << 12;
 
 /// A packed matrix `[k, n]`.
 pub(super) struct Panels {
@@ -40,11 +40,11 @@ impl Panels {
                 (b.slice_move(ndarray::s![.., first..n.min(first + width)]), values)
             })
         });
-        let pack = |(b, values): (_, &mut [f32])| pack_panel(b, values, kernels.lanes);
         if parallel {
-            jobs.collect::<Vec<_>>().into_par_iter().with_max_len(1).for_each(pack);
+            let mut jobs: Vec<_> = jobs.collect();
+            for_each_in_parallel(&mut jobs, |_, (b, values)| pack_panel(*b, values, kernels.lanes));
         } else {
-            jobs.for_each(pack);
+            jobs.for_each(|(b, values)| pack_panel(b, values, kernels.lanes));
         }
         packed
     }
