@@ -38,6 +38,10 @@ struct Arguments {
     /// Read Parquet files again in each epoch, a window at a time, rather than hold all rows in memory.
     #[arg(long, requires = "data")]
     stream: bool,
+    /// Of a prepared folder, train on the lists of users too: all ids and weights of 109_14, 110_14, 127_14 and 150_14,
+    /// joined to the rows when a batch is made. A row then reads some 500 ids rather than 20.
+    #[arg(long, requires = "data", conflicts_with = "schema")]
+    user_lists: bool,
     /// A feature schema as JSON; without one it is found in the files.
     #[arg(long, requires = "data")]
     schema: Option<PathBuf>,
@@ -100,7 +104,9 @@ fn run(arguments: &Arguments) -> Result<Outcome, RunError> {
 
 /// The parts of a data set, under a schema that all of them fit.
 fn read(arguments: &Arguments, folder: &Path) -> Result<Splits, DataError> {
-    let prepared = folder.join(PREPARED_SCHEMA).is_file().then(|| Prepared::open(folder)).transpose()?;
+    // Lists are asked of a prepared folder, which another one is not.
+    let is_prepared = folder.join(PREPARED_SCHEMA).is_file() || arguments.user_lists;
+    let prepared = is_prepared.then(|| Prepared::open(folder)).transpose()?;
     let files = match &prepared {
         Some(prepared) => SplitFiles {
             train: prepared.shards("train")?,
@@ -108,6 +114,14 @@ fn read(arguments: &Arguments, folder: &Path) -> Result<Splits, DataError> {
             test: prepared.shards("test")?,
         },
         None => SplitFiles::find(folder)?,
+    };
+    let lists = match &prepared {
+        Some(prepared) if arguments.user_lists => Some(prepared.user_lists()?),
+        Some(prepared) if prepared.schema.common.lists.iter().any(|list| list.of_users) => {
+            eprintln!("the lists of users are left out; --user-lists joins them to the rows");
+            None
+        }
+        _ => None,
     };
     let schema = match (&arguments.schema, prepared) {
         (Some(path), _) => read_schema(path)?,
@@ -122,10 +136,13 @@ fn read(arguments: &Arguments, folder: &Path) -> Result<Splits, DataError> {
         }
     };
     let part = |files: &[PathBuf]| -> Result<RowSource, DataError> {
-        match arguments.stream {
-            true => Ok(ParquetShards::open(files, &schema, StreamConfig::default())?.into()),
-            false => Ok(read_tables(files, &schema)?.into()),
-        }
+        let config = StreamConfig::default();
+        Ok(match (arguments.stream, &lists) {
+            (true, Some(lists)) => ParquetShards::open_joined(files, &schema, lists, config)?.into(),
+            (true, None) => ParquetShards::open(files, &schema, config)?.into(),
+            (false, Some(lists)) => lists.read_tables(files, &schema)?.into(),
+            (false, None) => read_tables(files, &schema)?.into(),
+        })
     };
     Ok(Splits { train: part(&files.train)?, validation: part(&files.validation)?, test: part(&files.test)? })
 }

@@ -72,6 +72,18 @@ const STREAMED_OTHER: &[&str] = &[
     "1",
 ];
 
+/// A run with the lists of users, which are joined to streamed rows.
+const WITH_LISTS: &[&str] = &[
+    "--data",
+    "{scratch}/prepared",
+    "--stream",
+    "--user-lists",
+    "--epochs",
+    "1",
+    "--out",
+    "{scratch}/lists",
+];
+
 /// Every run, in order: a later one may read what an earlier one left in `{scratch}`.
 const RUNS: &[Run] = &[
     run(
@@ -144,6 +156,13 @@ const RUNS: &[Run] = &[
         &["--raw", "{scratch}/raw", "--out", "{scratch}/prepared"],
         0,
         "test           2000",
+    ),
+    run("ali_ccp", WITH_LISTS, 0, "18 sparse, 5 sequence, 8 dense"),
+    run(
+        "ali_ccp",
+        &["--data", "data/ali_ccp_generated", "--user-lists", "--out", "{scratch}/none"],
+        66,
+        "schema.json: there is no such file",
     ),
     run("describe", &["{scratch}/prepared/val"], 0, "1,000"),
     run("prepare_ali_ccp", &["--raw", "{scratch}/raw", "--out", "{scratch}/csv", "--compat"], 0, "MB/s"),

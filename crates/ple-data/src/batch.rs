@@ -4,6 +4,7 @@ use ndarray::ArrayView2;
 
 use crate::schema::{Feature, FeatureKind, FeatureSchema};
 use crate::table::{SequenceColumn, Table};
+use crate::user_lists::UserLists;
 
 /// The ids of one sequence feature in a batch: row r has `ids[offsets[r]..offsets[r + 1]]`, possibly none.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -30,6 +31,19 @@ pub struct Batch {
     dense: Vec<f32>,
     labels: Vec<f32>,
     weights: Vec<f32>,
+}
+
+impl SequenceBatch {
+    /// Appends the list of the next row.
+    #[inline]
+    pub(crate) fn push(&mut self, ids: &[u32], weights: Option<&[f32]>) {
+        self.ids.extend_from_slice(ids);
+        if let (Some(from), Some(to)) = (weights, &mut self.weights) {
+            to.extend_from_slice(from);
+        }
+        let end = u32::try_from(self.ids.len()).expect("the ids of a batch fit into 32-bit offsets");
+        self.offsets.push(end);
+    }
 }
 
 impl Batch {
@@ -171,8 +185,15 @@ impl Table {
             let start = index as usize * batch.n_dense;
             batch.dense.extend_from_slice(&columns.dense[start..start + batch.n_dense]);
         }
-        for (source, target) in columns.sequences.iter().zip(&mut batch.sequences) {
+        // The last sequences may be lists of users.
+        let n_of_rows = batch.sequences.len() - self.lists().map_or(0, UserLists::n_joined);
+        let (of_rows, of_users) = batch.sequences.split_at_mut(n_of_rows);
+        let (sources, own) = columns.sequences.split_at(n_of_rows);
+        for (source, target) in sources.iter().zip(of_rows) {
             gather_sequence(source, indices, target);
+        }
+        if let Some(lists) = self.lists() {
+            lists.gather(&columns.users, own, indices, of_users);
         }
     }
 }
@@ -200,12 +221,7 @@ fn gather_transposed<T: Copy>(source: &[T], rows: usize, first: usize, indices: 
 fn gather_sequence(source: &SequenceColumn, indices: &[u32], target: &mut SequenceBatch) {
     for &index in indices {
         let span = source.span(index as usize);
-        target.ids.extend_from_slice(&source.ids[span.clone()]);
-        if let (Some(from), Some(to)) = (&source.weights, &mut target.weights) {
-            to.extend_from_slice(&from[span]);
-        }
-        target
-            .offsets
-            .push(u32::try_from(target.ids.len()).expect("the ids of a batch fit into 32-bit offsets"));
+        let weights = source.weights.as_ref().map(|weights| &weights[span.clone()]);
+        target.push(&source.ids[span], weights);
     }
 }

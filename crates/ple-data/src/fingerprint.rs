@@ -27,6 +27,10 @@ impl Table {
             update(&mut hash, &sequence.ids, |id| id.to_le_bytes());
             update(&mut hash, sequence.weights.as_deref().unwrap_or(&[]), |value| value.to_le_bytes());
         }
+        if let Some(lists) = self.lists() {
+            update(&mut hash, &columns.users, |user| user.to_le_bytes());
+            hash.update(&lists.fingerprint().to_le_bytes());
+        }
         let options = FormatOptions::new();
         let mut text = String::new();
         for key in &columns.keys {

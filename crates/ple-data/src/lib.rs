@@ -8,6 +8,7 @@
 //!   in its vocabulary and every number is finite. Whatever is amiss is a [`DataError`] that names file, row, column
 //!   and value.
 //! - A [`RowSource`] is such a table, or [`ParquetShards`]: files that are larger than memory, read window by window.
+//! - [`UserLists`] are lists that all rows of a user share: stored once, and joined to the rows when a batch is made.
 //! - An [`EpochOrder`] says which rows make up batch k of epoch e, as a pure function of (seed, e, k).
 //! - [`Batches`] fills one [`Batch`] after the other on another thread, in buffers that are used again and again.
 //! - [`write_csv`], [`write_parquet`] and [`write_predictions`] write files that appear whole or not at all.
@@ -62,6 +63,7 @@ mod read;
 mod read_csv;
 mod read_parquet;
 mod table;
+mod table_checks;
 
 mod arrow_columns;
 mod cell;
@@ -78,6 +80,7 @@ mod row_source;
 mod shards;
 mod split;
 mod split_files;
+mod user_lists;
 mod windows;
 
 // Back to files.
@@ -126,6 +129,7 @@ pub use shards::{ParquetShards, StreamConfig, TaskCounts};
 pub use space::Space;
 pub use split_files::SplitFiles;
 pub use table::{SequenceColumn, Table, TableColumns};
+pub use user_lists::UserLists;
 pub use windows::{WindowRows, Windows};
 pub use write_csv::write_csv;
 pub use write_parquet::write_parquet;

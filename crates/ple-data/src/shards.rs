@@ -16,6 +16,7 @@ use crate::read::FileFormat;
 use crate::read_parquet::{append_row_groups, n_values};
 use crate::schema::FeatureSchema;
 use crate::table::{Table, TableColumns};
+use crate::user_lists::UserLists;
 
 /// How shards are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,8 +60,10 @@ impl Default for StreamConfig {
 #[derive(Debug, Clone)]
 pub struct ParquetShards {
     schema: FeatureSchema,
-    /// The schema without its keys, which nothing of a batch needs.
+    /// What is read: the schema without its keys, which nothing of a batch needs.
     read: Arc<FeatureSchema>,
+    /// The lists of the rows' users, with the schema of rows to which they are joined.
+    lists: Option<(UserLists, Arc<FeatureSchema>)>,
     shards: Vec<Shard>,
     groups: Vec<RowGroup>,
     group_rows: Vec<u32>,
@@ -106,7 +109,35 @@ impl ParquetShards {
         config: StreamConfig,
     ) -> Result<Self, DataError> {
         schema.validate()?;
-        let read = Arc::new(FeatureSchema { keys: Vec::new(), ..schema.clone() });
+        let read = FeatureSchema { keys: Vec::new(), ..schema.clone() };
+        Self::open_read(paths, schema.clone(), read, config)
+    }
+
+    /// Opens shards and joins the lists of users to their rows. `schema` is that of the rows, and that of
+    /// [`ParquetShards::schema`] has the lists.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ParquetShards::open`]; a `user` that does not exist is an id outside of its vocabulary.
+    pub fn open_joined(
+        paths: &[impl AsRef<Path>],
+        schema: &FeatureSchema,
+        lists: &UserLists,
+        config: StreamConfig,
+    ) -> Result<Self, DataError> {
+        let rows = FeatureSchema { keys: Vec::new(), ..schema.clone() };
+        let joined = lists.joined_schema(&rows)?;
+        let shards = Self::open_read(paths, joined.clone(), lists.row_schema(&rows)?, config)?;
+        Ok(Self { lists: Some((lists.clone(), Arc::new(joined))), ..shards })
+    }
+
+    fn open_read(
+        paths: &[impl AsRef<Path>],
+        schema: FeatureSchema,
+        read: FeatureSchema,
+        config: StreamConfig,
+    ) -> Result<Self, DataError> {
+        let read = Arc::new(read);
         let mut files = Vec::new();
         for path in paths {
             files.extend(files_of(path.as_ref())?);
@@ -130,8 +161,8 @@ impl ParquetShards {
         let groups_per_window = usize::try_from(config.window_bytes / largest_group).unwrap_or(usize::MAX);
         let rows = group_rows.iter().map(|&rows| rows as usize).sum();
         let groups_per_window = groups_per_window.clamp(1, groups.len().max(1));
-        let schema = schema.clone();
-        Ok(Self { schema, read, shards, groups, group_rows, groups_per_window, rows, tasks, config })
+        let lists = None;
+        Ok(Self { schema, read, lists, shards, groups, group_rows, groups_per_window, rows, tasks, config })
     }
 
     /// The files, in order.
@@ -172,6 +203,9 @@ impl ParquetShards {
         hash.update(self.schema.to_json().as_bytes());
         hash.update(&(self.groups_per_window as u64).to_le_bytes());
         self.shards.iter().for_each(|shard| hash.update(&shard.footer.to_le_bytes()));
+        if let Some((lists, _)) = &self.lists {
+            hash.update(&lists.fingerprint().to_le_bytes());
+        }
         hash.digest()
     }
 
@@ -190,7 +224,15 @@ impl ParquetShards {
                 append_row_groups(&shard.path, &self.read, &metadata, groups, &mut columns)
             })?;
         }
-        Ok(Table::assembled(Arc::clone(&self.read), columns))
+        Ok(match &self.lists {
+            Some((lists, joined)) => lists.join(Arc::clone(joined), columns),
+            None => Table::assembled(Arc::clone(&self.read), columns),
+        })
+    }
+
+    /// Columns to read a window into.
+    pub(crate) fn empty_columns(&self) -> TableColumns {
+        TableColumns::empty(&self.read)
     }
 }
 

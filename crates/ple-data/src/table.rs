@@ -1,16 +1,15 @@
 //! Rows in memory, by role and checked, laid out so that a shuffled batch touches few cache lines a row.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, UInt32Array};
 use arrow_select::concat::concat;
 use arrow_select::take::take;
 
-use crate::cell::{CellFault, check_dense, check_id, check_label, check_weight};
 use crate::error::DataError;
-use crate::place::Place;
 use crate::schema::{FeatureKind, FeatureSchema, Label};
+use crate::table_checks::{check_lengths, check_values};
+use crate::user_lists::UserLists;
 
 /// The ids (and weights) of one sequence feature, for all rows: row r has `ids[offsets[r]..offsets[r + 1]]`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -40,8 +39,10 @@ pub struct TableColumns {
     /// One weight for each task, if a label of the schema names a weight or a space, and 0 for a row outside of the space;
     /// else every row counts 1 in every task.
     pub weights: Option<Vec<f32>>,
-    /// One for each sequence feature.
+    /// One for each sequence feature; of those that are [joined](UserLists), one for each that has own lists.
     pub sequences: Vec<SequenceColumn>,
+    /// The user of each row where lists of users are [joined](UserLists) to the rows; else empty.
+    pub users: Vec<u32>,
     /// One Arrow array of any type for each key.
     pub keys: Vec<ArrayRef>,
 }
@@ -74,6 +75,7 @@ pub struct Table {
     schema: Arc<FeatureSchema>,
     rows: usize,
     columns: TableColumns,
+    lists: Option<UserLists>,
 }
 
 impl Table {
@@ -99,7 +101,7 @@ impl Table {
     ///
     /// Those of [`Table::new`].
     pub fn with_schema(self, schema: FeatureSchema) -> Result<Self, DataError> {
-        Table::new(schema, self.columns)
+        Table::new(schema, self.with_lists_copied().columns)
     }
 
     /// The number of rows.
@@ -217,9 +219,10 @@ impl Table {
                 .as_ref()
                 .map(|weights| select_rows(weights, self.schema.n_tasks(), indices)),
             sequences: source.sequences.iter().map(|sequence| sequence.select(indices)).collect(),
+            users: select_rows(&source.users, usize::from(self.lists.is_some()), indices),
             keys: self.key_batch(indices),
         };
-        Table::assembled(Arc::clone(&self.schema), columns)
+        Table { lists: self.lists.clone(), ..Table::assembled(Arc::clone(&self.schema), columns) }
     }
 
     /// Appends the rows of a table of the same schema.
@@ -242,7 +245,17 @@ impl Table {
     /// A table from arrays that were checked while they were made.
     pub(crate) fn assembled(schema: Arc<FeatureSchema>, columns: TableColumns) -> Table {
         let rows = columns.labels.len() / schema.n_tasks();
-        Table { schema, rows, columns }
+        Table { schema, rows, columns, lists: None }
+    }
+
+    /// The same with the lists of users; the schema's last sequences are theirs.
+    pub(crate) fn joined(schema: Arc<FeatureSchema>, columns: TableColumns, lists: UserLists) -> Table {
+        Table { lists: Some(lists), ..Table::assembled(schema, columns) }
+    }
+
+    /// The lists of the users of the rows, if any are joined.
+    pub(crate) fn lists(&self) -> Option<&UserLists> {
+        self.lists.as_ref()
     }
 }
 
@@ -284,6 +297,7 @@ impl TableColumns {
             sequence.ids.clear();
             sequence.weights.iter_mut().for_each(Vec::clear);
         }
+        self.users.clear();
         self.keys.clear();
     }
 
@@ -292,6 +306,7 @@ impl TableColumns {
         self.sparse.extend_from_slice(&other.sparse);
         self.dense.extend_from_slice(&other.dense);
         self.labels.extend_from_slice(&other.labels);
+        self.users.extend_from_slice(&other.users);
         if let (Some(weights), Some(more)) = (&mut self.weights, &other.weights) {
             weights.extend_from_slice(more);
         }
@@ -352,90 +367,4 @@ fn select_rows<T: Copy>(values: &[T], width: usize, indices: &[u32]) -> Vec<T> {
         selected.extend_from_slice(&values[start..start + width]);
     }
     selected
-}
-
-fn check_lengths(schema: &FeatureSchema, columns: &TableColumns) -> Result<(), DataError> {
-    let check = |what: &str, found: usize, expected: usize| {
-        if found == expected {
-            Ok(())
-        } else {
-            Err(DataError::Length { what: what.to_string(), found, expected })
-        }
-    };
-    let rows = columns.labels.len().div_ceil(schema.n_tasks());
-    check("labels", columns.labels.len(), rows * schema.n_tasks())?;
-    if rows > u32::MAX as usize {
-        return Err(DataError::TooLarge {
-            path: MEMORY.into(),
-            what: "the number of rows".to_string(),
-            found: rows as i128,
-            limit: u64::from(u32::MAX),
-        });
-    }
-    check("sparse", columns.sparse.len(), rows * schema.n_sparse())?;
-    check("dense", columns.dense.len(), rows * schema.n_dense())?;
-    check("keys", columns.keys.len(), schema.keys.len())?;
-    check("sequences", columns.sequences.len(), schema.n_sequences())?;
-    let has_weights = schema.labels.iter().any(Label::has_row_weights);
-    let n_weights = if has_weights { rows * schema.n_tasks() } else { 0 };
-    check("weights", columns.weights.as_ref().map_or(0, Vec::len), n_weights)?;
-    for (name, key) in schema.keys.iter().zip(&columns.keys) {
-        check(&format!("the key `{name}`"), key.len(), rows)?;
-    }
-    for (feature, sequence) in schema.sequences().zip(&columns.sequences) {
-        let name = &feature.name;
-        check(&format!("the offsets of `{name}`"), sequence.offsets.len(), rows + 1)?;
-        let last = sequence.offsets.last().copied().unwrap_or(0);
-        let increasing = sequence.offsets.windows(2).all(|pair| pair[0] <= pair[1]);
-        if !increasing || sequence.offsets.first() != Some(&0) {
-            return Err(DataError::Offsets { feature: name.clone() });
-        }
-        check(&format!("the ids of `{name}`"), sequence.ids.len(), last)?;
-        let has_weights = matches!(feature.kind, FeatureKind::Sequence { weights: Some(_), .. });
-        let weights = sequence.weights.as_ref().map_or(0, Vec::len);
-        check(&format!("the weights of `{name}`"), weights, if has_weights { last } else { 0 })?;
-    }
-    Ok(())
-}
-
-/// What errors call the "file" of a table that was made in memory.
-pub(crate) const MEMORY: &str = "table in memory";
-
-fn check_values(table: &Table) -> Result<(), DataError> {
-    let locate =
-        |fault: CellFault, row: usize, column: &str| fault.at(Path::new(MEMORY), Place::Row(row), column);
-    let vocab = |feature: &crate::schema::Feature| feature.vocab_size().unwrap_or(0);
-    for (f, feature) in table.schema.sparse().enumerate() {
-        for (row, id) in table.sparse(f).enumerate() {
-            check_id(id, vocab(feature)).map_err(|fault| locate(fault, row, &feature.name))?;
-        }
-    }
-    for (d, feature) in table.schema.dense().enumerate() {
-        for (row, value) in table.dense(d).enumerate() {
-            check_dense(f64::from(value)).map_err(|fault| locate(fault, row, &feature.name))?;
-        }
-    }
-    for (t, label) in table.schema.labels.iter().enumerate() {
-        for (row, value) in table.labels(t).enumerate() {
-            check_label(f64::from(value), label.task)
-                .map_err(|fault| locate(fault, row, label.column_name()))?;
-        }
-        for (row, value) in table.weights(t).enumerate() {
-            check_weight(f64::from(value))
-                .map_err(|fault| locate(fault, row, label.weight.as_deref().unwrap_or(&label.name)))?;
-        }
-    }
-    for (feature, sequence) in table.schema.sequences().zip(&table.columns.sequences) {
-        for row in 0..table.rows {
-            for position in sequence.span(row) {
-                check_id(sequence.ids[position], vocab(feature))
-                    .map_err(|fault| locate(fault, row, &feature.name))?;
-                if let Some(weights) = &sequence.weights {
-                    check_dense(f64::from(weights[position]))
-                        .map_err(|fault| locate(fault, row, &feature.name))?;
-                }
-            }
-        }
-    }
-    Ok(())
 }

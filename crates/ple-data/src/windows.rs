@@ -158,7 +158,7 @@ fn decode(
     used: &Receiver<TableColumns>,
 ) {
     for (order, w) in windows {
-        let columns = used.try_recv().unwrap_or_else(|_| TableColumns::empty(shards.schema()));
+        let columns = used.try_recv().unwrap_or_else(|_| shards.empty_columns());
         let table = shards.read_window(order.window(w), columns);
         let failed = table.is_err();
         if ready.send(table).is_err() || failed {

@@ -23,13 +23,15 @@ const ROWS_PER_GROUP: usize = 128 * 1024;
 /// Writes a table as Parquet (Snappy): keys, labels, weights, then features in the order of the schema.
 ///
 /// Ids are written as `UInt32`, labels of classifications as `Int32`, other numbers as `Float32`, sequences as lists
-/// of them, keys as they are. The file appears whole or not at all.
+/// of them, keys as they are. Lists of users are written with each row. The file appears whole or not at all.
 ///
 /// # Errors
 ///
 /// [`DataError::OutputColumn`] if two columns have one name, [`DataError::Io`] if the file cannot be written.
 pub fn write_parquet(table: &Table, path: impl AsRef<Path>) -> Result<(), DataError> {
     let path = path.as_ref();
+    let copied = table.lists().map(|_| table.clone().with_lists_copied());
+    let table = copied.as_ref().unwrap_or(table);
     let columns = output_columns(path, table)?;
     let mut fields = Vec::with_capacity(columns.len());
     for (name, column) in &columns {

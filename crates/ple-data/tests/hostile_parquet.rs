@@ -67,9 +67,9 @@ fn table() -> Table {
         sparse: (0..rows as u32).map(|row| row * 37 % 1_000).collect(),
         dense: (0..rows).map(|row| row as f32 / 8.0).collect(),
         labels: (0..rows).map(|row| (row % 3 == 0) as u8 as f32).collect(),
-        weights: None,
         sequences: vec![SequenceColumn { offsets, ids, weights: Some(weights) }],
         keys: vec![Arc::new(StringArray::from(sessions))],
+        ..TableColumns::default()
     };
     Table::new(schema(), columns).unwrap()
 }

@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use ple_data::ali_ccp_raw::{Prepared, RawConfig, RawGeneratorConfig, generate_ali_ccp, prepare_ali_ccp};
 use ple_data::{
     GeneratedSplit, GeneratorConfig, ParquetShards, RowSource, StreamConfig, Table, Vocabulary,
     generate_split, write_parquet,
@@ -145,6 +146,56 @@ fn a_streamed_run_goes_on_at_any_batch_of_any_window() {
         run(&started, &config, &mut StopAt { step: Some(step), ..StopAt::default() }).unwrap();
         let on = with_checkpoints(&source(3), folder.path(), Start::GoOn);
         assert!(bytes(&run(&on, &config, &mut StopAt::default()).unwrap()) == expected, "step {step}");
+    }
+}
+
+#[test]
+fn lists_of_users_give_the_same_bytes_streamed_resumed_and_on_any_threads() {
+    let place = tempfile::tempdir().unwrap();
+    let (raw, out) = (place.path().join("raw"), place.path().join("prepared"));
+    std::fs::create_dir(&raw).unwrap();
+    let vocabulary = Vocabulary::Small;
+    let generator = RawGeneratorConfig {
+        rows: 1_000,
+        test_rows: 600,
+        users: 60,
+        features_per_user: 50,
+        vocabulary,
+        seed: 5,
+    };
+    generate_ali_ccp(&generator, &raw).unwrap();
+    let preparation = RawConfig { min_count: 2, shard_bytes: 90_000, ..RawConfig::default() };
+    prepare_ali_ccp(&raw, &out, &preparation, &|_| ()).unwrap();
+    let prepared = Prepared::open(&out).unwrap();
+    let lists = prepared.user_lists().unwrap();
+    let files = |part: &str| prepared.shards(part).unwrap();
+    let schema = &prepared.schema.schema;
+    let in_memory = |part: &str| RowSource::from(lists.read_tables(&files(part), schema).unwrap());
+    let streamed = |part: &str, window_bytes, decoders| -> RowSource {
+        let config = StreamConfig { window_bytes, decoders };
+        ParquetShards::open_joined(&files(part), schema, &lists, config).unwrap().into()
+    };
+    let input = |train, validation| RunInput { train, validation: Some(validation), checkpoints: None };
+    let config = config(TableUpdates::Exact);
+    let result = |input: &RunInput| run(input, &config, &mut StopAt::default()).unwrap();
+
+    let memory = input(in_memory("train"), in_memory("val"));
+    let whole = in_pool(1, || result(&memory));
+    assert_eq!(whole.0.schema().n_sequences(), 5);
+    let one_window = in_pool(3, || result(&input(streamed("train", u64::MAX, 1), streamed("val", 1, 2))));
+    assert!(bytes(&whole)[0] == bytes(&one_window)[0], "one window is the table in memory");
+    assert_eq!(whole.1.evaluations, one_window.1.evaluations);
+
+    let windows = |decoders| input(streamed("train", 1, decoders), in_memory("val"));
+    let (expected, steps) = (bytes(&result(&windows(1))), whole.1.steps);
+    for (source, expected) in [(&memory, bytes(&whole)), (&windows(2), expected)] {
+        for step in [1, steps / 2] {
+            let folder = tempfile::tempdir().unwrap();
+            let started = with_checkpoints(source, folder.path(), Start::Anew);
+            run(&started, &config, &mut StopAt { step: Some(step), ..StopAt::default() }).unwrap();
+            let on = with_checkpoints(source, folder.path(), Start::GoOn);
+            assert!(in_pool(2, || bytes(&result(&on))) == expected, "step {step}");
+        }
     }
 }
 

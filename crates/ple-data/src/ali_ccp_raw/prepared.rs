@@ -3,16 +3,17 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::common_features::CommonFeatures;
 use super::error::RawError;
 use super::output_folder::FileFacts;
-use super::write_common::weights_column;
 use crate::ali_ccp::{ALI_CCP_DENSE, ALI_CCP_SPARSE};
 use crate::error::DataError;
 use crate::schema::{Feature, FeatureKind, FeatureSchema, Label, Pooling, TaskType};
+use crate::user_lists::{JoinedList, UserLists, weights_column};
 
 /// The name of the file that describes prepared data.
 pub const PREPARED_SCHEMA: &str = "schema.json";
@@ -25,7 +26,8 @@ pub(super) const FORMAT: &str = "ple-data.prepared.1";
 pub struct PreparedSchema {
     /// The name of the format.
     pub format: String,
-    /// What the columns of the row shards mean, for readers of tables. Lists of users are not among its features.
+    /// What the columns of the row shards mean, for readers of tables. Lists of users are not among its features;
+    /// [`Prepared::user_lists`] adds them.
     pub schema: FeatureSchema,
     /// How ids got their numbers.
     pub vocabularies: Vec<VocabularyFacts>,
@@ -228,22 +230,24 @@ impl Prepared {
     ///
     /// [`RawError::Damaged`] for the first file with another hash.
     pub fn verify(&self) -> Result<(), DataError> {
-        for facts in self.files() {
-            let path = self.path(facts)?;
-            let mut file = fs::File::open(&path).map_err(|error| DataError::io(&path, "read", error))?;
-            let (mut hash, mut buffer) = (Xxh3::new(), vec![0; 1 << 20]);
-            loop {
-                let n = std::io::Read::read(&mut file, &mut buffer)
-                    .map_err(|error| DataError::io(&path, "read", error))?;
-                if n == 0 {
-                    break;
-                }
-                hash.update(&buffer[..n]);
+        self.files().try_for_each(|facts| self.verify_file(facts))
+    }
+
+    fn verify_file(&self, facts: &FileFacts) -> Result<(), DataError> {
+        let path = self.path(facts)?;
+        let refuse = |error| DataError::io(&path, "read", error);
+        let mut file = fs::File::open(&path).map_err(refuse)?;
+        let (mut hash, mut buffer) = (Xxh3::new(), vec![0; 1 << 20]);
+        loop {
+            let n = std::io::Read::read(&mut file, &mut buffer).map_err(refuse)?;
+            if n == 0 {
+                break;
             }
-            if format!("{:032x}", hash.digest128()) != facts.hash {
-                let detail = format!("its hash is another one than {PREPARED_SCHEMA} says");
-                return Err(RawError::Damaged { path, detail }.into());
-            }
+            hash.update(&buffer[..n]);
+        }
+        if format!("{:032x}", hash.digest128()) != facts.hash {
+            let detail = format!("its hash is another one than {PREPARED_SCHEMA} says");
+            return Err(RawError::Damaged { path, detail }.into());
         }
         Ok(())
     }
@@ -268,6 +272,29 @@ impl Prepared {
         let paths = [&common.offsets, &common.ids, &common.weights].map(|facts| self.path(facts));
         let [offsets, ids, weights] = paths;
         CommonFeatures::open(&offsets?, &ids?, &weights?, common.users as usize, common.lists.len())
+    }
+
+    /// The lists of the users as features that are joined to rows when a batch is made. The files are read once, on all
+    /// threads, so that what is damaged is found before the first step.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Prepared::common_features`]; [`RawError::Damaged`] for a file with another hash, an id outside of its
+    /// vocabulary, or a weight that is not finite.
+    pub fn user_lists(&self) -> Result<UserLists, DataError> {
+        let CommonFacts { offsets, ids, weights, lists, .. } = &self.schema.common;
+        let files = [offsets, ids, weights];
+        files.into_par_iter().try_for_each(|facts| self.verify_file(facts))?;
+        let mut hash = Xxh3::new();
+        files.iter().for_each(|facts| hash.update(facts.hash.as_bytes()));
+        let of_users = lists.iter().enumerate().filter(|(_, list)| list.of_users);
+        let joined = of_users.map(|(list, facts)| JoinedList {
+            name: facts.field.clone(),
+            vocab_size: facts.vocab_size,
+            list,
+            own: facts.row_column.clone(),
+        });
+        UserLists::checked(self.common_features()?, joined.collect(), hash.digest(), &self.path(ids)?)
     }
 
     fn files(&self) -> impl Iterator<Item = &FileFacts> {

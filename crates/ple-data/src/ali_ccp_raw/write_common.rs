@@ -15,6 +15,7 @@ use super::users::Users;
 use super::vocabulary::{FieldVocabulary, user_stretches, users_lists};
 use crate::ali_ccp::ALI_CCP_SPARSE;
 use crate::error::DataError;
+use crate::user_lists::weights_column;
 
 /// The folder of what belongs to users.
 pub(super) const COMMON: &str = "common";
@@ -153,9 +154,4 @@ impl CommonOutput<'_> {
         let facts = write_columns(self.output, &format!("{COMMON}/{file}"), columns)?;
         Ok((ShardFacts { rows: n_users as u64, file: facts }, ids))
     }
-}
-
-/// The column of the weights of a list's column.
-pub(super) fn weights_column(column: &str) -> String {
-    format!("{column}_weights")
 }

@@ -13,9 +13,9 @@ use super::progress::Progress;
 use super::spill::{Spill, SpilledRows};
 use super::users::{UserRecord, Users};
 use super::vocabulary::FieldVocabulary;
-use super::write_common::weights_column;
 use crate::ali_ccp::{ALI_CCP_DENSE, ALI_CCP_SPARSE};
 use crate::error::DataError;
+use crate::user_lists::weights_column;
 
 /// What rows are written with.
 pub(super) struct RowOutput<'a> {

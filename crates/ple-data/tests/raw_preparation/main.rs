@@ -8,3 +8,4 @@ mod mutated_raw_files;
 mod parquet;
 mod plain_reading;
 mod raw_texts;
+mod user_lists;

@@ -20,7 +20,7 @@ fn config() -> RawConfig {
     RawConfig { min_count: MIN_COUNT, block_bytes: 5_000, shard_bytes: 9_000, ..RawConfig::default() }
 }
 
-fn prepared(texts: &RawTexts, config: &RawConfig) -> (tempfile::TempDir, Prepared) {
+pub(crate) fn prepared(texts: &RawTexts, config: &RawConfig) -> (tempfile::TempDir, Prepared) {
     let folder = tempfile::tempdir().unwrap();
     texts.write(folder.path());
     let out = folder.path().join("out");
@@ -31,7 +31,7 @@ fn prepared(texts: &RawTexts, config: &RawConfig) -> (tempfile::TempDir, Prepare
 }
 
 /// The numbers of all ids of all fields: by count, then by id.
-fn numbers(train: &[PlainRow]) -> Vec<BTreeMap<String, u32>> {
+pub(crate) fn numbers(train: &[PlainRow], min_count: u32) -> Vec<BTreeMap<String, u32>> {
     let all_or_last = |features: &[(String, f32)], field: &str| {
         let mut ids = features.iter().map(|(id, _)| id.clone());
         if LISTS.contains(&field) { ids.collect() } else { ids.next_back().into_iter().collect() }
@@ -40,7 +40,7 @@ fn numbers(train: &[PlainRow]) -> Vec<BTreeMap<String, u32>> {
         ids.sort_by_key(|(id, count)| (u32::MAX - count, id.parse::<u64>().unwrap()));
         ids.into_iter().zip(1..).map(|((id, _), number)| (id, number)).collect()
     };
-    frequent(train, MIN_COUNT, all_or_last).into_iter().map(numbered).collect()
+    frequent(train, min_count, all_or_last).into_iter().map(numbered).collect()
 }
 
 /// A row as text: labels, the number of each single id, scaled dense values, and each list.
@@ -143,7 +143,7 @@ fn every_row_is_there_once_with_everything_that_it_has() {
     let texts = RawTexts::with_odd_lines();
     let (_folder, prepared) = prepared(&texts, &config());
     let (train, test) = (rows(&texts, 0), rows(&texts, 1));
-    let numbers = numbers(&train);
+    let numbers = numbers(&train, MIN_COUNT);
     let ranges: Vec<(f32, f32)> = ALI_CCP_DENSE
         .iter()
         .map(|column| {

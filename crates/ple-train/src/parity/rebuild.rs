@@ -72,9 +72,7 @@ fn table(golden: &GoldenFile, schema: &FeatureSchema, step: usize) -> Result<Tab
         sparse: vec![0; rows * schema.n_sparse()],
         dense: vec![0.0; rows * schema.n_dense()],
         labels: golden.floats(&format!("batch{step}.y"), rows * schema.n_tasks())?.to_vec(),
-        weights: None,
-        sequences: Vec::new(),
-        keys: Vec::new(),
+        ..TableColumns::default()
     };
     for (index, feature) in schema.sparse().enumerate() {
         let name = format!("batch{step}.x.{}", feature.name);

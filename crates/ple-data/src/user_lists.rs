@@ -1,0 +1,260 @@
+//! Lists that rows have through their user: stored once for each user, and joined to the rows when a batch is made.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use crate::ali_ccp_raw::{CommonFeatures, RawError};
+use crate::batch::{Batch, SequenceBatch};
+use crate::error::DataError;
+use crate::read::read_tables;
+use crate::schema::{Feature, FeatureKind, FeatureSchema, Pooling};
+use crate::table::{SequenceColumn, Table, TableColumns};
+
+/// The column of the rows that says to which user a row belongs.
+const USER: &str = "user";
+
+/// Sequence features whose lists belong to the user of a row.
+///
+/// A list that all rows of a user share is stored once, in mapped files; a row has the number of its user, and
+/// [`Table::gather`] copies the lists of the rows that it is asked for. Where the user has no list in a field, a row's own
+/// one counts, if there is a column of them. A row without either has an empty list.
+///
+/// It comes from [`Prepared::user_lists`](crate::ali_ccp_raw::Prepared::user_lists), and is cheap to clone: the files are
+/// mapped once.
+///
+/// # Examples
+///
+/// ```
+/// use ple_data::ali_ccp_raw::{Prepared, RawConfig, RawGeneratorConfig, generate_ali_ccp, prepare_ali_ccp};
+/// use ple_data::{Batch, Vocabulary};
+///
+/// let folder = tempfile::tempdir()?;
+/// let vocabulary = Vocabulary::Small;
+/// let raw = RawGeneratorConfig { rows: 900, test_rows: 100, users: 30, features_per_user: 40, vocabulary, seed: 1 };
+/// generate_ali_ccp(&raw, folder.path())?;
+/// let out = folder.path().join("prepared");
+/// prepare_ali_ccp(folder.path(), &out, &RawConfig::default(), &|_| ())?;
+///
+/// let prepared = Prepared::open(&out)?;
+/// let lists = prepared.user_lists()?;
+/// let table = lists.read_tables(&prepared.shards("val")?, &prepared.schema.schema)?;
+/// let names: Vec<&str> = table.schema().sequences().map(|feature| feature.name.as_str()).collect();
+/// assert_eq!(names, ["210", "109_14", "110_14", "127_14", "150_14"]);
+///
+/// let mut batch = Batch::new();
+/// table.gather(&[0, 1], &mut batch);
+/// assert!(batch.sequence(1).ids.len() > 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct UserLists {
+    lists: Arc<CommonFeatures>,
+    joined: Arc<[JoinedList]>,
+    fingerprint: u64,
+}
+
+/// A field whose lists belong to users.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct JoinedList {
+    /// The name of the feature.
+    pub(crate) name: String,
+    /// Its ids are below this one.
+    pub(crate) vocab_size: usize,
+    /// Its place among the lists of a user.
+    pub(crate) list: usize,
+    /// The column of the rows' own lists, if there is one.
+    pub(crate) own: Option<String>,
+}
+
+impl JoinedList {
+    fn sequence(&self, name: &str, embedding_dim: usize) -> Feature {
+        let kind = FeatureKind::Sequence {
+            vocab_size: self.vocab_size,
+            embedding_dim,
+            pooling: Pooling::Mean,
+            padding_id: None,
+            weights: Some(weights_column(name)),
+            shared_with: None,
+        };
+        Feature { name: name.to_owned(), kind }
+    }
+}
+
+/// The column of the weights of a list's column.
+pub(crate) fn weights_column(column: &str) -> String {
+    format!("{column}_weights")
+}
+
+impl UserLists {
+    /// Takes mapped lists, after a look at every id and every weight; `path` is what errors name.
+    pub(crate) fn checked(
+        lists: CommonFeatures,
+        joined: Vec<JoinedList>,
+        fingerprint: u64,
+        path: &Path,
+    ) -> Result<Self, DataError> {
+        let fault = |user: usize| {
+            joined.iter().find_map(|JoinedList { name, vocab_size, list, .. }| {
+                let (ids, weights) = lists.list(user, *list);
+                let id = ids.iter().find(|&&id| id as usize >= *vocab_size);
+                let weight = weights.iter().find(|weight| !weight.is_finite());
+                let found = match (id, weight) {
+                    (Some(id), _) => format!("the id {id}, where {vocab_size} are known"),
+                    (None, Some(weight)) => format!("the weight {weight}"),
+                    (None, None) => return None,
+                };
+                Some(format!("user {user} has in the list `{name}` {found}"))
+            })
+        };
+        match (0..lists.users()).into_par_iter().find_map_first(fault) {
+            Some(detail) => Err(RawError::Damaged { path: path.to_path_buf(), detail }.into()),
+            None => Ok(UserLists { lists: Arc::new(lists), joined: joined.into(), fingerprint }),
+        }
+    }
+
+    /// The number of users.
+    pub fn users(&self) -> usize {
+        self.lists.users()
+    }
+
+    /// The schema of joined rows: what the rows have, and after it one sequence feature for each field whose lists belong
+    /// to users, weighted, pooled by the mean, with embeddings as wide as those of the first feature.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`FeatureSchema::validate`], for rows that have a feature of such a name already.
+    pub fn joined_schema(&self, rows: &FeatureSchema) -> Result<FeatureSchema, DataError> {
+        self.with_features(rows, self.joined.iter().map(|list| (list, list.name.as_str())), None)
+    }
+
+    /// Reads several files into one table, in the order given, and joins the lists to it. `schema` is that of the rows.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`read_tables`](crate::read_tables): a `user` that does not exist is an id outside of its vocabulary.
+    ///
+    /// # Panics
+    ///
+    /// If no file is given.
+    pub fn read_tables(
+        &self,
+        paths: &[impl AsRef<Path>],
+        schema: &FeatureSchema,
+    ) -> Result<Table, DataError> {
+        let joined = Arc::new(self.joined_schema(schema)?);
+        let mut rows = read_tables(paths, &self.row_schema(schema)?)?;
+        Ok(self.join(joined, rows.take_columns()))
+    }
+
+    /// The schema under which the files of the rows are read: the number of the user is a sparse feature after the others,
+    /// and the rows' own lists are sequences after the others.
+    pub(crate) fn row_schema(&self, rows: &FeatureSchema) -> Result<FeatureSchema, DataError> {
+        let own = self.joined.iter().filter_map(|list| Some((list, list.own.as_deref()?)));
+        self.with_features(rows, own, Some(Feature::sparse(USER, self.users().max(1), 1)))
+    }
+
+    fn with_features<'a>(
+        &self,
+        rows: &FeatureSchema,
+        lists: impl Iterator<Item = (&'a JoinedList, &'a str)>,
+        user: Option<Feature>,
+    ) -> Result<FeatureSchema, DataError> {
+        let dim = rows.features.iter().find_map(|feature| match feature.kind {
+            FeatureKind::Sparse { embedding_dim, .. } | FeatureKind::Sequence { embedding_dim, .. } => {
+                Some(embedding_dim)
+            }
+            FeatureKind::Dense { .. } => None,
+        });
+        let mut schema = rows.clone();
+        schema.features.extend(user);
+        schema.features.extend(lists.map(|(list, name)| list.sequence(name, dim.unwrap_or(DEFAULT_DIM))));
+        schema.validate()?;
+        Ok(schema)
+    }
+
+    /// Makes a table of columns that were read under [`UserLists::row_schema`].
+    pub(crate) fn join(&self, schema: Arc<FeatureSchema>, mut columns: TableColumns) -> Table {
+        let n_sparse = schema.n_sparse();
+        let TableColumns { sparse, users, .. } = &mut columns;
+        let rows = sparse.len() / (n_sparse + 1);
+        users.clear();
+        for row in 0..rows {
+            let start = row * (n_sparse + 1);
+            users.push(sparse[start + n_sparse]);
+            sparse.copy_within(start..start + n_sparse, row * n_sparse);
+        }
+        sparse.truncate(rows * n_sparse);
+        Table::joined(schema, columns, self.clone())
+    }
+
+    /// The number of features that are joined: the last sequences of the schema.
+    pub(crate) fn n_joined(&self) -> usize {
+        self.joined.len()
+    }
+
+    /// A number that stands for the contents of the lists.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
+    /// Appends the lists of some rows to a batch. `users` are those of all rows of the table, `own` its columns of the
+    /// rows' own lists.
+    pub(crate) fn gather(
+        &self,
+        users: &[u32],
+        own: &[SequenceColumn],
+        indices: &[u32],
+        targets: &mut [SequenceBatch],
+    ) {
+        let mut own = own.iter();
+        for (joined, target) in self.joined.iter().zip(targets) {
+            let own = joined.own.as_ref().and_then(|_| own.next());
+            for &index in indices {
+                let (mut ids, mut weights) = self.lists.list(users[index as usize] as usize, joined.list);
+                if let (true, Some(own)) = (ids.is_empty(), own) {
+                    let span = own.span(index as usize);
+                    ids = &own.ids[span.clone()];
+                    weights = own.weights.as_ref().map_or(&[], |weights| &weights[span]);
+                }
+                target.push(ids, Some(weights));
+            }
+        }
+    }
+}
+
+/// The width of embeddings where no feature of the rows has any.
+const DEFAULT_DIM: usize = 16;
+
+impl Table {
+    /// The same rows with the lists of their users copied to each of them, if such lists are [joined](UserLists): what a
+    /// file holds. A user's lists are then as often in memory as the user has rows.
+    pub fn with_lists_copied(self) -> Self {
+        if self.lists().is_none() {
+            return self;
+        }
+        let all: Vec<u32> = (0..self.rows() as u32).collect();
+        let mut columns = TableColumns { sequences: Vec::new(), ..self.columns().clone() };
+        columns.users.clear();
+        let mut batch = Batch::new();
+        for chosen in all.chunks(COPIED_AT_A_TIME) {
+            self.gather(chosen, &mut batch);
+            let lists = (0..self.schema().n_sequences()).map(|feature| batch.sequence(feature));
+            let more = lists.map(|list| SequenceColumn {
+                offsets: list.offsets.iter().map(|&offset| offset as usize).collect(),
+                ids: list.ids.clone(),
+                weights: list.weights.clone(),
+            });
+            let more = TableColumns { sequences: more.collect(), ..TableColumns::default() };
+            match columns.sequences.is_empty() {
+                true => columns.sequences = more.sequences,
+                false => columns.append(more),
+            }
+        }
+        Table::assembled(Arc::new(self.schema().clone()), columns)
+    }
+}
+
+/// Rows whose lists are copied at a time: those of a batch have offsets of 32 bits.
+const COPIED_AT_A_TIME: usize = 4096;
