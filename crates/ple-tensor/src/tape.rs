@@ -1,11 +1,11 @@
 //! The tape is an arena: nodes in insertion order, a `Copy` handle, and a backward pass that is one reverse loop.
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 use std::ops::Range;
 
 use crate::gradients::Gradients;
 use crate::kernel::gemm::Start;
-use crate::kernel::rows::{for_each_block, for_each_run, slice_mut};
+use crate::kernel::rows::{for_each_block, for_each_run};
 use crate::node_gradient::NodeGradient;
 use crate::op_times::Direction;
 use crate::ops::{Input, Op};
@@ -334,29 +334,22 @@ impl<'t> BackwardPass<'t, '_> {
         });
     }
 
-    /// As [`BackwardPass::accumulate`], block of rows by block of rows. `cost` is the whole pass's work. A value's first
-    /// gradient is filled with zeros piece by piece, too, so that it is in cache when it is added to.
+    /// Lets `add` add to the gradient of a value block of rows by block of rows, or write it: its second argument says
+    /// whether the block holds left-overs, so that what is there does not count. `cost` is the whole pass's work.
     pub(crate) fn accumulate_blocks(
         &mut self,
         var: Var,
         cost: usize,
-        add: impl Fn(usize, ArrayViewMut2<'_, f32>) + Sync,
+        add: impl Fn(usize, bool, ArrayViewMut2<'_, f32>) + Sync,
     ) {
-        self.accumulate_product(var, |start, gradient| match start {
-            Start::Zero => {
-                let piece = (FIRST_CACHE / gradient.ncols().max(1)).max(1);
-                for_each_block(gradient, cost, |first, mut block| {
-                    for (number, mut rows) in block.axis_chunks_iter_mut(Axis(0), piece).enumerate() {
-                        rows.outer_iter_mut().for_each(|row| slice_mut(row).fill(0.0));
-                        add(first + number * piece, rows);
-                    }
-                });
-            }
-            _ => for_each_block(gradient, cost, add),
+        self.accumulate_product(var, |start, gradient| {
+            let fresh = matches!(start, Start::Zero);
+            for_each_block(gradient, cost, |first, block| add(first, fresh, block));
         });
     }
 
-    /// As [`BackwardPass::accumulate_blocks`], for work that does not ask where a row ends.
+    /// As [`BackwardPass::accumulate`], for work that does not ask where a row ends, in parallel. A value's first gradient
+    /// is filled with zeros piece by piece, so that it is in cache when it is added to.
     pub(crate) fn accumulate_runs<const N: usize>(
         &mut self,
         var: Var,

@@ -12,7 +12,7 @@ use super::vectors::add_rows;
 static BLOCKS: Pool = Pool::new();
 
 /// Below so many values a fork and join costs more than it saves.
-const PARALLEL_VALUES: usize = 1 << 12;
+const PARALLEL_VALUES: usize = 1 << 10;
 
 /// Sums over the rows, `width` of them. `add` adds the terms of a range of rows, in order, to the sums that it is given.
 pub(crate) fn sum_rows(rows: usize, width: usize, add: impl Fn(Range<usize>, &mut [f32]) + Sync) -> Vec<f64> {

@@ -9,7 +9,7 @@ use super::team::for_each_block_in_parallel;
 pub(crate) const BLOCK_ROWS: usize = 128;
 
 /// Below so many elements a fork and join costs more than it saves, some 2 us where threads are awake.
-const PARALLEL_WORK: usize = 1 << 12;
+const PARALLEL_WORK: usize = 1 << 10;
 
 /// Calls `work` with the first row and the rows of each block of `matrix`. `cost` is the whole pass's work.
 pub(crate) fn for_each_block(

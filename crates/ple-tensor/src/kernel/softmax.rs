@@ -29,10 +29,12 @@ multiversion! {
 }
 
 multiversion! {
-    /// `dx += y (dy - Σ y dy)` for each group of `width` neighbours in each row of a block from row `first` on.
+    /// `dx += y (dy - Σ y dy)` for each group of `width` neighbours in each row of a block from row `first` on; only
+    /// written if `fresh`.
     pub(crate) fn softmax_gradient(
         dx: ArrayViewMut2<'_, f32>,
         first: usize,
+        fresh: bool,
         y: ArrayView2<'_, f32>,
         dy: ArrayView2<'_, f32>,
         width: usize,
@@ -43,7 +45,8 @@ multiversion! {
             for (dx, (y, dy)) in slice_mut(dx).chunks_exact_mut(width).zip(groups) {
                 let product: f32 = y.iter().zip(dy).map(|(y, dy)| y * dy).sum();
                 for (dx, (y, dy)) in dx.iter_mut().zip(y.iter().zip(dy)) {
-                    *dx += y * (dy - product);
+                    let before = if fresh { 0.0 } else { *dx };
+                    *dx = before + y * (dy - product);
                 }
             }
         }

@@ -104,6 +104,16 @@ multiversion! {
     }
 }
 
+multiversion! {
+    /// In the place of each logit z its part of the gradient, `scale w (sigmoid(z) - y)`, and 0 for a row of weight 0.
+    pub(crate) fn bce_gradient(z: &mut [f32], y: &[f32], w: &[f32], scale: f32) {
+        for ((z, &y), &w) in z.iter_mut().zip(y).zip(w) {
+            let term = scale * w * (sigmoid(*z) - y);
+            *z = if w == 0.0 { 0.0 } else { term };
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

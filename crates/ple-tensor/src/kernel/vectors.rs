@@ -22,7 +22,7 @@ fn add_scaled(sum: &mut [f32], factor: f32, x: &[f32]) {
     sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += factor * x);
 }
 
-/// `Σ x y`, in 8 lanes that are added in order at the end.
+/// `Σ x y`, in 8 lanes that are added in pairs at the end.
 #[inline(always)]
 fn dot(x: &[f32], y: &[f32]) -> f32 {
     let mut lanes = [0.0; 8];
@@ -33,8 +33,12 @@ fn dot(x: &[f32], y: &[f32]) -> f32 {
         }
     }
     let rest: f32 = x_rest.iter().zip(y_rest).map(|(x, y)| x * y).sum();
-    lanes.iter().sum::<f32>() + rest
+    let [a, b, c, d, e, f, g, h] = lanes;
+    (((a + e) + (c + g)) + ((b + f) + (d + h))) + rest
 }
+
+/// Columns whose sums stay in registers.
+const LANES: usize = 16;
 
 multiversion! {
     /// `sum += x` for each of the rows.
@@ -53,44 +57,69 @@ multiversion! {
     ) {
         let mut y = y;
         for (i, y) in y.outer_iter_mut().enumerate() {
-            let y = slice_mut(y);
-            y.fill(0.0);
-            for (&gate, expert) in row(&gate, first + i).iter().zip(experts) {
-                add_scaled(y, gate, row(expert, first + i));
+            let gates = row(&gate, first + i);
+            let (pieces, rest) = slice_mut(y).as_chunks_mut::<LANES>();
+            let whole = pieces.len() * LANES;
+            for (piece, y) in pieces.iter_mut().enumerate() {
+                let mut sum = [0.0; LANES];
+                for (&gate, expert) in gates.iter().zip(experts) {
+                    if let Some(x) = row(expert, first + i)[piece * LANES..].first_chunk::<LANES>() {
+                        for lane in 0..LANES {
+                            sum[lane] += gate * x[lane];
+                        }
+                    }
+                }
+                *y = sum;
+            }
+            if !rest.is_empty() {
+                rest.fill(0.0);
+                for (&gate, expert) in gates.iter().zip(experts) {
+                    add_scaled(rest, gate, &row(expert, first + i)[whole..]);
+                }
             }
         }
     }
 }
 
 multiversion! {
-    /// `dgate += dy expert`, the product of rows, for each gate of a block from row `first` on.
+    /// `dgate += dy expert`, the product of rows, for each gate of a block from row `first` on; only written if `fresh`.
     pub(crate) fn gate_gradient(
         dgate: ArrayViewMut2<'_, f32>,
         first: usize,
+        fresh: bool,
         experts: &[ArrayView2<'_, f32>],
         dy: ArrayView2<'_, f32>,
     ) {
         let mut dgate = dgate;
         for (i, dgate) in dgate.outer_iter_mut().enumerate() {
+            let dy = row(&dy, first + i);
             for (dgate, expert) in slice_mut(dgate).iter_mut().zip(experts) {
-                *dgate += dot(row(expert, first + i), row(&dy, first + i));
+                let before = if fresh { 0.0 } else { *dgate };
+                *dgate = before + dot(row(expert, first + i), dy);
             }
         }
     }
 }
 
 multiversion! {
-    /// `dx += gate dy` for each row of a block from row `first` on, under the gate of column `expert`.
+    /// `dx += gate dy` for each row of a block from row `first` on, under the gate of column `expert`; only written if
+    /// `fresh`.
     pub(crate) fn expert_gradient(
         dx: ArrayViewMut2<'_, f32>,
         first: usize,
+        fresh: bool,
         gate: ArrayView2<'_, f32>,
         expert: usize,
         dy: ArrayView2<'_, f32>,
     ) {
         let mut dx = dx;
         for (i, dx) in dx.outer_iter_mut().enumerate() {
-            add_scaled(slice_mut(dx), row(&gate, first + i)[expert], row(&dy, first + i));
+            let (gate, dy) = (row(&gate, first + i)[expert], row(&dy, first + i));
+            if fresh {
+                slice_mut(dx).iter_mut().zip(dy).for_each(|(dx, dy)| *dx = gate * dy);
+            } else {
+                add_scaled(slice_mut(dx), gate, dy);
+            }
         }
     }
 }

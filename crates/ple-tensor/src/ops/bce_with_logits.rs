@@ -4,7 +4,7 @@ use ndarray::{Array2, arr2};
 
 use super::{Op, Operation};
 use crate::kernel::rows::BLOCK_ROWS;
-use crate::kernel::transcendental::{bce_terms, sigmoid};
+use crate::kernel::transcendental::{bce_gradient, bce_terms};
 use crate::replay::Replay;
 use crate::tape::{BackwardPass, Tape, Var};
 
@@ -87,11 +87,12 @@ impl Operation for BceWithLogits<'_> {
         let scale = (f64::from(gradient[[0, 0]]) / total) as f32;
         let z = pass.value(self.logits);
         pass.accumulate(self.logits, |mut target| {
-            let rows = z.iter().zip(self.labels).zip(self.weights);
-            for (dz, ((&z, &y), &w)) in target.iter_mut().zip(rows) {
-                if w != 0.0 {
-                    *dz += scale * w * (sigmoid(z) - y);
-                }
+            for first in (0..self.labels.len()).step_by(BLOCK_ROWS) {
+                let rows = first..self.labels.len().min(first + BLOCK_ROWS);
+                let mut block = [0.0_f32; BLOCK_ROWS];
+                block.iter_mut().zip(z.iter().skip(first)).for_each(|(copy, z)| *copy = *z);
+                bce_gradient(&mut block, &self.labels[rows.clone()], &self.weights[rows], scale);
+                target.iter_mut().skip(first).zip(&block).for_each(|(dz, term)| *dz += term);
             }
         });
     }

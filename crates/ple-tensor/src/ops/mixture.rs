@@ -71,12 +71,12 @@ impl Operation for Mixture {
         let weights = pass.value(self.gate);
         let experts: Vec<_> = self.experts.iter().map(|&expert| pass.value(expert)).collect();
         let cost = gradient.len();
-        pass.accumulate_blocks(self.gate, cost * experts.len(), |first, dgate| {
-            gate_gradient(dgate, first, &experts, gradient);
+        pass.accumulate_blocks(self.gate, cost * experts.len(), |first, fresh, dgate| {
+            gate_gradient(dgate, first, fresh, &experts, gradient);
         });
         for (column, &expert) in self.experts.iter().enumerate() {
-            pass.accumulate_blocks(expert, cost, |first, dx| {
-                expert_gradient(dx, first, weights, column, gradient);
+            pass.accumulate_blocks(expert, cost, |first, fresh, dx| {
+                expert_gradient(dx, first, fresh, weights, column, gradient);
             });
         }
     }

@@ -74,8 +74,8 @@ impl Operation for Softmax {
     fn backward(&self, output: &Array2<f32>, gradient: &mut Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
         let width = output.ncols() / self.groups;
         let (output, gradient) = (output.view(), gradient.view());
-        pass.accumulate_blocks(self.x, output.len(), |first, dx| {
-            softmax_gradient(dx, first, output, gradient, width);
+        pass.accumulate_blocks(self.x, output.len(), |first, fresh, dx| {
+            softmax_gradient(dx, first, fresh, output, gradient, width);
         });
     }
 

@@ -9,6 +9,7 @@ mod strips;
 #[cfg(test)]
 mod tests;
 mod tile;
+mod turned;
 
 use std::cell::Cell;
 
@@ -25,7 +26,7 @@ use super::team::for_each_task;
 const TASK_ROWS: usize = 48;
 
 /// Below so many multiply-adds a fork and join costs more than it saves.
-const PARALLEL_WORK: usize = 1 << 15;
+const PARALLEL_WORK: usize = 1 << 12;
 
 /// Products to an element that are done before the next columns: a panel of so many rows stays in the first cache.
 const K_BLOCK: usize = 192;
@@ -78,31 +79,36 @@ fn gemm_with(kernels: Kernels, mut products: Vec<Product<'_>>) {
     products.retain_mut(|product| !product.is_trivial() && !multiply_directly(&kernels, product));
     let work = |product: &Product<'_>| product.c.len() * product.a.ncols();
     let parallel = products.iter().map(work).sum::<usize>() >= PARALLEL_WORK;
-    let packed = Panels::pack(products.iter().map(|product| product.b), &kernels);
-    let task = |product: &Product<'_>, panels: &Panels, number: usize| {
+    // Those that need no packing come last.
+    products.sort_by_key(turned::is_turned);
+    let n_packed = products.partition_point(|product| !turned::is_turned(product));
+    let packed = Panels::pack(products[..n_packed].iter().map(|product| product.b), &kernels);
+    let task = |p: usize, product: &Product<'_>, number: usize| {
         let first = number * TASK_ROWS;
         let rows = TASK_ROWS.min(product.c.nrows() - first);
         // SAFETY: the result is borrowed exclusively, and each task has rows of its own.
-        unsafe { multiply_rows(&kernels, product, panels, first, rows) };
+        unsafe {
+            match packed.get(p) {
+                Some(panels) => multiply_rows(&kernels, product, panels, first, rows),
+                None => turned::multiply_rows(&kernels, product, first, rows),
+            }
+        }
     };
-    let with_panels = || products.iter().zip(&packed);
     let n_tasks = |product: &Product<'_>| product.c.nrows().div_ceil(TASK_ROWS);
-    if !parallel {
-        with_panels().for_each(|(product, panels)| {
-            (0..n_tasks(product)).for_each(|number| task(product, panels, number));
-        });
-        return;
-    }
     let mut tasks = TASKS.take();
     tasks.clear();
     tasks.extend((0..products.len()).flat_map(|p| (0..n_tasks(&products[p])).map(move |number| (p, number))));
-    // Each thread gets its share of every product: the rows that it had in the operations before this one.
-    tasks.sort_unstable_by_key(|&(p, number)| ((number << 32) / n_tasks(&products[p]), p));
-    let results = Results(&products);
-    for_each_task(tasks.len(), &|index| {
-        let (p, number) = tasks[index];
-        task(results.product(p), &packed[p], number);
-    });
+    if parallel {
+        // Each thread gets its share of every product: the rows that it had in the operations before this one.
+        tasks.sort_unstable_by_key(|&(p, number)| ((number << 32) / n_tasks(&products[p]), p));
+        let results = Results(&products);
+        for_each_task(tasks.len(), &|index| {
+            let (p, number) = tasks[index];
+            task(p, results.product(p), number);
+        });
+    } else {
+        tasks.iter().for_each(|&(p, number)| task(p, &products[p], number));
+    }
     TASKS.set(tasks);
 }
 

@@ -42,7 +42,7 @@ pub(super) struct Kernels {
     /// Rows to a full tile, and the kernel of a tile of so many rows and vectors, counted from 1.
     pub(super) rows: usize,
     pub(super) kernel: fn(rows: usize, vectors: usize) -> Kernel,
-    /// The same for up to [`DIRECT_ROWS`] rows and a right matrix that is not packed, since nothing would pay for it.
+    /// The same for a right matrix that is not packed.
     pub(super) direct: fn(rows: usize, vectors: usize) -> Kernel,
 }
 
@@ -146,7 +146,7 @@ mod x86_64 {
         vectors: 2,
         rows: 6,
         kernel: table!(avx2, 6, 2, [1, 2, 3, 4, 5, 6], [1, 2]),
-        direct: table!(avx2_direct, 4, 2, [1, 2, 3, 4], [1, 2]),
+        direct: table!(avx2_direct, 6, 2, [1, 2, 3, 4, 5, 6], [1, 2]),
     };
 
     /// 8 rows of 3 vectors of 16: 24 sums, 3 vectors of B and one of A in 32 registers.
@@ -155,7 +155,7 @@ mod x86_64 {
         vectors: 3,
         rows: 8,
         kernel: table!(avx512, 8, 3, [1, 2, 3, 4, 5, 6, 7, 8], [1, 2, 3]),
-        direct: table!(avx512_direct, 4, 3, [1, 2, 3, 4], [1, 2, 3]),
+        direct: table!(avx512_direct, 8, 3, [1, 2, 3, 4, 5, 6, 7, 8], [1, 2, 3]),
     };
 
     /// The lanes of a vector that lie in the first `columns` columns.
