@@ -1,9 +1,11 @@
 //! Matrix products of any strides, on one kernel: forward products, and the gradients of their inputs and weights.
 //!
-//! The result is cut by rows, so that each element is one sum in one order, whatever the number of threads.
+//! The result is cut by rows, and a long sum of a weight's gradient in two, by the shapes alone: each element is summed in
+//! one order, whatever the number of threads.
 
 #![allow(unsafe_code, reason = "tiles are addressed by pointers")]
 
+mod halves;
 mod panels;
 mod strips;
 #[cfg(test)]
@@ -15,6 +17,7 @@ use std::cell::Cell;
 
 use ndarray::{ArrayView2, ArrayViewMut2, s};
 
+use self::halves::Part;
 use self::panels::Panels;
 use self::strips::Left;
 use self::tile::{DIRECT_ROWS, Kernels, PORTABLE, Tile};
@@ -79,10 +82,12 @@ fn gemm_with(kernels: Kernels, mut products: Vec<Product<'_>>) {
     products.retain_mut(|product| !product.is_trivial() && !multiply_directly(&kernels, product));
     let work = |product: &Product<'_>| product.c.len() * product.a.ncols();
     let parallel = products.iter().map(work).sum::<usize>() >= PARALLEL_WORK;
+    let mut rooms = halves::rooms(&products);
+    let mut parts = halves::cut(&mut products, &mut rooms);
     // Those that need no packing come last.
-    products.sort_by_key(turned::is_turned);
-    let n_packed = products.partition_point(|product| !turned::is_turned(product));
-    let packed = Panels::pack(products[..n_packed].iter().map(|product| product.b), &kernels);
+    parts.sort_by_key(|part| turned::is_turned(&part.product));
+    let n_packed = parts.partition_point(|part| !turned::is_turned(&part.product));
+    let packed = Panels::pack(parts[..n_packed].iter().map(|part| part.product.b), &kernels);
     let task = |p: usize, product: &Product<'_>, number: usize| {
         let first = number * TASK_ROWS;
         let rows = TASK_ROWS.min(product.c.nrows() - first);
@@ -94,33 +99,34 @@ fn gemm_with(kernels: Kernels, mut products: Vec<Product<'_>>) {
             }
         }
     };
-    let n_tasks = |product: &Product<'_>| product.c.nrows().div_ceil(TASK_ROWS);
+    let n_tasks = |p: usize| parts[p].product.c.nrows().div_ceil(TASK_ROWS);
     let mut tasks = TASKS.take();
     tasks.clear();
-    tasks.extend((0..products.len()).flat_map(|p| (0..n_tasks(&products[p])).map(move |number| (p, number))));
+    tasks.extend((0..parts.len()).flat_map(|p| (0..n_tasks(p)).map(move |number| (p, number))));
     if parallel {
         // Each thread gets its share of every product: the rows that it had in the operations before this one.
-        tasks.sort_unstable_by_key(|&(p, number)| ((number << 32) / n_tasks(&products[p]), p));
-        let results = Results(&products);
+        tasks.sort_unstable_by_key(|&(p, number)| (parts[p].place(number, n_tasks(p)), p));
+        let results = Results(&parts);
         for_each_task(tasks.len(), &|index| {
             let (p, number) = tasks[index];
             task(p, results.product(p), number);
         });
     } else {
-        tasks.iter().for_each(|&(p, number)| task(p, &products[p], number));
+        tasks.iter().for_each(|&(p, number)| task(p, &parts[p].product, number));
     }
     TASKS.set(tasks);
+    halves::join(&mut products, &rooms);
 }
 
 /// Products whose results several threads write, each other rows of them.
-struct Results<'r, 'a>(&'r [Product<'a>]);
+struct Results<'r, 'a>(&'r [Part<'a>]);
 
 // SAFETY: the exclusive borrow of a result is not used but for its address and shape, and its values may go to any thread.
 unsafe impl Sync for Results<'_, '_> {}
 
 impl<'r, 'a> Results<'r, 'a> {
     fn product(&self, index: usize) -> &'r Product<'a> {
-        &self.0[index]
+        &self.0[index].product
     }
 }
 

@@ -21,6 +21,9 @@ fn visit(lengths: &[usize]) {
 }
 
 proptest! {
+    // Each case starts a pool.
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
     #[test]
     fn each_item_is_visited_once(
         threads in 1_usize..6,
