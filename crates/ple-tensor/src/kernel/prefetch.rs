@@ -3,7 +3,7 @@
 #![allow(unsafe_code, reason = "a hint takes an address")]
 
 /// Rows between the row in hand and the one that is fetched.
-pub(crate) const ROWS_AHEAD: usize = 8;
+pub(crate) const ROWS_AHEAD: usize = 16;
 
 /// Asks for the cache lines of `length` values from `start` on; does nothing where they do not exist.
 #[inline(always)]
