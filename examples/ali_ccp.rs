@@ -10,19 +10,20 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use ple_data::ali_ccp_raw::{PREPARED_SCHEMA, Prepared};
+use ple_data::ali_ccp_raw::Prepared;
+use ple_data::prepare::PreparedTable;
 use ple_data::{
-    DataError, FeatureSchema, GeneratorConfig, Label, ParquetShards, Roles, RowSource, SplitFiles,
-    StreamConfig, TaskType, Vocabulary, generate_split, infer_schema, read_tables,
+    DataError, FeatureSchema, GeneratorConfig, Label, ParquetShards, PreparedFolder, Roles, RowSource,
+    SplitFiles, StreamConfig, TaskType, Vocabulary, generate_split, infer_schema, read_tables,
 };
 use ple_nn::MlpConfig;
-use ple_train::TrainConfig;
 use ple_train::early_stopping::EarlyStopping;
 use ple_train::metrics::roc_auc;
+use ple_train::{CarriedRows, RankingModel, RunSeed, TrainConfig, TrainError};
 use run::error::RunError;
 use run::options::RunOptions;
 use run::report::Outcome;
-use run::training::{Splits, run_program, train};
+use run::training::{Splits, run_program, train, train_model};
 
 /// Trains PLE (or another model) on Ali-CCP.
 #[derive(Parser, Debug)]
@@ -32,7 +33,7 @@ use run::training::{Splits, run_program, train};
 )]
 struct Arguments {
     /// A folder (or, with --stream, a pattern) of files whose names say train, val and test, as in ali_ccp_train.csv or
-    /// train-00000.parquet, or a folder that `cargo xtask data ali-ccp` has prepared; without it rows are generated.
+    /// train-00000.parquet, or a folder that `cargo xtask data ali-ccp` or `data prepare` has prepared; without it rows are generated.
     #[arg(long)]
     data: Option<PathBuf>,
     /// Read Parquet files again in each epoch, a window at a time, rather than hold all rows in memory.
@@ -45,6 +46,12 @@ struct Arguments {
     /// A feature schema as JSON; without one it is found in the files.
     #[arg(long, requires = "data")]
     schema: Option<PathBuf>,
+    /// A trained model to start from; its rows of embedding tables go with their raw ids. It decides on the architecture.
+    #[arg(long, requires_all = ["data", "from_data"])]
+    from: Option<PathBuf>,
+    /// The prepared folder that this model was trained on.
+    #[arg(long, requires = "from")]
+    from_data: Option<PathBuf>,
     /// Generated training rows; a tenth as many for validation and for test.
     #[arg(long, default_value_t = 2_000_000, conflicts_with = "data")]
     rows: usize,
@@ -76,7 +83,16 @@ fn run(arguments: &Arguments) -> Result<Outcome, RunError> {
     let (model, config) = options.apply(model, config)?;
     let out = options.out("ali_ccp");
     match &arguments.data {
-        Some(folder) => train(options, &out, read(arguments, folder)?, model, &config),
+        Some(folder) => {
+            let splits = read(arguments, folder)?;
+            match (&arguments.from, &arguments.from_data) {
+                (Some(from), Some(from_data)) => {
+                    let model = carried_over(from, from_data, folder, RunSeed(config.seed))?;
+                    train_model(options, &out, splits, model, &config)
+                }
+                _ => train(options, &out, splits, model, &config),
+            }
+        }
         None => {
             let vocabulary = match arguments.vocabulary {
                 VocabularyName::Full => Vocabulary::Full,
@@ -102,30 +118,56 @@ fn run(arguments: &Arguments) -> Result<Outcome, RunError> {
     }
 }
 
+/// A trained model under the vocabularies of new data.
+fn carried_over(
+    from: &Path,
+    from_data: &Path,
+    data: &Path,
+    seed: RunSeed,
+) -> Result<RankingModel, TrainError> {
+    let (model, _manifest) = RankingModel::load(from)?;
+    let old = PreparedTable::open(from_data)?.transformation()?;
+    let new = PreparedTable::open(data)?.transformation()?;
+    let (model, tables) = model.carried_over(&old, &new, seed)?;
+    for CarriedRows { table, known, new, gone } in tables {
+        eprintln!("{table}: {known} rows carried over, {new} new, {gone} gone");
+    }
+    Ok(model)
+}
+
 /// The parts of a data set, under a schema that all of them fit.
 fn read(arguments: &Arguments, folder: &Path) -> Result<Splits, DataError> {
-    // Lists are asked of a prepared folder, which another one is not.
-    let is_prepared = folder.join(PREPARED_SCHEMA).is_file() || arguments.user_lists;
-    let prepared = is_prepared.then(|| Prepared::open(folder)).transpose()?;
+    let prepared = match PreparedFolder::find(folder)? {
+        // Lists are asked of a prepared folder, which this one is not.
+        None if arguments.user_lists => Some(PreparedFolder::AliCcp(Box::new(Prepared::open(folder)?))),
+        found => found,
+    };
     let files = match &prepared {
-        Some(prepared) => SplitFiles {
-            train: prepared.shards("train")?,
-            validation: prepared.shards("val")?,
-            test: prepared.shards("test")?,
-        },
+        Some(prepared) => {
+            let shards = |part: &'static str| match prepared.shards(part)? {
+                shards if shards.is_empty() => {
+                    Err(DataError::MissingPart { path: folder.to_path_buf(), part })
+                }
+                shards => Ok(shards),
+            };
+            SplitFiles { train: shards("train")?, validation: shards("val")?, test: shards("test")? }
+        }
         None => SplitFiles::find(folder)?,
     };
     let lists = match &prepared {
-        Some(prepared) if arguments.user_lists => Some(prepared.user_lists()?),
-        Some(prepared) if prepared.schema.common.lists.iter().any(|list| list.of_users) => {
+        Some(PreparedFolder::AliCcp(prepared)) if arguments.user_lists => Some(prepared.user_lists()?),
+        Some(PreparedFolder::AliCcp(prepared))
+            if prepared.schema.common.lists.iter().any(|list| list.of_users) =>
+        {
             eprintln!("the lists of users are left out; --user-lists joins them to the rows");
             None
         }
+        // The rows of a table have all of their lists themselves.
         _ => None,
     };
     let schema = match (&arguments.schema, prepared) {
         (Some(path), _) => read_schema(path)?,
-        (None, Some(prepared)) => prepared.schema.schema,
+        (None, Some(prepared)) => prepared.schema().clone(),
         (None, None) => {
             let labels = vec![
                 Label::new("click", TaskType::Classification),

@@ -72,7 +72,19 @@ pub(crate) fn train(
     config: &TrainConfig,
 ) -> Result<Outcome, RunError> {
     check_writable(out)?;
-    let mut model = RankingModel::new(data.train.schema().clone(), model, RunSeed(config.seed))?;
+    let model = RankingModel::new(data.train.schema().clone(), model, RunSeed(config.seed))?;
+    train_model(options, out, data, model, config)
+}
+
+/// The same from a model that there is already.
+pub(crate) fn train_model(
+    options: &RunOptions,
+    out: &Path,
+    data: Splits,
+    mut model: RankingModel,
+    config: &TrainConfig,
+) -> Result<Outcome, RunError> {
+    check_writable(out)?;
     let tasks: Vec<String> = model.tasks().into_iter().map(|(name, _)| name).collect();
     let mut terminal = Terminal::new(tasks.clone());
     banner(&terminal, &model, &data, config, out);

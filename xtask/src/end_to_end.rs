@@ -72,6 +72,55 @@ const STREAMED_OTHER: &[&str] = &[
     "1",
 ];
 
+/// The commands of the page on data, on a log with raw ids.
+const SHOP_LOG: &[&str] = &[
+    "--data",
+    "data/shop_log/log.csv",
+    "--features",
+    "data/shop_log/features.toml",
+    "--out",
+    "{scratch}/shop",
+];
+
+/// Training on it.
+const ON_SHOP_LOG: &[&str] = &[
+    "--data",
+    "{scratch}/shop",
+    "--stream",
+    "--epochs",
+    "1",
+    "--batch-size",
+    "100",
+    "--out",
+    "{scratch}/shop-model",
+];
+
+/// Another day of it, by the numbers of the first, and its new ids.
+const NEXT_DAY: &[&str] = &[
+    "--data",
+    "data/shop_log/log.csv",
+    "--extend",
+    "{scratch}/shop/schema.json",
+    "--out",
+    "{scratch}/shop-2",
+];
+
+/// Training on the other day, from the first one's model.
+const FROM_SHOP_LOG: &[&str] = &[
+    "--data",
+    "{scratch}/shop-2",
+    "--from",
+    "{scratch}/shop-model",
+    "--from-data",
+    "{scratch}/shop",
+    "--epochs",
+    "1",
+    "--batch-size",
+    "100",
+    "--out",
+    "{scratch}/shop-model-2",
+];
+
 /// A run with the lists of users, which are joined to streamed rows.
 const WITH_LISTS: &[&str] = &[
     "--data",
@@ -180,6 +229,30 @@ const RUNS: &[Run] = &[
     ),
     run("prepare_ali_ccp", &["--help"], 0, "Examples:"),
     run("generate_ali_ccp", &["--out", "/proc/nowhere"], 74, "/proc/nowhere: could not make the folder"),
+    run("prepare_table", SHOP_LOG, 0, "user    150 ids that occur at least 3 times in training rows"),
+    run("ali_ccp", ON_SHOP_LOG, 0, "buy         "),
+    run("prepare_table", NEXT_DAY, 0, "MB/s"),
+    run("ali_ccp", FROM_SHOP_LOG, 0, "embedding.user.weight: 151 rows carried over, 0 new, 0 gone"),
+    run(
+        "prepare_table",
+        &[
+            "--data",
+            "data/shop_log/log.csv",
+            "--features",
+            "data/shop_log/log.csv",
+            "--out",
+            "{scratch}/none",
+        ],
+        2,
+        "correct the feature file",
+    ),
+    run(
+        "prepare_table",
+        &["--data", "{scratch}/missing", "--with", "{scratch}/shop/schema.json", "--out", "{scratch}/none"],
+        66,
+        "missing: there is no such file or folder",
+    ),
+    run("prepare_table", &["--help"], 0, "Examples:"),
     run("ali_ccp", STREAMED, 0, "streamed    1 training files with 1 row groups"),
     run("ali_ccp", STREAMED_ON, 0, "going on in epoch 2, after step 20"),
     run("ali_ccp", STREAMED_OTHER, 2, "training.seed was 2020; now it is 1"),
@@ -191,7 +264,7 @@ const RUNS: &[Run] = &[
     ),
     run("ali_ccp", &["--rows", "4000", "--checkpoint-every", "5h"], 2, "expected a number of steps"),
     run("ali_ccp", &["--help"], 0, "Examples:"),
-    run("ali_ccp", &["--data", "{scratch}/missing"], 66, "missing: there is no file whose name says `train`"),
+    run("ali_ccp", &["--data", "{scratch}/missing"], 66, "missing: there is no such file or folder"),
     run("ali_ccp", &["--rows", "4000", "--epochs", "0"], 2, "epochs is 0"),
     run("ali_ccp", &["--rows", "many"], 2, "invalid value"),
     run("ali_ccp", &["--rows", "4000", "--out", "/proc/nowhere", "--json"], 74, r#""exit_code":74"#),

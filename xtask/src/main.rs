@@ -35,6 +35,7 @@ The project's chores. Usage: cargo xtask COMMAND [ARGUMENTS]
   parity FILE...      compare models with golden files made by PyTorch; --onnx DIR writes them there
   torture [--short]   kill a run and fail its disk at every point; it ends with the same bytes
   data describe PATH  what is in CSV or Parquet files, and what looks wrong there
+  data prepare --data PATH --features FILE --out DIR  any table with raw ids, ready for training
   data ali-ccp --raw DIR --out DIR  Ali-CCP's raw files to Parquet, or with --compat to CSV
   data generate-ali-ccp --out DIR   raw files in Ali-CCP's format, of any size
   draw MODEL --out F  a picture of a saved model: F ends in .svg, .dot or .mmd
@@ -58,10 +59,10 @@ fn main() -> ExitCode {
         ["parity", files @ ..] => parity::run(files),
         ["data", command, options @ ..] => data::run(command, options).unwrap_or_else(|| {
             usage(&format!(
-                "data has no command `{command}`; there are describe, ali-ccp and generate-ali-ccp"
+                "data has no command `{command}`; there are describe, prepare, ali-ccp and generate-ali-ccp"
             ))
         }),
-        ["data"] => usage("data needs one of its commands: describe, ali-ccp, generate-ali-ccp"),
+        ["data"] => usage("data needs one of its commands: describe, prepare, ali-ccp, generate-ali-ccp"),
         ["draw", options @ ..] => draw::run(options),
         ["bench", options @ ..] => bench::run(options),
         ["profile", options @ ..] => profile::run(options),

@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::ali_ccp_raw::RawError;
 use crate::nearest::nearest_line;
 use crate::place::{Place, after_comma};
+use crate::prepare::PrepareError;
 
 /// An error of this crate. `Display` gives up to three lines: what, what was expected, the next step.
 ///
@@ -24,8 +25,8 @@ use crate::place::{Place, after_comma};
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// The file is not there.
-    #[error("{}: there is no such file\nnext: check the path; a relative one starts at the folder that the program was started in", path.display())]
+    /// The file or folder is not there.
+    #[error("{}: there is no such file or folder\nnext: check the path; a relative one starts at the folder that the program was started in", path.display())]
     MissingFile {
         /// The file asked for.
         path: PathBuf,
@@ -428,6 +429,10 @@ pub enum DataError {
     /// Something is wrong with raw files of Ali-CCP, or with what was prepared from them.
     #[error(transparent)]
     Raw(#[from] RawError),
+
+    /// Something is wrong with a feature file, or with a table that is prepared by one.
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
 
     /// Two columns of an output have one name.
     #[error("{}: the output would have two columns `{column}`\nexpected: each column once\nnext: rename the task or the key", path.display())]

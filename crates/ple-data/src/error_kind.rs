@@ -37,6 +37,7 @@ impl DataError {
             | DataError::NotStreamed { .. }
             | DataError::OutputColumn { .. } => ErrorKind::Configuration,
             DataError::Raw(error) => error.kind(),
+            DataError::Prepare(error) => error.kind(),
             _ => ErrorKind::BadData,
         }
     }

@@ -11,6 +11,7 @@
 //! - [`UserLists`] are lists that all rows of a user share: stored once, and joined to the rows when a batch is made.
 //! - An [`EpochOrder`] says which rows make up batch k of epoch e, as a pure function of (seed, e, k).
 //! - [`Batches`] fills one [`Batch`] after the other on another thread, in buffers that are used again and again.
+//! - [`prepare`] makes such shards of tables with raw ids (strings, hashes), and remembers how for new rows and for serving.
 //! - [`write_csv`], [`write_parquet`] and [`write_predictions`] write files that appear whole or not at all.
 //! - [`generate`] makes data in the shape of Ali-CCP whose true probabilities are known; [`ali_ccp_raw`] does so in the
 //!   format of the published files.
@@ -85,9 +86,13 @@ mod windows;
 
 // Back to files.
 mod fingerprint;
+mod in_order;
 mod mmap;
 mod output_columns;
+mod output_folder;
+mod parquet_file;
 mod predictions;
+mod prepared_file;
 mod whole_file;
 mod write_csv;
 mod write_parquet;
@@ -97,6 +102,10 @@ pub mod describe;
 
 // Ali-CCP as it comes.
 pub mod ali_ccp_raw;
+
+// Any table with raw ids.
+pub mod prepare;
+mod prepared_folder;
 
 // Generated data.
 mod ali_ccp;
@@ -119,6 +128,7 @@ pub use order::{BatchPlan, EpochOrder, LastBatch, Shuffle, Window};
 pub use place::Place;
 pub use predictions::write_predictions;
 pub use prefetch::{BatchPosition, Batches, PrefetchedBatch};
+pub use prepared_folder::PreparedFolder;
 pub use quantiles::{bin_of, quantile_edges};
 pub use read::{FileFormat, read_table, read_tables};
 pub use read_csv::read_csv;

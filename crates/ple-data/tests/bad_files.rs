@@ -306,7 +306,7 @@ fn every_file_of_the_corpus_is_in_the_table() {
 #[test]
 fn a_missing_file_is_told_apart_from_a_bad_one() {
     let error = read_table("no_such_folder/train.csv", &schema()).unwrap_err();
-    let expected = "no_such_folder/train.csv: there is no such file\n\
+    let expected = "no_such_folder/train.csv: there is no such file or folder\n\
         next: check the path; a relative one starts at the folder that the program was started in";
     assert_eq!(error.to_string(), expected);
     assert_eq!(

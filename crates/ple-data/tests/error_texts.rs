@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, StringArray};
 use ple_data::ali_ccp_raw::{RawConfig, RawError, prepare_ali_ccp};
+use ple_data::prepare::FeatureFile;
 use ple_data::{
     DataError, DenseBins, ErrorKind, Feature, FeatureKind, FeatureSchema, Label, ParquetShards, Place,
     Pooling, Roles, RowSource, SequenceColumn, SplitFiles, StreamConfig, Table, TableColumns, TaskType,
@@ -111,13 +112,13 @@ fn cases() -> Vec<(DataError, ErrorKind, &'static str)> {
         (
             read_table("no_such_folder/a.csv", &plain()).unwrap_err(),
             MissingInput,
-            "no_such_folder/a.csv: there is no such file\n\
+            "no_such_folder/a.csv: there is no such file or folder\n\
              next: check the path; a relative one starts at the folder that the program was started in",
         ),
         (
             prepare_ali_ccp("tests", "tests", &RawConfig::default(), &|_| ()).unwrap_err(),
             MissingInput,
-            "tests/sample_skeleton_train.csv: there is no such file\n\
+            "tests/sample_skeleton_train.csv: there is no such file or folder\n\
              next: check the path; a relative one starts at the folder that the program was started in",
         ),
         (
@@ -499,6 +500,13 @@ fn cases() -> Vec<(DataError, ErrorKind, &'static str)> {
             "the fractions of the split are [0.5, 0.25]\n\
              expected: positive numbers with a sum of 1\n\
              next: correct the fractions",
+        ),
+        (
+            FeatureFile::parse("features.toml", "[[sparse]]\nnam = \"user\"\n").unwrap_err(),
+            Configuration,
+            "features.toml, line 2: unknown field `nam`, expected one of `name`, `names`, `column`, `min_count`, `buckets`, \
+             `hash_seed`, `embedding_dim`, `shared_with`, `missing`\nnearest: `name`\n\
+             next: correct the feature file; a key that is not known is refused",
         ),
         (
             in_folder(|path| {

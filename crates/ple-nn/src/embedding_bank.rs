@@ -2,6 +2,7 @@
 
 use ndarray::{Array2, ArrayView2, s};
 use ple_tensor::{MatrixId, Role, Segment, TableId, Tape, Var};
+use rand::RngCore;
 use rand_distr::{Distribution, Normal};
 
 use crate::feature::{FeatureKind, FeatureSpec, Pooling};
@@ -189,10 +190,17 @@ impl EmbeddingBank {
 
 fn add_table(builder: &mut Builder<'_>, name: &str, rows: usize, dim: usize, deviation: f32) -> TableId {
     let table = builder.store.add_table(name, rows, dim);
-    let normal = Normal::new(0.0, deviation).expect("a deviation is finite and not negative");
     for row in 0..rows {
-        let values = builder.store.table_row_mut(table, row);
-        values.iter_mut().for_each(|value| *value = normal.sample(builder.random));
+        first_embedding(builder.random, deviation, builder.store.table_row_mut(table, row));
     }
     table
+}
+
+/// Gives a row of a table its first values: normal with the given standard deviation around 0, in order.
+///
+/// # Panics
+/// If the deviation is negative or not finite.
+pub fn first_embedding(random: &mut dyn RngCore, deviation: f32, row: &mut [f32]) {
+    let normal = Normal::new(0.0, deviation).expect("a deviation is finite and not negative");
+    row.iter_mut().for_each(|value| *value = normal.sample(random));
 }

@@ -41,7 +41,7 @@ pub mod rechub;
 pub use activation::{Activation, ActivationLayer};
 pub use batch_norm::{BatchNorm1d, Norm};
 pub use cgc::{CgcLayer, CgcShape, SharedStream, Source, Streams};
-pub use embedding_bank::{BankInput, EmbeddingBank, SequenceInput};
+pub use embedding_bank::{BankInput, EmbeddingBank, SequenceInput, first_embedding};
 pub use error::NnError;
 pub use expert::{Expert, Experts};
 pub use feature::{Bins, FeatureKind, FeatureSpec, Pooling};

@@ -1,6 +1,7 @@
 //! Where data meets models: a schema becomes the model's features and tasks, a batch becomes the bank's input.
 
-use ple_data::{Batch, FeatureSchema};
+use ple_data::prepare::EncodedFeatures;
+use ple_data::{Batch, FeatureSchema, SequenceBatch};
 use ple_nn::{BankInput, Bins, FeatureKind, FeatureSpec, Pooling, SequenceInput, TaskKind, TaskSpec};
 
 /// The features of a model for data of a schema.
@@ -50,5 +51,19 @@ pub fn bank_input<'a>(schema: &FeatureSchema, batch: &'a Batch) -> BankInput<'a>
         sparse: (0..schema.n_sparse()).map(|feature| batch.sparse(feature)).collect(),
         sequences: (0..schema.n_sequences()).map(sequence).collect(),
         dense: batch.dense(),
+    }
+}
+
+/// Rows that were encoded from raw values as the embedding bank reads them, by reference.
+pub fn encoded_input(rows: &EncodedFeatures) -> BankInput<'_> {
+    fn sequence(sequence: &SequenceBatch) -> SequenceInput<'_> {
+        let SequenceBatch { offsets, ids, weights } = sequence;
+        SequenceInput { offsets, ids, weights: weights.as_deref() }
+    }
+    BankInput {
+        batch: rows.rows,
+        sparse: rows.sparse.iter().map(Vec::as_slice).collect(),
+        sequences: rows.sequences.iter().map(sequence).collect(),
+        dense: rows.dense.view(),
     }
 }

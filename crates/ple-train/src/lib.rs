@@ -44,6 +44,7 @@
 
 mod balance;
 mod bridge;
+mod carry_over;
 pub mod checkpoint;
 mod drawing;
 pub mod early_stopping;
@@ -64,7 +65,8 @@ mod train_config;
 mod train_step;
 
 pub use balance::{Balance, Balancer};
-pub use bridge::{bank_input, feature_specs, task_specs};
+pub use bridge::{bank_input, encoded_input, feature_specs, task_specs};
+pub use carry_over::CarriedRows;
 pub use error::TrainError;
 pub use fit::{Checkpoints, Ended, FitReport, RunInput, SaveEvery, Start, fit, instruction_set};
 pub use observer::{Control, Evaluation, Observer, RunStart, StepProgress};

@@ -4,9 +4,11 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use ple_data::FeatureSchema;
+use ple_data::prepare::{RawValue, Transformation};
 use ple_nn::{BankInput, FeatureKind, FeatureSpec, SequenceInput};
 use ple_tensor::Workspace;
 
+use crate::bridge::encoded_input;
 use crate::checkpoint::Manifest;
 use crate::error::TrainError;
 use crate::ranking_model::RankingModel;
@@ -91,6 +93,63 @@ impl Predictor {
         let workspace = model.predict_into(store, request, workspace, out);
         self.free().push(workspace);
         Ok(())
+    }
+
+    /// The same for rows of raw values that `value(row, column)` gives: encoded by the transformation that made the training
+    /// rows, and then predicted.
+    ///
+    /// # Errors
+    /// A raw value that its feature does not read; [`TrainError::OtherState`] for a transformation that is not that of the
+    /// model's data.
+    ///
+    /// # Panics
+    /// If `out` is not as long as rows x tasks.
+    ///
+    /// # Examples
+    /// ```
+    /// use ple_data::prepare::{FeatureFile, Fitting, PrepareConfig, PreparedTable, RawValue, TableInput, prepare_table};
+    /// use ple_nn::ModelConfig;
+    /// use ple_train::{Predictor, RankingModel, RunSeed};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let (file, out) = (folder.path().join("log.csv"), folder.path().join("prepared"));
+    /// std::fs::write(&file, "city,price,click\noslo,2.5,1\nrome,7.5,0\n")?;
+    /// let text = "min_count = 1\n[[sparse]]\nname = \"city\"\n[[dense]]\nname = \"price\"\nscale = \"min_max\"\n[[label]]\nname = \"click\"\n";
+    /// let features = FeatureFile::parse("features.toml", text)?;
+    /// let input = TableInput::find(&[&file])?;
+    /// prepare_table(&input, Fitting::New(&features), &out, &PrepareConfig::default(), &|_| ())?;
+    ///
+    /// let transformation = PreparedTable::open(&out)?.transformation()?;
+    /// let model = RankingModel::new(transformation.schema.clone(), ModelConfig::default(), RunSeed(1))?;
+    /// let mut probability = [0.0];
+    /// Predictor::new(model).predict_raw(
+    ///     &transformation,
+    ///     1,
+    ///     |_row, column| match column {
+    ///         "city" => RawValue::Text("oslo"),
+    ///         _ => RawValue::Number(3.0),
+    ///     },
+    ///     &mut probability,
+    /// )?;
+    /// assert!(probability[0] > 0.0 && probability[0] < 1.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn predict_raw<'v>(
+        &self,
+        transformation: &Transformation,
+        rows: usize,
+        value: impl Fn(usize, &str) -> RawValue<'v>,
+        out: &mut [f32],
+    ) -> Result<(), TrainError> {
+        if transformation.schema != self.model.schema {
+            return Err(TrainError::OtherState {
+                what: "model's schema",
+                found: "other features, labels or vocabularies".to_owned(),
+                expected: "the schema of the transformation".to_owned(),
+            });
+        }
+        let encoded = transformation.encode(rows, value)?;
+        self.predict(&encoded_input(&encoded), out)
     }
 
     fn free(&self) -> std::sync::MutexGuard<'_, Vec<Workspace>> {

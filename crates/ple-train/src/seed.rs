@@ -23,6 +23,14 @@ impl RunSeed {
         xxh3_64_with_seed(format!("{name}\0{at}").as_bytes(), self.0)
     }
 
+    /// A generator for the first values of a row of a table, by the row's key: it depends on neither the place of the row nor
+    /// the size of the table.
+    pub fn row_generator(self, table: &str, key: &str) -> ChaCha8Rng {
+        // The length tells where the name of the table ends, whatever both hold.
+        let name = format!("row\0{}\0{table}{key}", table.len());
+        ChaCha8Rng::seed_from_u64(xxh3_64_with_seed(name.as_bytes(), self.0))
+    }
+
     /// A generator at the start of a stream.
     pub fn generator(self, name: &str, at: u64) -> ChaCha8Rng {
         ChaCha8Rng::seed_from_u64(self.stream(name, at))

@@ -9,9 +9,7 @@ use super::config::{RawConfig, RawPhase};
 use super::features::{Lists, Reading};
 use super::files::RawFiles;
 use super::format::Fields;
-use super::in_order::in_order;
 use super::line::StatedNumber;
-use super::output_folder::OutputFolder;
 use super::prepare::{OpenFiles, RawRows};
 use super::progress::{Progress, ProgressFn};
 use super::raw_ids::RawIds;
@@ -23,6 +21,8 @@ use super::vocabulary::{FieldVocabulary, Numbering};
 use super::write_common::number_users;
 use crate::ali_ccp::{ALI_CCP_DENSE, ALI_CCP_SPARSE};
 use crate::error::DataError;
+use crate::in_order::in_order;
+use crate::output_folder::OutputFolder;
 
 /// Makes of the raw files what torch-rechub's `preprocess_ali_ccp.py` makes: `ali_ccp_train.csv`, `ali_ccp_val.csv` and
 /// `ali_ccp_test.csv` in the folder `out`.

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::Xxh3;
 
-use super::output_folder::{FileFacts, OutputFolder, facts};
 use crate::error::DataError;
+use crate::output_folder::{FileFacts, OutputFolder, facts};
 
 /// The files of ids and weights while they grow.
 pub(super) struct ListWriter {

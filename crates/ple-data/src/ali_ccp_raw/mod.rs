@@ -30,8 +30,6 @@ mod tally;
 mod vocabulary;
 
 // To files.
-mod output_folder;
-mod parquet_file;
 mod prepared;
 mod write_common;
 mod write_rows;
@@ -41,7 +39,6 @@ mod bad_lines;
 mod compat;
 mod compat_scaling;
 mod config;
-mod in_order;
 mod prepare;
 mod progress;
 mod summary;
@@ -57,6 +54,7 @@ mod fault;
 mod generate;
 mod generated_rows;
 
+pub use crate::output_folder::FileFacts;
 pub use bad_lines::{BadLines, SkippedLines};
 pub use common_features::CommonFeatures;
 pub use compat::prepare_ali_ccp_compat;
@@ -65,7 +63,6 @@ pub use error::RawError;
 pub use fault::RawFault;
 pub use files::{RawFiles, RawPart};
 pub use generate::{GeneratedRaw, GeneratedRawPart, RawGeneratorConfig, generate_ali_ccp};
-pub use output_folder::FileFacts;
 pub use prepare::prepare_ali_ccp;
 pub use prepared::{
     CommonFacts, DenseFacts, ListFacts, PREPARED_SCHEMA, PartFacts, Prepared, PreparedSchema, ShardFacts,

@@ -19,8 +19,6 @@ use super::files::{RawFiles, RawPart};
 use super::format::{Fields, N_FIELDS};
 use super::line::StatedNumber;
 use super::list_files::{ListFiles, ListWriter};
-use super::output_folder::OutputFolder;
-use super::parquet_file::{ColumnValues, write_columns};
 use super::prepared::{DenseFacts, FORMAT, PREPARED_SCHEMA, PreparedSchema, VocabularyFacts, row_schema};
 use super::progress::{Progress, ProgressFn};
 use super::raw_ids::RawIds;
@@ -34,6 +32,8 @@ use super::write_common::{COMMON, CommonOutput, number_users};
 use super::write_rows::RowOutput;
 use crate::ali_ccp::{ALI_CCP_DENSE, ALI_CCP_SPARSE};
 use crate::error::DataError;
+use crate::output_folder::OutputFolder;
+use crate::parquet_file::{ColumnValues, write_columns};
 
 /// Prepares the raw files of Ali-CCP for training.
 ///

@@ -1,17 +1,16 @@
 //! What `schema.json` of prepared data says, and the way back to the files that it names.
 
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::common_features::CommonFeatures;
-use super::error::RawError;
-use super::output_folder::FileFacts;
 use crate::ali_ccp::{ALI_CCP_DENSE, ALI_CCP_SPARSE};
 use crate::error::DataError;
+use crate::output_folder::FileFacts;
 use crate::schema::{Feature, FeatureKind, FeatureSchema, Label, Pooling, TaskType};
 use crate::user_lists::{JoinedList, UserLists, weights_column};
 
@@ -200,7 +199,7 @@ impl Prepared {
     /// # Errors
     ///
     /// [`DataError::MissingFile`] for a folder without `schema.json`; [`DataError::SchemaSyntax`] for one of another
-    /// form; [`RawError::Damaged`] for a file of another size, or with a name that leads out of the folder.
+    /// form; [`RawError::Damaged`](super::RawError::Damaged) for a file of another size, or with a name that leads out of the folder.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, DataError> {
         let folder = folder.as_ref().to_path_buf();
         let path = folder.join(PREPARED_SCHEMA);
@@ -214,12 +213,7 @@ impl Prepared {
         }
         let prepared = Prepared { folder, schema };
         for facts in prepared.files() {
-            let path = prepared.path(facts)?;
-            let found = fs::metadata(&path).map_err(|error| DataError::io(&path, "read", error))?.len();
-            if found != facts.bytes {
-                let detail = format!("it has {found} bytes, and {PREPARED_SCHEMA} says {}", facts.bytes);
-                return Err(RawError::Damaged { path, detail }.into());
-            }
+            facts.check_size(&prepared.folder)?;
         }
         Ok(prepared)
     }
@@ -228,35 +222,16 @@ impl Prepared {
     ///
     /// # Errors
     ///
-    /// [`RawError::Damaged`] for the first file with another hash.
+    /// [`RawError::Damaged`](super::RawError::Damaged) for the first file with another hash.
     pub fn verify(&self) -> Result<(), DataError> {
-        self.files().try_for_each(|facts| self.verify_file(facts))
-    }
-
-    fn verify_file(&self, facts: &FileFacts) -> Result<(), DataError> {
-        let path = self.path(facts)?;
-        let refuse = |error| DataError::io(&path, "read", error);
-        let mut file = fs::File::open(&path).map_err(refuse)?;
-        let (mut hash, mut buffer) = (Xxh3::new(), vec![0; 1 << 20]);
-        loop {
-            let n = std::io::Read::read(&mut file, &mut buffer).map_err(refuse)?;
-            if n == 0 {
-                break;
-            }
-            hash.update(&buffer[..n]);
-        }
-        if format!("{:032x}", hash.digest128()) != facts.hash {
-            let detail = format!("its hash is another one than {PREPARED_SCHEMA} says");
-            return Err(RawError::Damaged { path, detail }.into());
-        }
-        Ok(())
+        self.files().try_for_each(|facts| facts.verify(&self.folder))
     }
 
     /// The shards of a part, in order; none if there is no part of that name.
     ///
     /// # Errors
     ///
-    /// [`RawError::Damaged`] for a name that leads out of the folder.
+    /// [`RawError::Damaged`](super::RawError::Damaged) for a name that leads out of the folder.
     pub fn shards(&self, part: &str) -> Result<Vec<PathBuf>, DataError> {
         let part = self.schema.parts.iter().find(|known| known.name == part);
         part.map_or(&[][..], |part| &part.shards).iter().map(|shard| self.path(&shard.file)).collect()
@@ -266,7 +241,7 @@ impl Prepared {
     ///
     /// # Errors
     ///
-    /// [`RawError::Damaged`] where the files do not fit together.
+    /// [`RawError::Damaged`](super::RawError::Damaged) where the files do not fit together.
     pub fn common_features(&self) -> Result<CommonFeatures, DataError> {
         let common = &self.schema.common;
         let paths = [&common.offsets, &common.ids, &common.weights].map(|facts| self.path(facts));
@@ -279,12 +254,12 @@ impl Prepared {
     ///
     /// # Errors
     ///
-    /// Those of [`Prepared::common_features`]; [`RawError::Damaged`] for a file with another hash, an id outside of its
+    /// Those of [`Prepared::common_features`]; [`RawError::Damaged`](super::RawError::Damaged) for a file with another hash, an id outside of its
     /// vocabulary, or a weight that is not finite.
     pub fn user_lists(&self) -> Result<UserLists, DataError> {
         let CommonFacts { offsets, ids, weights, lists, .. } = &self.schema.common;
         let files = [offsets, ids, weights];
-        files.into_par_iter().try_for_each(|facts| self.verify_file(facts))?;
+        files.into_par_iter().try_for_each(|facts| facts.verify(&self.folder))?;
         let mut hash = Xxh3::new();
         files.iter().for_each(|facts| hash.update(facts.hash.as_bytes()));
         let of_users = lists.iter().enumerate().filter(|(_, list)| list.of_users);
@@ -306,15 +281,6 @@ impl Prepared {
     }
 
     fn path(&self, facts: &FileFacts) -> Result<PathBuf, DataError> {
-        let relative = Path::new(&facts.file);
-        let stays = relative.components().all(|component| matches!(component, Component::Normal(_)));
-        match stays && !facts.file.is_empty() {
-            true => Ok(self.folder.join(relative)),
-            false => {
-                let path = self.folder.join(PREPARED_SCHEMA);
-                let detail = format!("the name `{}` leads out of its folder", facts.file);
-                Err(RawError::Damaged { path, detail }.into())
-            }
-        }
+        facts.place(&self.folder)
     }
 }

@@ -7,13 +7,13 @@ use super::blocks::LineFile;
 use super::fault::{RawFault, shown};
 use super::features::{Features, Reading, fields_of};
 use super::format::N_DENSE;
-use super::in_order::in_order;
 use super::line::{check_index, skeleton_line};
 use super::progress::Progress;
 use super::spill::{NewRow, Spill, SpillBuffers};
 use super::tally::{Tallies, Tally};
 use super::users::{UserNumbers, UserRecord, Users};
 use crate::error::DataError;
+use crate::in_order::in_order;
 
 /// What the rows of a part add up to.
 #[derive(Debug, Clone, Copy)]

@@ -7,11 +7,11 @@ use super::blocks::LineFile;
 use super::fault::{RawFault, shown};
 use super::features::{Features, Reading};
 use super::format::{N_DENSE, N_FIELDS, N_LISTS};
-use super::in_order::in_order;
 use super::line::common_line;
 use super::list_files::ListWriter;
 use super::progress::Progress;
 use crate::error::DataError;
+use crate::in_order::in_order;
 
 /// Everything about users but their lists, which are in files.
 #[derive(Default)]

@@ -6,7 +6,6 @@ use rayon::prelude::*;
 
 use super::features::{Reading, fields_of};
 use super::format::N_LISTS;
-use super::in_order::in_order;
 use super::list_files::ListFiles;
 use super::paged_map::PagedMap;
 use super::raw_ids::RawIds;
@@ -14,6 +13,7 @@ use super::rows::UserRows;
 use super::tally::{Tallies, Tally};
 use super::users::Users;
 use crate::error::DataError;
+use crate::in_order::in_order;
 
 /// The order in which ids get their numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,16 +5,16 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::features::fields_of;
 use super::format::{Fields, LISTS, N_LISTS};
-use super::in_order::in_order;
 use super::list_files::{IDS, ListFiles};
-use super::output_folder::{FileFacts, OutputFolder, facts};
-use super::parquet_file::{ColumnValues, write_columns};
 use super::prepared::{CommonFacts, ListFacts, ShardFacts, own_column};
 use super::progress::Progress;
 use super::users::Users;
 use super::vocabulary::{FieldVocabulary, user_stretches, users_lists};
 use crate::ali_ccp::ALI_CCP_SPARSE;
 use crate::error::DataError;
+use crate::in_order::in_order;
+use crate::output_folder::{FileFacts, OutputFolder, facts};
+use crate::parquet_file::{ColumnValues, write_columns};
 use crate::user_lists::weights_column;
 
 /// The folder of what belongs to users.

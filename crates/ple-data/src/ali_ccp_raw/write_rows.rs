@@ -5,9 +5,6 @@ use std::ops::Range;
 
 use super::features::Reading;
 use super::format::{Fields, N_DENSE, N_FIELDS, N_LISTS};
-use super::in_order::in_order;
-use super::output_folder::OutputFolder;
-use super::parquet_file::{ColumnValues, write_columns};
 use super::prepared::{DenseFacts, ListFacts, PartFacts, ShardFacts};
 use super::progress::Progress;
 use super::spill::{Spill, SpilledRows};
@@ -15,6 +12,9 @@ use super::users::{UserRecord, Users};
 use super::vocabulary::FieldVocabulary;
 use crate::ali_ccp::{ALI_CCP_DENSE, ALI_CCP_SPARSE};
 use crate::error::DataError;
+use crate::in_order::in_order;
+use crate::output_folder::OutputFolder;
+use crate::parquet_file::{ColumnValues, write_columns};
 use crate::user_lists::weights_column;
 
 /// What rows are written with.

@@ -46,8 +46,11 @@ pub(crate) fn files_of(path: &Path) -> Result<Vec<PathBuf>, DataError> {
         return if files.is_empty() { Err(missing()) } else { Ok(without_twins(files)) };
     }
     let pattern = path.to_string_lossy();
-    if path.exists() || !pattern.contains(['*', '?', '[']) {
+    if path.exists() {
         return Ok(vec![path.to_owned()]);
+    }
+    if !pattern.contains(['*', '?', '[']) {
+        return Err(missing());
     }
     let matches = glob::glob(&pattern).map_err(|_| missing())?;
     let mut files = Vec::new();

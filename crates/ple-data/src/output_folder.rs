@@ -9,11 +9,11 @@ use std::thread::JoinHandle;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::error::RawError;
+use crate::ali_ccp_raw::RawError;
 use crate::error::DataError;
 
 /// A folder in the making. If it is dropped before it is finished, nothing is left of it.
-pub(super) struct OutputFolder {
+pub(crate) struct OutputFolder {
     target: PathBuf,
     partial: PathBuf,
     is_finished: bool,
@@ -63,7 +63,7 @@ pub struct FileFacts {
 
 impl OutputFolder {
     /// Begins a folder. What an earlier run left half-way is removed.
-    pub(super) fn begin(target: &Path) -> Result<Self, DataError> {
+    pub(crate) fn begin(target: &Path) -> Result<Self, DataError> {
         let name = target.file_name().map(|name| name.to_string_lossy().into_owned());
         let is_taken = fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_some());
         let Some(name) = name.filter(|_| !is_taken && !target.is_file()) else {
@@ -87,19 +87,19 @@ impl OutputFolder {
     }
 
     /// Where the files are made.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.partial
     }
 
     /// Makes a folder in the folder.
-    pub(super) fn subfolder(&self, name: &str) -> Result<PathBuf, DataError> {
+    pub(crate) fn subfolder(&self, name: &str) -> Result<PathBuf, DataError> {
         let path = self.partial.join(name);
         fs::create_dir(&path).map_err(|error| DataError::io(&path, "write", error))?;
         Ok(path)
     }
 
     /// Puts a file on the disk, at some time before the folder is finished. What goes wrong is an error of `finish`.
-    pub(super) fn sync_later(&self, path: &Path, file: File) {
+    pub(crate) fn sync_later(&self, path: &Path, file: File) {
         if let Some(files) = &self.syncing.files {
             // Nobody takes files any more after one could not be synced, and that is the error that counts.
             let _ = files.send((path.to_path_buf(), file));
@@ -108,7 +108,7 @@ impl OutputFolder {
 
     /// Writes a file through `write`, to be on the disk when the folder is finished; gives its size and hash. `name` is
     /// its place in the folder.
-    pub(super) fn write_hashed(
+    pub(crate) fn write_hashed(
         &self,
         name: &str,
         write: impl FnOnce(&mut HashingFile) -> std::io::Result<()>,
@@ -128,7 +128,7 @@ impl OutputFolder {
     }
 
     /// Gives the folder its name, when everything in it is on the disk.
-    pub(super) fn finish(mut self) -> Result<(), DataError> {
+    pub(crate) fn finish(mut self) -> Result<(), DataError> {
         self.syncing.finish()?;
         let finish = || {
             for entry in fs::read_dir(&self.partial)? {
@@ -157,12 +157,12 @@ impl Drop for OutputFolder {
     }
 }
 
-pub(super) fn facts(name: &str, bytes: u64, hash: &Xxh3) -> FileFacts {
+pub(crate) fn facts(name: &str, bytes: u64, hash: &Xxh3) -> FileFacts {
     FileFacts { file: name.to_owned(), bytes, hash: format!("{:032x}", hash.digest128()) }
 }
 
 /// A file that hashes what is written to it.
-pub(super) struct HashingFile {
+pub(crate) struct HashingFile {
     file: BufWriter<File>,
     hash: Xxh3,
     bytes: u64,

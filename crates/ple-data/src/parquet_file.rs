@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::UInt32Type;
 use arrow_array::{
-    ArrayRef, Float32Array, Int32Array, ListArray, RecordBatch, StringArray, UInt32Array, UInt64Array,
+    Array, ArrayRef, Float32Array, Int32Array, ListArray, RecordBatch, StringArray, UInt32Array, UInt64Array,
 };
 use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, Schema};
@@ -12,25 +14,43 @@ use parquet::basic::Compression;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
-use super::output_folder::{FileFacts, OutputFolder};
 use crate::error::DataError;
+use crate::output_folder::{FileFacts, OutputFolder};
 
 /// A column of a file.
-pub(super) enum ColumnValues {
+pub(crate) enum ColumnValues {
     Int32(Vec<i32>),
     UInt32(Vec<u32>),
     UInt64(Vec<u64>),
     Float32(Vec<f32>),
     Text(Vec<String>),
-    Ids { ends: Vec<i32>, ids: Vec<u32> },
-    Weights { ends: Vec<i32>, weights: Vec<f32> },
+    Ids {
+        ends: Vec<i32>,
+        ids: Vec<u32>,
+    },
+    Weights {
+        ends: Vec<i32>,
+        weights: Vec<f32>,
+    },
+    /// Values that are an array already.
+    Array {
+        array: ArrayRef,
+        nulls: Nulls,
+    },
+}
+
+/// Whether a column may have nulls, as the schema of its file says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nulls {
+    Never,
+    Allowed,
 }
 
 /// The rows of a row group.
 const ROWS_PER_GROUP: usize = 128 << 10;
 
 /// Writes columns of equal length as one file; `name` is its place in the output folder.
-pub(super) fn write_columns(
+pub(crate) fn write_columns(
     output: &OutputFolder,
     name: &str,
     columns: Vec<(String, ColumnValues)>,
@@ -51,8 +71,9 @@ pub(super) fn write_columns(
     let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = columns
         .into_iter()
         .map(|(name, values)| {
+            let may_be_null = matches!(values, ColumnValues::Array { nulls: Nulls::Allowed, .. });
             let array = values.into_array();
-            (Field::new(name, array.data_type().clone(), false), array)
+            (Field::new(name, array.data_type().clone(), may_be_null), array)
         })
         .unzip();
     let schema = Arc::new(Schema::new(fields));
@@ -74,6 +95,13 @@ impl ColumnValues {
         match self {
             ColumnValues::Int32(_) => true,
             ColumnValues::UInt32(values) => values.iter().all(|value| *value < FEW),
+            ColumnValues::Array { array, .. } => match array.data_type() {
+                DataType::Int32 => true,
+                DataType::UInt32 => {
+                    array.as_primitive::<UInt32Type>().values().iter().all(|value| *value < FEW)
+                }
+                _ => false,
+            },
             _ => false,
         }
     }
@@ -86,6 +114,7 @@ impl ColumnValues {
             ColumnValues::Float32(values) => Arc::new(Float32Array::from(values)),
             ColumnValues::Text(values) => Arc::new(StringArray::from(values)),
             ColumnValues::Ids { ends, ids } => list(ends, DataType::UInt32, Arc::new(UInt32Array::from(ids))),
+            ColumnValues::Array { array, .. } => array,
             ColumnValues::Weights { ends, weights } => {
                 list(ends, DataType::Float32, Arc::new(Float32Array::from(weights)))
             }

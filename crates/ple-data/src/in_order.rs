@@ -11,7 +11,7 @@ use crate::error::DataError;
 /// # Errors
 ///
 /// The error of the first piece, in order, that has one; pieces after it are not committed.
-pub(super) fn in_order<S: Send, T: Send>(
+pub(crate) fn in_order<S: Send, T: Send>(
     n: usize,
     new_state: impl Fn() -> S + Sync,
     work: impl Fn(&mut S, usize) -> Result<T, DataError> + Sync,

@@ -1,0 +1,309 @@
+//! From files with raw ids to a prepared folder: one pass fits, another one writes.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use super::config::{
+    BadRowCounter, BadRows, PrepareConfig, PreparePhase, PrepareProgress, PrepareProgressFn,
+};
+use super::decode::Decoder;
+use super::draft::Draft;
+use super::encode::RowEncoder;
+use super::encoder::{Encoder, VocabularyKeys};
+use super::error::PrepareError;
+use super::feature_file::FeatureFile;
+use super::fitting::Unfitted;
+use super::input::{Part, PartRule, TableInput};
+use super::prepared_table::{EncoderFacts, EncoderKind, KeyType, TABLE_FORMAT, TablePart, TableSchema};
+use super::row_layout::RowLayout;
+use super::shard_writer::ShardWriter;
+use super::summary::TableSummary;
+use super::tallies::{ChunkTally, Tallies};
+use super::transformation::{NamedEncoder, Transformation};
+use super::vocabulary_file::write_vocabulary;
+use super::waves::Waves;
+use crate::ali_ccp_raw::PREPARED_SCHEMA;
+use crate::error::DataError;
+use crate::output_folder::OutputFolder;
+
+/// Where the numbers of ids and the scales of values come from.
+#[derive(Debug, Clone, Copy)]
+pub enum Fitting<'a> {
+    /// They are fitted to the training rows, as a feature file asks.
+    New(&'a FeatureFile),
+    /// They are taken as they are: one pass, and the same raw row gives the same numbers.
+    Apply(&'a Transformation),
+    /// Known ids keep their numbers, ids that occur often enough in the new training rows are appended. Scalers and bins
+    /// stay as they are, since weights have been learned for them.
+    Extend(&'a Transformation),
+}
+
+/// Prepares CSV or Parquet files with raw ids for training.
+///
+/// The folder `out` then holds `train`, `val` and `test` (those that have rows) with Parquet shards, `vocabulary` with a
+/// file for each vocabulary, and `schema.json`, which [`PreparedTable`](super::PreparedTable) reads. Rows keep the order of
+/// the files. Files are read twice, in chunks that all threads take apart; memory holds the vocabularies (while they are
+/// counted: all distinct ids), the chunks, and a shard for each part.
+///
+/// The result depends on the files, their order and the settings, and on nothing else.
+///
+/// # Errors
+///
+/// What is wrong with the feature file ([`PrepareError`]), with a file, or with a row, with its place and value;
+/// [`DataError::Io`] where reading or writing fails. Then `out` is as it was before.
+///
+/// # Examples
+///
+/// ```
+/// use ple_data::prepare::{FeatureFile, Fitting, PrepareConfig, PreparedTable, TableInput, prepare_table};
+/// use ple_data::read_table;
+///
+/// let folder = tempfile::tempdir()?;
+/// let file = folder.path().join("log.csv");
+/// std::fs::write(&file, "user,tags,price,click\nanna,new|red,2.5,1\nbob,red,,0\nanna,,7.5,0\n")?;
+/// let features = FeatureFile::parse("features.toml", r#"
+///     min_count = 2
+///     [[sparse]]
+///     name = "user"
+///     [[sequence]]
+///     name = "tags"
+///     separator = "|"
+///     [[dense]]
+///     name = "price"
+///     scale = "min_max"
+///     missing = "mean"
+///     [[label]]
+///     name = "click"
+/// "#)?;
+/// let input = TableInput::find(&[&file])?;
+/// let out = folder.path().join("prepared");
+/// let config = PrepareConfig::default();
+/// prepare_table(&input, Fitting::New(&features), &out, &config, &|_| ())?;
+///
+/// let prepared = PreparedTable::open(&out)?;
+/// let table = read_table(&prepared.shards("train")?[0], &prepared.schema.schema)?;
+/// assert_eq!(table.sparse(0).collect::<Vec<_>>(), [1, 0, 1], "anna is known, bob occurs once");
+/// assert_eq!(table.dense(0).collect::<Vec<_>>(), [0.0, 0.5, 1.0]);
+///
+/// // Another day's rows, by the same numbers.
+/// std::fs::write(&file, "user,tags,price,click\nclara,,2.5,1\nanna,red,12.5,0\n")?;
+/// let transformation = prepared.transformation()?;
+/// let next = folder.path().join("next");
+/// prepare_table(&input, Fitting::Apply(&transformation), &next, &config, &|_| ())?;
+/// let table = read_table(&PreparedTable::open(&next)?.shards("train")?[0], &transformation.schema)?;
+/// assert_eq!(table.sparse(0).collect::<Vec<_>>(), [0, 1]);
+/// assert_eq!(table.dense(0).collect::<Vec<_>>(), [0.0, 2.0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn prepare_table(
+    input: &TableInput,
+    fitting: Fitting<'_>,
+    out: impl AsRef<Path>,
+    config: &PrepareConfig,
+    progress: PrepareProgressFn<'_>,
+) -> Result<TableSummary, DataError> {
+    let unfitted = match fitting {
+        Fitting::New(file) => Some(Unfitted::from(Draft::new(file)?)),
+        Fitting::Extend(transformation) => Some(Unfitted::extension(transformation)),
+        Fitting::Apply(_) => None,
+    };
+    let of_input = match (&unfitted, fitting) {
+        (Some(unfitted), _) => &unfitted.transformation,
+        (None, Fitting::Apply(transformation) | Fitting::Extend(transformation)) => transformation,
+        (None, Fitting::New(_)) => unreachable!("a new fit starts from a draft"),
+    };
+    let layout = RowLayout::new(of_input);
+    let files = input.files(of_input.split.as_ref());
+    let bytes = input_bytes(&files)?;
+    // What the output is called is refused before anything is read.
+    RowEncoder::new(of_input, &layout, out.as_ref())?;
+    let output = OutputFolder::begin(out.as_ref())?;
+    let n_passes = if unfitted.is_some() { 2 } else { 1 };
+    let progress = Progress::new(progress, n_passes * bytes);
+    let waves = Waves {
+        files: &files,
+        layout: &layout,
+        chunk_bytes: config.chunk_bytes,
+        chunk_rows: config.chunk_rows,
+    };
+
+    let mut bad = BadRowCounter::new(config.bad_rows);
+    let transformation = match (unfitted, fitting) {
+        (None, Fitting::Apply(transformation) | Fitting::Extend(transformation)) => transformation.clone(),
+        (None, Fitting::New(_)) => unreachable!("a new fit starts from a draft"),
+        (Some(unfitted), _) => {
+            let tallies = fit(&unfitted, &waves, &mut bad, &progress)?;
+            if tallies.rows == 0 {
+                return Err(PrepareError::NoRows.into());
+            }
+            unfitted.fitted(tallies)?
+        }
+    };
+    progress.enter(PreparePhase::Writing);
+    // In the second pass bad rows have been judged before.
+    let mut again = match n_passes {
+        1 => BadRowCounter::new(config.bad_rows),
+        _ => BadRowCounter::new(BadRows::Skip { limit: u64::MAX }),
+    };
+    let parts = write_rows(&transformation, &waves, &output, config, &mut again, &progress)?;
+    if n_passes == 1 {
+        bad = again;
+    }
+    let schema = TableSchema {
+        format: TABLE_FORMAT.to_owned(),
+        schema: transformation.schema.clone(),
+        features: transformation.features.clone(),
+        encoders: write_encoders(&output, &transformation.encoders)?,
+        split: transformation.split.clone(),
+        parts,
+    };
+    output.write_hashed(PREPARED_SCHEMA, |file| {
+        serde_json::to_writer_pretty(file, &schema).map_err(std::io::Error::from)
+    })?;
+    let summary = TableSummary::new(&schema, bad.skipped, bytes);
+    output.finish()?;
+    Ok(summary)
+}
+
+/// The size of all files; one that is missing is told before anything else.
+fn input_bytes(files: &[(&Path, PartRule)]) -> Result<u64, DataError> {
+    let size = |(path, _): &(&Path, PartRule)| {
+        Ok(std::fs::metadata(path).map_err(|error| DataError::io(path, "read", error))?.len())
+    };
+    files.iter().map(size).sum()
+}
+
+/// Looks at the training rows.
+fn fit(
+    unfitted: &Unfitted,
+    waves: &Waves<'_>,
+    bad: &mut BadRowCounter,
+    progress: &Progress<'_>,
+) -> Result<Tallies, DataError> {
+    let Unfitted { transformation, dense } = unfitted;
+    let decoder = Decoder { transformation, layout: waves.layout };
+    let mut tallies = Tallies::new(transformation, dense);
+    waves.for_each(
+        |chunk| {
+            let mut rows = decoder.decode(chunk)?;
+            let tally = ChunkTally::new(&rows, transformation, dense);
+            Ok((std::mem::take(&mut rows.faults), rows.bytes, tally))
+        },
+        |(faults, bytes, tally)| {
+            bad.take(faults)?;
+            tallies.add(tally);
+            progress.advance(bytes, 0);
+            Ok(())
+        },
+    )?;
+    Ok(tallies)
+}
+
+/// Encodes all rows and writes them.
+fn write_rows(
+    transformation: &Transformation,
+    waves: &Waves<'_>,
+    output: &OutputFolder,
+    config: &PrepareConfig,
+    bad: &mut BadRowCounter,
+    progress: &Progress<'_>,
+) -> Result<Vec<TablePart>, DataError> {
+    let decoder = Decoder { transformation, layout: waves.layout };
+    let encoder = RowEncoder::new(transformation, waves.layout, output.path())?;
+    let n_tasks = transformation.schema.n_tasks();
+    let mut writers =
+        Part::ALL.map(|part| ShardWriter::new(output, part, &encoder.columns, n_tasks, config.shard_bytes));
+    waves.for_each(
+        |chunk| {
+            let mut rows = decoder.decode(chunk)?;
+            let encoded = encoder.encode(&rows)?;
+            Ok((std::mem::take(&mut rows.faults), rows.bytes, encoded))
+        },
+        |(faults, bytes, encoded)| {
+            bad.take(faults)?;
+            let mut n_rows = 0;
+            for (writer, rows) in writers.iter_mut().zip(encoded) {
+                n_rows += rows.rows as u64;
+                writer.push(rows)?;
+            }
+            progress.advance(bytes, n_rows);
+            Ok(())
+        },
+    )?;
+    let mut parts = Vec::new();
+    for (part, writer) in Part::ALL.into_iter().zip(&mut writers) {
+        writer.finish()?;
+        if writer.rows > 0 {
+            parts.push(TablePart {
+                name: part.name().to_owned(),
+                rows: writer.rows,
+                tasks: encoder.task_facts(&writer.tasks),
+                shards: std::mem::take(&mut writer.shards),
+            });
+        }
+    }
+    if parts.is_empty() { Err(PrepareError::NoRows.into()) } else { Ok(parts) }
+}
+
+/// The folder of the vocabularies.
+const VOCABULARY: &str = "vocabulary";
+
+fn write_encoders(output: &OutputFolder, encoders: &[NamedEncoder]) -> Result<Vec<EncoderFacts>, DataError> {
+    output.subfolder(VOCABULARY)?;
+    let write = |(number, named): (usize, &NamedEncoder)| {
+        let kind = match &named.encoder {
+            Encoder::Hash(hash) => EncoderKind::Hash(*hash),
+            Encoder::Vocabulary(vocabulary) => {
+                let place = format!("{VOCABULARY}/{number:03}-{}.parquet", plain(&named.name));
+                EncoderKind::Vocabulary {
+                    vocab_size: named.encoder.vocab_size(),
+                    min_count: vocabulary.min_count(),
+                    keys: match vocabulary.keys() {
+                        VocabularyKeys::Integers(_) => KeyType::Integers,
+                        VocabularyKeys::Texts(_) => KeyType::Texts,
+                    },
+                    file: write_vocabulary(output, &place, vocabulary)?,
+                }
+            }
+        };
+        Ok(EncoderFacts { name: named.name.clone(), kind })
+    };
+    encoders.iter().enumerate().map(write).collect()
+}
+
+/// A name as part of a file's name on any system.
+fn plain(name: &str) -> String {
+    let letter =
+        |letter: char| if letter.is_ascii_alphanumeric() || "_-".contains(letter) { letter } else { '_' };
+    name.chars().take(40).map(letter).collect()
+}
+
+/// How far a preparation is, added up over its threads.
+struct Progress<'a> {
+    observe: PrepareProgressFn<'a>,
+    now: Mutex<PrepareProgress>,
+}
+
+impl<'a> Progress<'a> {
+    fn new(observe: PrepareProgressFn<'a>, total: u64) -> Self {
+        let now = PrepareProgress { phase: PreparePhase::Fitting, done: 0, total, rows: 0 };
+        Progress { observe, now: Mutex::new(now) }
+    }
+
+    fn enter(&self, phase: PreparePhase) {
+        self.change(|now| now.phase = phase);
+    }
+
+    fn advance(&self, bytes: u64, rows: u64) {
+        self.change(|now| {
+            now.done = (now.done + bytes).min(now.total);
+            now.rows += rows;
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut PrepareProgress)) {
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut now);
+        (self.observe)(*now);
+    }
+}

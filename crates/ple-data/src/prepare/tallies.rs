@@ -1,0 +1,218 @@
+//! What training rows show: how often each key occurs, and the numbers that scalers and bins need.
+
+use super::decode::{DecodedFeature, DecodedRows};
+use super::draft::DenseDraft;
+use super::encoder::Encoder;
+use super::feature_file::Scale;
+use super::input::Part;
+use super::key::Key;
+use super::key_index::KeyIndex;
+use super::scaler::Scaler;
+use super::transformation::Transformation;
+use crate::error::DataError;
+use crate::quantiles::quantile_edges;
+
+/// Keys with their numbers of occurrences.
+#[derive(Default)]
+pub(crate) struct KeyCounts {
+    index: KeyIndex,
+    counts: Vec<u64>,
+}
+
+impl KeyCounts {
+    /// Counts a key; beyond the largest vocabulary it is passed over.
+    fn add(&mut self, key: &Key<'_>, count: u64) {
+        if let Some(position) = self.index.insert(key) {
+            match self.counts.get_mut(position as usize) {
+                Some(known) => *known += count,
+                None => self.counts.push(count),
+            }
+        }
+    }
+
+    /// The keys that occur at least so often, the most frequent first, and of equally frequent ones the smaller first.
+    pub(crate) fn frequent(&self, min_count: u64) -> Vec<(Key<'_>, u64)> {
+        let all = self.index.keys().zip(self.counts.iter().copied());
+        let mut frequent: Vec<(Key<'_>, u64)> = all.filter(|&(_, count)| count >= min_count).collect();
+        frequent.sort_unstable_by(|(a, n), (b, m)| m.cmp(n).then_with(|| a.cmp(b)));
+        frequent
+    }
+
+    /// How often a key occurs.
+    pub(crate) fn count(&self, key: &Key<'_>) -> u64 {
+        self.index.get(key).map_or(0, |position| self.counts[position as usize])
+    }
+}
+
+/// What the training rows of a chunk, or of all chunks so far, show.
+pub(crate) struct Tallies {
+    /// For each encoder with a vocabulary.
+    pub(crate) keys: Vec<Option<KeyCounts>>,
+    /// For each feature that has something to be found.
+    pub(crate) dense: Vec<Option<DenseTally>>,
+    pub(crate) rows: u64,
+}
+
+/// The training rows of a chunk.
+pub(crate) struct ChunkTally {
+    keys: Vec<Option<KeyCounts>>,
+    /// The values of dense features, with the numbers by which samples are drawn.
+    values: Vec<Vec<(u64, f32)>>,
+    rows: u64,
+}
+
+impl ChunkTally {
+    /// Counts the keys of a chunk, and takes its dense values.
+    pub(crate) fn new(
+        rows: &DecodedRows,
+        transformation: &Transformation,
+        dense: &[Option<DenseDraft>],
+    ) -> Self {
+        let mut keys = new_counts(transformation);
+        let mut values = vec![Vec::new(); transformation.features.len()];
+        let train = &rows.rows[Part::Train as usize];
+        for (number, (feature, decoded)) in transformation.features.iter().zip(&rows.features).enumerate() {
+            let encoder = transformation
+                .encoders
+                .iter()
+                .position(|known| Some(known.name.as_str()) == feature.encoder());
+            let counts = encoder.and_then(|encoder| keys[encoder].as_mut());
+            match (decoded, counts) {
+                (DecodedFeature::Keys(column), Some(counts)) => {
+                    let keys = train.iter().filter_map(|&row| column.get(row as usize));
+                    keys.for_each(|key| counts.add(&key, 1));
+                }
+                (DecodedFeature::Lists { offsets, keys: column, .. }, Some(counts)) => {
+                    let places =
+                        train.iter().flat_map(|&row| offsets[row as usize]..offsets[row as usize + 1]);
+                    places.filter_map(|at| column.get(at)).for_each(|key| counts.add(&key, 1));
+                }
+                (DecodedFeature::Numbers(column), _) if dense[number].is_some() => {
+                    let present = train.iter().map(|&row| (rows.draws[row as usize], column[row as usize]));
+                    values[number] = present.filter(|(_, value)| !value.is_nan()).collect();
+                }
+                _ => {}
+            }
+        }
+        ChunkTally { keys, values, rows: train.len() as u64 }
+    }
+}
+
+impl Tallies {
+    pub(crate) fn new(transformation: &Transformation, dense: &[Option<DenseDraft>]) -> Self {
+        let tally = |draft: &Option<DenseDraft>| draft.map(DenseTally::new);
+        Tallies { keys: new_counts(transformation), dense: dense.iter().map(tally).collect(), rows: 0 }
+    }
+
+    /// Adds a chunk. Chunks come in the order of the rows, so that sums do not depend on where they were cut.
+    pub(crate) fn add(&mut self, chunk: ChunkTally) {
+        for (all, more) in self.keys.iter_mut().zip(&chunk.keys) {
+            if let (Some(all), Some(more)) = (all, more) {
+                more.index.keys().zip(&more.counts).for_each(|(key, &count)| all.add(&key, count));
+            }
+        }
+        for (tally, values) in self.dense.iter_mut().zip(chunk.values) {
+            if let Some(tally) = tally {
+                tally.add(&values);
+            }
+        }
+        self.rows += chunk.rows;
+    }
+}
+
+fn new_counts(transformation: &Transformation) -> Vec<Option<KeyCounts>> {
+    let counts = |encoder: &Encoder| matches!(encoder, Encoder::Vocabulary(_)).then(KeyCounts::default);
+    transformation.encoders.iter().map(|named| counts(&named.encoder)).collect()
+}
+
+/// What the training rows show of a dense feature.
+pub(crate) struct DenseTally {
+    draft: DenseDraft,
+    n: u64,
+    mean: f64,
+    /// The sum of the squared distances to the mean.
+    squares: f64,
+    minimum: f32,
+    maximum: f32,
+    /// The values with the smallest draws.
+    sample: Vec<(u64, f32)>,
+}
+
+/// The values from which quantiles are taken; up to so many they are exact.
+const SAMPLE: usize = 1 << 18;
+
+impl DenseTally {
+    fn new(draft: DenseDraft) -> Self {
+        let (minimum, maximum) = (f32::INFINITY, f32::NEG_INFINITY);
+        DenseTally { draft, n: 0, mean: 0.0, squares: 0.0, minimum, maximum, sample: Vec::new() }
+    }
+
+    fn add(&mut self, values: &[(u64, f32)]) {
+        for &(_, value) in values {
+            self.n += 1;
+            // B. P. Welford, Technometrics 4 (1962): no difference of large sums.
+            let distance = f64::from(value) - self.mean;
+            self.mean += distance / self.n as f64;
+            self.squares += distance * (f64::from(value) - self.mean);
+            self.minimum = self.minimum.min(value);
+            self.maximum = self.maximum.max(value);
+        }
+        if self.draft.bins.is_some() {
+            self.sample.extend_from_slice(values);
+            if self.sample.len() > 2 * SAMPLE {
+                self.cut_sample();
+            }
+        }
+    }
+
+    /// Keeps the values with the smallest draws.
+    fn cut_sample(&mut self) {
+        if self.sample.len() > SAMPLE {
+            self.sample.select_nth_unstable_by(SAMPLE, |a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+            self.sample.truncate(SAMPLE);
+        }
+    }
+
+    /// The mean of the values, 0 if there is none.
+    pub(crate) fn mean(&self) -> f32 {
+        self.mean as f32
+    }
+
+    /// The scaler that was asked for; `None` where a range does not fit into 32 bits.
+    pub(crate) fn scaler(&self) -> Option<Scaler> {
+        let (minimum, maximum) = if self.n == 0 { (0.0, 0.0) } else { (self.minimum, self.maximum) };
+        match self.draft.scale {
+            Scale::None => Some(Scaler::Identity),
+            Scale::Log => Some(Scaler::Log),
+            Scale::MinMax => (maximum - minimum).is_finite().then_some(Scaler::MinMax { minimum, maximum }),
+            Scale::Standard => {
+                let deviation = (self.squares / self.n.max(1) as f64).sqrt() as f32;
+                let range = (maximum - minimum).is_finite() && deviation.is_finite();
+                range.then_some(Scaler::Standard { mean: self.mean(), deviation })
+            }
+        }
+    }
+
+    /// The edges of the bins, of scaled values.
+    pub(crate) fn edges(&mut self, scaler: &Scaler) -> Option<(Vec<f32>, usize)> {
+        let (bins, embedding_dim) = self.draft.bins?;
+        self.cut_sample();
+        let values: Vec<f32> = self.sample.iter().map(|&(_, value)| scaler.scale(value)).collect();
+        Some((quantile_edges(&values, bins), embedding_dim))
+    }
+
+    /// Whether a missing value is the mean.
+    pub(crate) fn missing_is_mean(&self) -> bool {
+        self.draft.missing_is_mean
+    }
+}
+
+/// A range that is too wide, for messages.
+pub(crate) fn range_error(feature: &str, tally: &DenseTally) -> DataError {
+    DataError::FeatureSetting {
+        feature: feature.to_owned(),
+        setting: "scale",
+        found: format!("of values from {} to {}", tally.minimum, tally.maximum),
+        expected: "a range that fits into 32 bits",
+    }
+}

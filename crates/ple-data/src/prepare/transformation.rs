@@ -1,0 +1,140 @@
+//! What was fitted to training rows, as plain data: it turns raw values into numbers in training and in serving alike.
+
+use serde::{Deserialize, Serialize};
+
+use super::encoder::Encoder;
+use super::feature_file::{MissingId, RowSplit};
+use super::scaler::Scaler;
+use crate::schema::FeatureSchema;
+
+/// From raw columns to the columns of a [`FeatureSchema`].
+///
+/// [`PreparedTable::transformation`](super::PreparedTable::transformation) reads it from a prepared folder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Transformation {
+    /// What the columns mean that it makes.
+    pub schema: FeatureSchema,
+    /// How each feature is made, in the order of the schema.
+    pub features: Vec<FittedFeature>,
+    /// The encoders, which features refer to by their names.
+    pub encoders: Vec<NamedEncoder>,
+    /// How rows are split where the files do not say it.
+    pub split: Option<RowSplit>,
+}
+
+/// An encoder under the name of the feature that it was fitted for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NamedEncoder {
+    /// The name.
+    pub name: String,
+    /// The encoder.
+    pub encoder: Encoder,
+}
+
+/// How one feature is made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FittedFeature {
+    /// The feature, as the schema names it.
+    pub name: String,
+    /// The raw column.
+    pub column: String,
+    /// What becomes of its values.
+    pub kind: FittedKind,
+}
+
+/// What becomes of the values of a raw column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum FittedKind {
+    /// One raw id becomes one number.
+    Sparse {
+        /// The name of the encoder.
+        encoder: String,
+        /// What a missing id is.
+        missing: MissingId,
+    },
+    /// Each raw id of a list becomes a number.
+    Sequence {
+        /// The name of the encoder.
+        encoder: String,
+        /// How the list is written.
+        form: ListForm,
+        /// What a missing id or list is.
+        missing: MissingId,
+    },
+    /// A number is scaled.
+    Dense {
+        /// How.
+        scaler: Scaler,
+        /// The raw value that stands for a missing one; without it a missing value is an error.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        missing: Option<f32>,
+    },
+}
+
+/// How a list of raw ids is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum ListForm {
+    /// As a text. An empty text is an empty list.
+    Text {
+        /// What stands between elements.
+        separator: String,
+        /// What stands between an id and its weight, if there are weights; an id without one has the weight 1.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        weight_separator: Option<String>,
+    },
+    /// As a list of ids.
+    List {
+        /// A column with a list of weights of the same length.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        weights: Option<String>,
+    },
+}
+
+impl Transformation {
+    /// The encoder of a name.
+    pub fn encoder(&self, name: &str) -> Option<&Encoder> {
+        self.encoders.iter().find(|known| known.name == name).map(|known| &known.encoder)
+    }
+
+    /// The encoder of a sparse or sequence feature.
+    pub fn encoder_of(&self, feature: &FittedFeature) -> Option<&Encoder> {
+        match &feature.kind {
+            FittedKind::Sparse { encoder, .. } | FittedKind::Sequence { encoder, .. } => {
+                self.encoder(encoder)
+            }
+            FittedKind::Dense { .. } => None,
+        }
+    }
+}
+
+impl FittedFeature {
+    /// The name of its encoder.
+    pub(crate) fn encoder(&self) -> Option<&str> {
+        match &self.kind {
+            FittedKind::Sparse { encoder, .. } | FittedKind::Sequence { encoder, .. } => Some(encoder),
+            FittedKind::Dense { .. } => None,
+        }
+    }
+
+    /// Every raw column that it reads.
+    pub(crate) fn raw_columns(&self) -> impl Iterator<Item = &str> {
+        let weights = match &self.kind {
+            FittedKind::Sequence { form: ListForm::List { weights }, .. } => weights.as_deref(),
+            _ => None,
+        };
+        std::iter::once(self.column.as_str()).chain(weights)
+    }
+}
+
+impl ListForm {
+    /// Whether ids have weights.
+    pub(crate) fn is_weighted(&self) -> bool {
+        match self {
+            ListForm::Text { weight_separator, .. } => weight_separator.is_some(),
+            ListForm::List { weights } => weights.is_some(),
+        }
+    }
+}

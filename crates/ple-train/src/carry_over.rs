@@ -1,0 +1,216 @@
+//! From a trained model to one whose vocabularies are others: what was learned of a key goes with the key.
+
+use ple_data::prepare::{Encoder, FittedFeature, Transformation};
+use ple_data::{Feature, FeatureKind, FeatureSchema};
+use ple_nn::first_embedding;
+use ple_tensor::{Entry, TableId};
+
+use crate::error::TrainError;
+use crate::ranking_model::RankingModel;
+use crate::seed::RunSeed;
+
+/// What became of the rows of one table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CarriedRows {
+    /// The table.
+    pub table: String,
+    /// Rows whose keys were known: they keep their weights. The row of everything unknown is one of them.
+    pub known: usize,
+    /// Rows whose keys are new.
+    pub new: usize,
+    /// Rows of the old table whose keys are gone.
+    pub gone: usize,
+}
+
+impl RankingModel {
+    /// The model for data of a new transformation, usually an extension of the one that this model was trained with.
+    ///
+    /// A row of an embedding table keeps its weights if its key was known, whatever its number is now. A new row starts from
+    /// a stream of the seed, the table and the key, so that its values depend on neither the size of the table nor the other
+    /// keys. All other weights and the running statistics of batch norm stay. What is not carried over are the moments of the
+    /// optimiser: a run that goes on from here begins with those of a first step, and bias correction as there.
+    ///
+    /// # Errors
+    /// [`TrainError::OtherState`] where a transformation is not that of the model's schema, or the new one has other
+    /// features, tasks, dimensions or bins.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ple_data::prepare::{FeatureFile, Fitting, PrepareConfig, PreparedTable, TableInput, prepare_table};
+    /// use ple_nn::ModelConfig;
+    /// use ple_train::{RankingModel, RunSeed};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let text = "min_count = 1\n[[sparse]]\nname = \"user\"\n[[label]]\nname = \"click\"\n";
+    /// let features = FeatureFile::parse("features.toml", text)?;
+    /// let prepare = |day: &str, rows: &str, fitting: Fitting<'_>| {
+    ///     let (file, out) = (folder.path().join(format!("{day}.csv")), folder.path().join(day));
+    ///     std::fs::write(&file, format!("user,click\n{rows}")).expect("a file");
+    ///     let input = TableInput::find(&[&file])?;
+    ///     prepare_table(&input, fitting, &out, &PrepareConfig::default(), &|_| ())?;
+    ///     PreparedTable::open(&out)?.transformation()
+    /// };
+    /// let monday = prepare("monday", "anna,1\nbob,0\n", Fitting::New(&features))?;
+    /// let model = RankingModel::new(monday.schema.clone(), ModelConfig::default(), RunSeed(1))?;
+    ///
+    /// let tuesday = prepare("tuesday", "clara,1\nanna,0\n", Fitting::Extend(&monday))?;
+    /// let (next, rows) = model.carried_over(&monday, &tuesday, RunSeed(1))?;
+    /// assert_eq!((rows[0].known, rows[0].new, rows[0].gone), (3, 1, 0));
+    /// assert_eq!(next.schema(), &tuesday.schema);
+    /// # Ok::<(), ple_train::TrainError>(())
+    /// ```
+    pub fn carried_over(
+        &self,
+        old: &Transformation,
+        new: &Transformation,
+        seed: RunSeed,
+    ) -> Result<(Self, Vec<CarriedRows>), TrainError> {
+        if old.schema != self.schema {
+            return Err(other(
+                "old transformation",
+                "other features, labels or vocabularies",
+                "those of the model",
+            ));
+        }
+        check_alike(&old.schema, &new.schema)?;
+        let config = self.model.config().clone();
+        let deviation = config.embedding_deviation;
+        let mut next = Self::new(new.schema.clone(), config, seed)?;
+        let mut carried = Vec::new();
+        for entry in next.store.entries().to_vec() {
+            let name = next.store.entry_name(entry).to_owned();
+            match (entry, self.store.entry(&name)) {
+                (Entry::Table(to), Some(Entry::Table(from))) => {
+                    let owner = |transformation: &Transformation| {
+                        let is_owner =
+                            |feature: &&FittedFeature| name == format!("embedding.{}.weight", feature.name);
+                        let feature = transformation.features.iter().find(is_owner)?;
+                        transformation.encoder_of(feature).cloned()
+                    };
+                    let rows = match (owner(old), owner(new)) {
+                        (Some(old), Some(new)) => {
+                            let keys = KeyRows { old: &old, new: &new, seed, deviation };
+                            keys.carry(self, from, &mut next, to, &name)
+                        }
+                        // The table of bins, whose edges are the same.
+                        _ => copy_all(self, from, &mut next, to, &name),
+                    };
+                    carried.push(rows);
+                }
+                (Entry::Block(_), Some(Entry::Block(_))) => {
+                    let values = self.store.get(&name).map(|values| values.to_owned());
+                    if let (Some(values), Some(mut to)) = (values, next.store.get_mut(&name)) {
+                        to.assign(&values);
+                    }
+                }
+                _ => {
+                    return Err(other(
+                        "old model",
+                        "no parameter of that name",
+                        "the parameters of the new one",
+                    ));
+                }
+            }
+        }
+        Ok((next, carried))
+    }
+}
+
+/// Encoders of one table, and what new rows start from.
+struct KeyRows<'a> {
+    old: &'a Encoder,
+    new: &'a Encoder,
+    seed: RunSeed,
+    deviation: f32,
+}
+
+impl KeyRows<'_> {
+    fn carry(
+        &self,
+        model: &RankingModel,
+        from: TableId,
+        next: &mut RankingModel,
+        to: TableId,
+        name: &str,
+    ) -> CarriedRows {
+        let (n_old, n_new) = (model.store.table(from).rows, next.store.table(to).rows);
+        let mut known = 0;
+        for id in 0..n_new as u32 {
+            let row = next.store.table_row_mut(to, id as usize);
+            match self.old_id(id) {
+                Some(old) => {
+                    row.copy_from_slice(model.store.table_row(from, old as usize));
+                    known += 1;
+                }
+                None => {
+                    let mut random = self.seed.row_generator(name, &self.key_text(id));
+                    first_embedding(&mut random, self.deviation, row);
+                }
+            }
+        }
+        CarriedRows { table: name.to_owned(), known, new: n_new - known, gone: n_old - known }
+    }
+
+    /// The number that the key of a new number had.
+    fn old_id(&self, id: u32) -> Option<u32> {
+        match (self.old, self.new) {
+            _ if id == 0 => Some(0),
+            (Encoder::Vocabulary(old), Encoder::Vocabulary(new)) => {
+                new.key(id).map(|key| old.id(&key)).filter(|&old| old > 0)
+            }
+            (Encoder::Hash(old), Encoder::Hash(new)) => (old == new).then_some(id),
+            _ => None,
+        }
+    }
+
+    /// The key of a new number; a bucket's is its number.
+    fn key_text(&self, id: u32) -> String {
+        match self.new {
+            Encoder::Vocabulary(new) => new.key(id).map(|key| key.to_string()).unwrap_or_default(),
+            Encoder::Hash(_) => id.to_string(),
+        }
+    }
+}
+
+fn copy_all(
+    model: &RankingModel,
+    from: TableId,
+    next: &mut RankingModel,
+    to: TableId,
+    name: &str,
+) -> CarriedRows {
+    let rows = model.store.table(from).rows;
+    for row in 0..rows {
+        next.store.table_row_mut(to, row).copy_from_slice(model.store.table_row(from, row));
+    }
+    CarriedRows { table: name.to_owned(), known: rows, new: 0, gone: 0 }
+}
+
+/// Fails unless two schemas differ in the sizes of vocabularies alone.
+fn check_alike(old: &FeatureSchema, new: &FeatureSchema) -> Result<(), TrainError> {
+    let without_sizes = |schema: &FeatureSchema| {
+        let mut features = schema.features.clone();
+        for Feature { kind, .. } in &mut features {
+            if let FeatureKind::Sparse { vocab_size, .. } | FeatureKind::Sequence { vocab_size, .. } = kind {
+                *vocab_size = 1;
+            }
+        }
+        features
+    };
+    let tasks = |schema: &FeatureSchema| -> Vec<_> {
+        schema.labels.iter().map(|label| (label.name.clone(), label.task)).collect()
+    };
+    match without_sizes(old) == without_sizes(new) && tasks(old) == tasks(new) {
+        true => Ok(()),
+        false => Err(other(
+            "new transformation",
+            "other features, tasks, dimensions or bins",
+            "those of the model, with vocabularies of any size",
+        )),
+    }
+}
+
+fn other(what: &'static str, found: &str, expected: &str) -> TrainError {
+    TrainError::OtherState { what, found: found.to_owned(), expected: expected.to_owned() }
+}

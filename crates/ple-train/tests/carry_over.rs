@@ -1,0 +1,129 @@
+//! A trained model under new vocabularies: what was learned of a key goes with the key, and new keys start alike whatever
+//! else is in the table.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+
+use ple_data::prepare::{
+    Encoder, FittedFeature, FittedKind, HashBuckets, Key, KeyVocabulary, MissingId, NamedEncoder, Scaler,
+    Transformation,
+};
+use ple_data::{Feature, FeatureSchema, Label, TaskType};
+use ple_nn::ModelConfig;
+use ple_tensor::{Entry, TableId};
+use ple_train::{RankingModel, RunSeed};
+use proptest::prelude::*;
+
+/// A transformation with a vocabulary of some keys.
+fn transformation(keys: &[String]) -> Transformation {
+    let users = KeyVocabulary::new(1, keys.iter().map(|key| (Key::from(key.as_str()), 1)));
+    let items = HashBuckets { buckets: 7, seed: 0 };
+    let encoders = vec![
+        NamedEncoder { name: "user".into(), encoder: Encoder::Vocabulary(users) },
+        NamedEncoder { name: "item".into(), encoder: Encoder::Hash(items) },
+    ];
+    let sparse = |name: &str| FittedFeature {
+        name: name.into(),
+        column: name.into(),
+        kind: FittedKind::Sparse { encoder: name.into(), missing: MissingId::Unknown },
+    };
+    let kind = FittedKind::Dense { scaler: Scaler::Identity, missing: None };
+    let price = FittedFeature { name: "price".into(), column: "price".into(), kind };
+    let features = vec![
+        Feature::sparse("user", encoders[0].encoder.vocab_size(), 4),
+        Feature::sparse("item", 8, 4),
+        Feature::dense("price"),
+    ];
+    let labels = vec![Label::new("click", TaskType::Classification)];
+    Transformation {
+        schema: FeatureSchema::new(features, labels, vec![]).unwrap(),
+        features: vec![sparse("user"), sparse("item"), price],
+        encoders,
+        split: None,
+    }
+}
+
+fn model(transformation: &Transformation, seed: u64) -> RankingModel {
+    RankingModel::new(transformation.schema.clone(), ModelConfig::default(), RunSeed(seed)).unwrap()
+}
+
+fn table(model: &RankingModel, feature: &str) -> TableId {
+    match model.store().entry(&format!("embedding.{feature}.weight")) {
+        Some(Entry::Table(table)) => table,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The row of a key.
+fn user_row(model: &RankingModel, transformation: &Transformation, key: &str) -> Vec<f32> {
+    let id = transformation.encoder("user").unwrap().id(&Key::from(key));
+    assert!(id > 0, "{key}");
+    model.store().table_row(table(model, "user"), id as usize).to_vec()
+}
+
+/// Distinct keys in any order.
+fn keys() -> impl Strategy<Value = Vec<String>> {
+    let keys = prop::collection::btree_set("[a-f0-9]{1,2}", 1..30);
+    keys.prop_map(|keys| keys.into_iter().collect::<Vec<_>>()).prop_shuffle()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn rows_go_with_their_keys(old in keys(), new in keys(), more in keys(), seed in 0_u64..5) {
+        let before = transformation(&old);
+        let trained = model(&before, 100);
+        let after = transformation(&new);
+        let (next, rows) = trained.carried_over(&before, &after, RunSeed(seed)).unwrap();
+        let known: BTreeSet<&String> = old.iter().filter(|key| new.contains(key)).collect();
+        for key in &known {
+            prop_assert_eq!(user_row(&trained, &before, key), user_row(&next, &after, key));
+        }
+        let unknown = |model: &RankingModel| model.store().table_row(table(model, "user"), 0).to_vec();
+        prop_assert_eq!(unknown(&trained), unknown(&next));
+        prop_assert_eq!((rows[0].known, rows[0].new), (known.len() + 1, new.len() - known.len()));
+        prop_assert_eq!(rows[0].gone, old.len() - known.len());
+
+        // A table with other keys besides, in which this one has another number.
+        let all: BTreeSet<String> = more.iter().chain(&new).cloned().collect();
+        let larger = transformation(&all.into_iter().collect::<Vec<_>>());
+        let (large, _) = trained.carried_over(&before, &larger, RunSeed(seed)).unwrap();
+        for key in &new {
+            prop_assert_eq!(user_row(&next, &after, key), user_row(&large, &larger, key));
+        }
+        let (elsewhere, _) = trained.carried_over(&before, &after, RunSeed(seed + 1)).unwrap();
+        for key in new.iter().filter(|key| !old.contains(key)) {
+            prop_assert_ne!(user_row(&next, &after, key), user_row(&elsewhere, &after, key));
+        }
+    }
+}
+
+#[test]
+fn everything_but_new_rows_stays() {
+    let keys = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
+    let (before, after) = (transformation(&keys(&["a", "b"])), transformation(&keys(&["a", "b", "c"])));
+    let trained = model(&before, 3);
+    let (next, rows) = trained.carried_over(&before, &after, RunSeed(9)).unwrap();
+    assert_eq!((rows[1].table.as_str(), rows[1].known, rows[1].new), ("embedding.item.weight", 8, 0));
+    for &entry in trained.store().entries() {
+        let name = trained.store().entry_name(entry);
+        assert_eq!(trained.store().get(name), next.store().get(name), "{name}");
+    }
+    let items = |model: &RankingModel| -> Vec<f32> {
+        (0..8).flat_map(|row| model.store().table_row(table(model, "item"), row).to_vec()).collect()
+    };
+    assert_eq!(items(&trained), items(&next));
+}
+
+#[test]
+fn another_model_or_other_features_are_refused() {
+    let keys = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
+    let (two, three) = (transformation(&keys(&["a", "b"])), transformation(&keys(&["a", "b", "c"])));
+    let error = model(&three, 1).carried_over(&two, &three, RunSeed(1)).unwrap_err();
+    assert!(error.to_string().contains("old transformation"), "{error}");
+    let mut wider = three.clone();
+    wider.schema.features[0] = Feature::sparse("user", 4, 8);
+    let error = model(&two, 1).carried_over(&two, &wider, RunSeed(1)).unwrap_err();
+    assert!(error.to_string().contains("new transformation"), "{error}");
+}

@@ -1,0 +1,185 @@
+//! Makes Parquet shards, with numbers instead of raw ids, of any CSV or Parquet files.
+//!
+//! `cargo xtask data prepare --data PATH... --features FILE --out DIR`
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use clap::{Args, Parser, ValueEnum};
+use ple_data::prepare::{
+    BadRows, FeatureFile, Fitting, PrepareConfig, PreparePhase, PrepareProgress, PreparedTable, TableInput,
+    prepare_table,
+};
+use ple_data::{DataError, ErrorKind};
+
+/// Prepares tables with raw ids: counts, numbers, scales, splits, and remembers how for new rows.
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask data prepare",
+    after_help = "Examples:\n  cargo xtask data prepare --data log.csv --features features.toml --out prepared\n  cargo xtask data prepare --data day-2/ --extend prepared/schema.json --out prepared-2"
+)]
+struct Arguments {
+    /// CSV or Parquet files, folders or patterns. Names that say train, val or test decide on the part.
+    #[arg(long, num_args = 1.., required_unless_present = "train", conflicts_with_all = ["train", "val", "test"])]
+    data: Vec<PathBuf>,
+    /// Files for training, whatever they are called.
+    #[arg(long, num_args = 1..)]
+    train: Vec<PathBuf>,
+    /// Files for validation, whatever they are called.
+    #[arg(long, num_args = 1.., requires = "train")]
+    val: Vec<PathBuf>,
+    /// Files for test, whatever they are called.
+    #[arg(long, num_args = 1.., requires = "train")]
+    test: Vec<PathBuf>,
+    #[command(flatten)]
+    fitting: FittingOptions,
+    /// The folder to make. It must not exist yet, or be empty.
+    #[arg(long)]
+    out: PathBuf,
+    /// What becomes of rows that are not as they must be.
+    #[arg(long, value_enum, default_value_t = BadRowsName::Fail)]
+    bad_rows: BadRowsName,
+    /// With --bad-rows skip: the most rows that may be skipped.
+    #[arg(long, default_value_t = 1000)]
+    max_bad_rows: u64,
+    /// Threads; as many as the machine has if not given.
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct FittingOptions {
+    /// A feature file (TOML): vocabularies and scalers are fitted to the training rows.
+    #[arg(long)]
+    features: Option<PathBuf>,
+    /// The schema.json of prepared data: its vocabularies and scalers are applied as they are.
+    #[arg(long)]
+    with: Option<PathBuf>,
+    /// The same, but ids that are new and frequent enough get numbers after the known ones.
+    #[arg(long)]
+    extend: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum BadRowsName {
+    /// The first one ends the run.
+    Fail,
+    /// They are skipped and counted by reason.
+    Skip,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(arguments.threads.unwrap_or(0)).build();
+    let result = match threads {
+        Ok(pool) => pool.install(|| run(&arguments)),
+        Err(error) => {
+            eprintln!("error: the threads could not be started: {error}");
+            return ExitCode::from(74);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(match error.kind() {
+                ErrorKind::BadData => 65,
+                ErrorKind::MissingInput => 66,
+                ErrorKind::InputOutput => 74,
+                ErrorKind::Configuration => 2,
+            })
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), DataError> {
+    let bad_rows = match arguments.bad_rows {
+        BadRowsName::Fail => BadRows::Fail,
+        BadRowsName::Skip => BadRows::Skip { limit: arguments.max_bad_rows },
+    };
+    let config = PrepareConfig { bad_rows, ..PrepareConfig::default() };
+    let input = match arguments.data.is_empty() {
+        true => TableInput::of_parts(&arguments.train, &arguments.val, &arguments.test)?,
+        false => TableInput::find(&arguments.data)?,
+    };
+    let FittingOptions { features, with, extend } = &arguments.fitting;
+    let features = features.as_ref().map(FeatureFile::read).transpose()?;
+    let earlier = with.as_ref().or(extend.as_ref());
+    let earlier = earlier.map(|path| PreparedTable::open(path)?.transformation()).transpose()?;
+    let fitting = match (&features, &earlier, extend) {
+        (Some(features), _, _) => Fitting::New(features),
+        (None, Some(earlier), None) => Fitting::Apply(earlier),
+        (None, Some(earlier), Some(_)) => Fitting::Extend(earlier),
+        (None, None, _) => unreachable!("one of the three options is required"),
+    };
+
+    let lines = ProgressLines::new(if matches!(fitting, Fitting::Apply(_)) { 1.0 } else { 2.0 });
+    let started = Instant::now();
+    let summary = prepare_table(&input, fitting, &arguments.out, &config, &|progress| lines.show(progress));
+    lines.end();
+    let summary = summary?;
+    print!("{summary}");
+    let (megabytes, seconds) = (summary.bytes as f64 / 1e6, started.elapsed().as_secs_f64());
+    println!(
+        "{megabytes:.1} MB in {seconds:.1} s ({:.0} MB/s) into {}",
+        megabytes / seconds,
+        arguments.out.display()
+    );
+    Ok(())
+}
+
+/// Progress on standard error: one line that changes in a terminal, otherwise a line every ten seconds.
+struct ProgressLines {
+    /// How often each byte is read.
+    passes: f64,
+    started: Instant,
+    every: Duration,
+    last: Mutex<Instant>,
+}
+
+impl ProgressLines {
+    fn new(passes: f64) -> Self {
+        let every = if std::io::stderr().is_terminal() {
+            Duration::from_millis(200)
+        } else {
+            Duration::from_secs(10)
+        };
+        ProgressLines { passes, started: Instant::now(), every, last: Mutex::new(Instant::now()) }
+    }
+
+    fn show(&self, progress: PrepareProgress) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.elapsed() < self.every {
+            return;
+        }
+        *last = Instant::now();
+        let PrepareProgress { phase, done, total, rows } = progress;
+        let phase = match phase {
+            PreparePhase::Fitting => "counting ids".to_owned(),
+            PreparePhase::Writing => format!("writing rows, {rows} so far"),
+        };
+        let rate = done as f64 / self.started.elapsed().as_secs_f64();
+        let line = format!(
+            "{phase}: {:.0}%, {:.0} MB/s, about {:.0} s more",
+            100.0 * done as f64 / total.max(1) as f64,
+            rate / self.passes / 1e6,
+            (total - done) as f64 / rate.max(1.0)
+        );
+        match self.every < Duration::from_secs(1) {
+            true => eprint!("\r\x1B[K{line}"),
+            false => eprintln!("{line}"),
+        }
+    }
+
+    fn end(&self) {
+        if self.every < Duration::from_secs(1) {
+            eprint!("\r\x1B[K");
+        }
+    }
+}
