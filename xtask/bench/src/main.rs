@@ -16,6 +16,7 @@ mod options;
 mod outcome;
 mod product_rate;
 mod profile;
+mod raw_files;
 mod raw_rows;
 mod repeats;
 mod row_rates;
@@ -53,6 +54,7 @@ fn run(options: &Options) -> Result<Value, String> {
         Command::Train(train) => train::measure(train),
         Command::Infer(infer) => infer::measure(infer),
         Command::Evaluate(evaluate) => evaluate::measure(evaluate),
+        Command::Prepare(prepare) => return raw_files::prepare(prepare),
         Command::Profile(profile) => return profile::measure(profile),
         Command::Limits(limits) => return limits::measure(limits),
         Command::Export(export) => return raw_rows::export(export),

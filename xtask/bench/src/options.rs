@@ -21,6 +21,8 @@ pub(crate) struct Options {
 pub(crate) enum Command {
     /// One epoch of training.
     Train(Train),
+    /// The preparation of raw files.
+    Prepare(Prepare),
     /// Predictions of a new model, batch after batch.
     Infer(Infer),
     /// The metrics of a new model on a table.
@@ -53,6 +55,20 @@ pub(crate) struct Train {
     /// Where the rows are.
     #[arg(long, value_enum, default_value = "memory")]
     pub source: Source,
+    /// Which features the rows have.
+    #[arg(long, value_enum, default_value = "tutorial")]
+    pub features: Features,
+}
+
+/// Options of a preparation.
+#[derive(Args, Debug)]
+pub(crate) struct Prepare {
+    /// Rows of the training part; a fifth as many of the test part.
+    #[arg(long, default_value_t = 800_000)]
+    pub rows: usize,
+    /// The folder of the raw files, which are made if they are not there.
+    #[arg(long)]
+    pub raw: PathBuf,
 }
 
 /// Options of a profile.
@@ -149,6 +165,15 @@ pub(crate) enum Source {
     Memory,
     /// In Parquet shards, which are written before the measurement and read during it.
     Shards,
+}
+
+/// The features of training rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Features {
+    /// The tutorial's: one id in each field.
+    Tutorial,
+    /// All ids and weights of the fields with several: prepared from raw files with 500 common features a user.
+    Lists,
 }
 
 /// Which rows of the tables a step changes.

@@ -4,7 +4,7 @@ use ple_data::RowSource;
 use ple_train::{AdamConfig, Every, RankingModel, RunInput, RunSeed, TableUpdates, TrainConfig, fit};
 
 use crate::losses::Losses;
-use crate::options::{Source, Tables, Train};
+use crate::options::{Features, Source, Tables, Train};
 use crate::outcome::Outcome;
 use crate::workload;
 
@@ -15,9 +15,10 @@ const STEPS_PER_LOSS: u64 = 50;
 pub(crate) fn measure(options: &Train) -> Result<Outcome, String> {
     // The shards go when the measurement is over.
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let train: RowSource = match options.source {
-        Source::Memory => workload::table(options.vocabulary, options.rows)?.into(),
-        Source::Shards => workload::shards(options.vocabulary, options.rows, folder.path())?.into(),
+    let train: RowSource = match (options.features, options.source) {
+        (Features::Lists, source) => workload::joined(options.rows, source, folder.path())?,
+        (_, Source::Memory) => workload::table(options.vocabulary, options.rows)?.into(),
+        (_, Source::Shards) => workload::shards(options.vocabulary, options.rows, folder.path())?.into(),
     };
     let mut model = RankingModel::new(
         train.schema().clone(),
@@ -61,15 +62,29 @@ fn config(options: &Train) -> TrainConfig {
 #[cfg(test)]
 mod tests {
     use super::measure;
-    use crate::options::{Size, Source, Tables, Train, Vocabulary};
+    use crate::options::{Features, Size, Source, Tables, Train, Vocabulary};
 
     #[test]
     fn a_run_reports_equal_work() {
         let (vocabulary, size) = (Vocabulary::Small, Size::Tutorial);
-        let run = |tables, source| measure(&Train { vocabulary, size, tables, rows: 3_000, source }).unwrap();
+        let features = Features::Tutorial;
+        let run = |tables, source| {
+            measure(&Train { vocabulary, size, tables, rows: 3_000, source, features }).unwrap()
+        };
         let (lazy, exact) = (run(Tables::Lazy, Source::Memory), run(Tables::Exact, Source::Shards));
         assert_eq!((lazy.rows, exact.rows), (3_000, 3_000));
         assert_eq!(lazy.parameters, exact.parameters);
         assert_eq!((lazy.losses.len(), exact.losses.len(), exact.steps_per_loss), (0, 1, 3));
+    }
+
+    #[test]
+    fn lists_of_users_are_trained_on_from_memory_and_from_shards() {
+        let (vocabulary, size, tables) = (Vocabulary::Full, Size::Tutorial, Tables::Lazy);
+        let run = |source| {
+            measure(&Train { vocabulary, size, tables, rows: 2_000, source, features: Features::Lists })
+                .unwrap()
+        };
+        let (memory, shards) = (run(Source::Memory), run(Source::Shards));
+        assert_eq!((memory.parameters, memory.rows), (shards.parameters, shards.rows));
     }
 }

@@ -4,12 +4,13 @@ use std::ops::Range;
 use std::path::Path;
 
 use ple_data::{
-    ALI_CCP_SPARSE, GeneratorConfig, ParquetShards, StreamConfig, Table, ali_ccp_schema, generate_rows,
-    write_parquet,
+    ALI_CCP_SPARSE, DataError, GeneratorConfig, ParquetShards, RowSource, StreamConfig, Table,
+    ali_ccp_schema, generate_rows, write_parquet,
 };
 use ple_nn::{Architecture, MlpConfig, ModelConfig, PleConfig};
 
-use crate::options::{Size, Vocabulary};
+use crate::options::{Size, Source, Vocabulary};
+use crate::raw_files::prepared;
 
 /// The seed of rows, first weights and order.
 pub(crate) const SEED: u64 = 2020;
@@ -35,6 +36,22 @@ pub(crate) fn shards(vocabulary: Vocabulary, rows: usize, folder: &Path) -> Resu
     }
     let schema = ali_ccp_schema(&sizes(vocabulary), EMBEDDING_DIM);
     ParquetShards::open(&[folder], &schema, StreamConfig::default()).map_err(|error| error.to_string())
+}
+
+/// Rows with the lists of their users: generated as raw files and prepared in a folder.
+pub(crate) fn joined(rows: usize, source: Source, folder: &Path) -> Result<RowSource, String> {
+    let prepared = prepared(rows, folder)?;
+    let rows = || {
+        let lists = prepared.user_lists()?;
+        let (files, schema) = (prepared.shards("train")?, &prepared.schema.schema);
+        Ok(match source {
+            Source::Memory => lists.read_tables(&files, schema)?.into(),
+            Source::Shards => {
+                ParquetShards::open_joined(&files, schema, &lists, StreamConfig::default())?.into()
+            }
+        })
+    };
+    rows().map_err(|error: DataError| error.to_string())
 }
 
 /// Rows of a shard: what a row group holds at most.

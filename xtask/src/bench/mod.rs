@@ -35,7 +35,7 @@ const HELP: &str = "\
 Measures the workloads and prints a table of medians and ratios. Usage: cargo xtask bench [OPTIONS]
 
   --only NAME           one workload, or all whose names begin so: train_full, train_small, exact_full,
-                        paper, stream, infer_1, infer_256, infer_1024, infer_8192, graph_1, graph_1024,
+                        paper, stream, lists, raw, infer_1, infer_256, infer_1024, infer_8192, graph_1, graph_1024,
                         evaluate
   --quick               two minutes without peers: fewer rows and rounds
   --rounds N            how often each contestant runs (5; 2 with --quick)

@@ -33,7 +33,7 @@ impl Python {
             Peers::Managed => environment("peers-venv", "peers/requirements.txt")?,
         };
         let rows = target_folder().join("bench");
-        if WORKLOADS.iter().any(|workload| options.wants(workload)) {
+        if WORKLOADS.iter().any(|workload| *workload != "raw" && options.wants(workload)) {
             for vocabulary in ["full", "small"] {
                 eprintln!("writing the peers' rows, {vocabulary} vocabulary");
                 export(vocabulary, &rows.join(vocabulary))?;
@@ -87,6 +87,11 @@ impl Python {
         words.extend(arguments.iter().map(OsString::from));
         words
     }
+}
+
+/// The folder of the raw files, which the first contestant that reads them makes.
+pub(crate) fn raw_folder() -> PathBuf {
+    target_folder().join("bench").join("raw")
 }
 
 fn export(vocabulary: &str, out: &Path) -> Result<(), String> {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::contestant::Contestant;
 use super::native_program;
 use super::options::{Extent, Options};
-use super::peers::Python;
+use super::peers::{Python, raw_folder};
 use super::rust_peers;
 
 /// Every workload, in the order in which they run.
@@ -17,6 +17,8 @@ pub(crate) const WORKLOADS: &[&str] = &[
     "exact_full",
     "paper",
     "stream",
+    "lists",
+    "raw",
     "infer_1",
     "infer_256",
     "infer_1024",
@@ -41,6 +43,8 @@ pub(crate) const LIMIT: &str = "the machine's limit";
 pub(crate) const PYTORCH_PRODUCT: &str = "pytorch product";
 /// The reference as its users run it.
 pub(crate) const RECHUB: &str = "torch-rechub";
+/// The raw files read by Python alone.
+pub(crate) const PLAIN_PYTHON: &str = "plain Python pass";
 /// Hand-tuned PyTorch with dense Adam.
 pub(crate) const PYTORCH_DENSE: &str = "pytorch, fused dense Adam";
 /// Hand-tuned PyTorch with sparse gradients.
@@ -102,6 +106,18 @@ fn of_workload(workload: &'static str, options: &Options, python: Option<&Python
             let rows = plan.rows(1952, 392);
             plan.native(OURS, "train", &["--source", "shards", "--rows", &rows]);
             plan.native(OURS_IN_MEMORY, "train", &["--rows", &rows]);
+        }
+        "lists" => {
+            let rows = plan.rows(391, 98);
+            let lists = ["--features", "lists", "--rows", &rows];
+            plan.native(OURS, "train", &[&lists[..], &["--source", "shards"]].concat());
+            plan.native(OURS_IN_MEMORY, "train", &lists);
+        }
+        "raw" => {
+            let rows = plan.rows(782, 98);
+            let raw = raw_folder().to_string_lossy().into_owned();
+            plan.native(OURS, "prepare", &["--rows", &rows, "--raw", &raw]);
+            plan.peer(PLAIN_PYTHON, "plain_raw_pass.py", &[]);
         }
         "evaluate" => plan.native(OURS, "evaluate", &["--rows", &plan.rows(976, 196)]),
         "graph_1" => plan.graphs("1", 1),

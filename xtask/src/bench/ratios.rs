@@ -2,7 +2,7 @@
 
 use super::plan::{
     BURN, LIMIT, ONNX_RUNTIME, ONNX_RUNTIME_C, OUR_GRAPH, OURS, OURS_IN_MEMORY, OURS_ONE_THREAD,
-    PYTORCH_DENSE, PYTORCH_SPARSE, RECHUB, THEIR_GRAPH,
+    PLAIN_PYTHON, PYTORCH_DENSE, PYTORCH_SPARSE, RECHUB, THEIR_GRAPH,
 };
 use super::results::Results;
 
@@ -93,6 +93,9 @@ pub(crate) const RATIOS: &[Ratio] = &[
     }),
     ratio("stream_vs_memory", "streamed from Parquet, against rows in memory", [0.9, 1.0], |results| {
         against(results, "stream", &[OURS_IN_MEMORY])
+    }),
+    ratio("raw_vs_plain_python", "raw files prepared, against a plain Python pass", [8.0, 25.0], |results| {
+        against(results, "raw", &[PLAIN_PYTHON])
     }),
     ratio("memory_of_bound", "peak memory, over weights + moments + 300 MB", [1.3, 1.1], |results| {
         let row = results.row("train_full", OURS)?;
