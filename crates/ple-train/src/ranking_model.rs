@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use ple_data::{Batch, FeatureSchema, RowSource, Table, TaskType};
-use ple_nn::{Model, ModelConfig};
+use ple_nn::{FeatureKind, Model, ModelConfig};
 use ple_tensor::{Entry, Mode, ParamStore, Tape, Workspace};
 use rayon::prelude::*;
 
@@ -237,6 +237,7 @@ impl RankingModel {
         let config = run.config.get("model").cloned().unwrap_or_default();
         let config: ModelConfig =
             serde_json::from_value(config).map_err(|error| damaged(format!("the configuration: {error}")))?;
+        check_tables(folder, &schema, &stored.tensors)?;
         let mut loaded = Self::new(schema, config, RunSeed(run.seed))?;
         loaded.set_values(folder, &stored.tensors)?;
         Ok((loaded, stored.manifest))
@@ -300,6 +301,34 @@ impl RankingModel {
             }),
         }
     }
+}
+
+/// Fails unless the tables that a schema asks for are there with its sizes: a model that is made for another schema would
+/// take as much memory as that one says.
+fn check_tables(
+    folder: &Path,
+    schema: &FeatureSchema,
+    tensors: &BTreeMap<String, StoredTensor>,
+) -> Result<(), TrainError> {
+    for feature in feature_specs(schema) {
+        let (FeatureKind::Sparse { vocab_size, embedding_dim, shared_with: None }
+        | FeatureKind::Sequence { vocab_size, embedding_dim, shared_with: None, .. }) = feature.kind
+        else {
+            continue;
+        };
+        let tensor = format!("embedding.{}.weight", feature.name);
+        let expected = [vocab_size, embedding_dim];
+        let found = tensors.get(&tensor).map(|tensor| tensor.shape.as_slice());
+        if found != Some(&expected[..]) {
+            return Err(TrainError::OtherModel {
+                path: folder.to_owned(),
+                tensor,
+                found: found.map_or_else(|| "no such tensor".to_owned(), |shape| format!("shape {shape:?}")),
+                expected: format!("shape {expected:?}"),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// The rows of one task: what the model says of them, and what is true.

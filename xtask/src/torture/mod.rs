@@ -2,9 +2,10 @@
 //! full; then it goes on, and the model that it ends with has the bytes of a run that nothing happened to.
 //!
 //! The short form is a step of the gate: 40 kills spread over the run, and a few faults at system calls where `strace` is
-//! installed. The full form takes every call of every kind.
+//! installed. The full form takes every call of every kind, and first lets every reader see changed files, 20,000 in all.
 
 mod fault;
+mod mutations;
 mod victim;
 
 use std::process::ExitCode;
@@ -41,6 +42,10 @@ pub(crate) fn short() -> Result<(), String> {
 }
 
 fn torture(extent: Extent) -> Result<(), String> {
+    // The gate's tests have seen some thousands of them.
+    if extent == Extent::Full {
+        mutations::run()?;
+    }
     let victim = Victim::prepare()?;
     println!("   a whole run takes {:.2} s and saves {} checkpoints", victim.seconds(), victim.checkpoints());
     for point in 0..KILLS {
