@@ -33,7 +33,8 @@ use run::training::{Splits, run_program, train, train_model};
 )]
 struct Arguments {
     /// A folder (or, with --stream, a pattern) of files whose names say train, val and test, as in ali_ccp_train.csv or
-    /// train-00000.parquet, or a folder that `cargo xtask data ali-ccp` or `data prepare` has prepared; without it rows are generated.
+    /// train-00000.parquet, or a folder that `cargo xtask data ali-ccp` or `data prepare` has prepared; without it rows are
+    /// generated. Built with the feature `buckets` and with --stream, also s3://, gs:// or az://.
     #[arg(long)]
     data: Option<PathBuf>,
     /// Read Parquet files again in each epoch, a window at a time, rather than hold all rows in memory.

@@ -4,6 +4,7 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use crate::EXIT_USAGE;
+use crate::buckets;
 use crate::cargo::cargo;
 use crate::end_to_end;
 use crate::serving;
@@ -46,6 +47,7 @@ const STEPS: &[Step] = &[
     Step { name: "docs", action: docs },
     Step { name: "examples", action: examples },
     Step { name: "end to end", action: end_to_end::run_all },
+    Step { name: "buckets", action: buckets::check },
     Step { name: "serving", action: serving::check },
     Step { name: "torture", action: torture::short },
 ];

@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
+mod buckets;
 mod cargo;
 mod ci;
 mod data;

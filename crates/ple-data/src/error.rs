@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::ali_ccp_raw::RawError;
+use crate::bucket_error::BucketError;
 use crate::nearest::nearest_line;
 use crate::place::{Place, after_comma};
 use crate::prepare::PrepareError;
@@ -418,6 +419,10 @@ pub enum DataError {
         /// The word that was looked for.
         part: &'static str,
     },
+
+    /// A file in a bucket cannot be read.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
 
     /// A file that is being streamed is no longer the one that was opened.
     #[error("{}: the file has changed since it was opened\nexpected: the same file from the first epoch to the last\nnext: start again, and write new data beside the old", path.display())]

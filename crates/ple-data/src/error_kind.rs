@@ -38,6 +38,7 @@ impl DataError {
             | DataError::OutputColumn { .. } => ErrorKind::Configuration,
             DataError::Raw(error) => error.kind(),
             DataError::Prepare(error) => error.kind(),
+            DataError::Bucket(error) => error.kind(),
             _ => ErrorKind::BadData,
         }
     }

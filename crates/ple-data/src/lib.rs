@@ -48,6 +48,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Features
+//!
+//! `buckets` (off by default) lets [`ParquetShards`] read from `s3://`, `gs://` and `az://`.
+//!
 //! # Threads
 //!
 //! Readers and the generator use the rayon pool that they are called in; the results do not depend on its size.
@@ -71,7 +75,14 @@ mod cell;
 mod csv_lines;
 mod page_headers;
 mod parquet_limits;
+mod parquet_source;
 mod resolve;
+
+// Files in buckets.
+mod bucket_error;
+mod bucket_names;
+#[cfg(feature = "buckets")]
+mod buckets;
 
 // From rows to batches.
 mod batch;
@@ -120,6 +131,7 @@ mod place;
 
 pub use ali_ccp::{ALI_CCP_DENSE, ALI_CCP_SPARSE, Vocabulary, ali_ccp_schema};
 pub use batch::{Batch, SequenceBatch};
+pub use bucket_error::BucketError;
 pub use error::DataError;
 pub use error_kind::ErrorKind;
 pub use generate::{Generated, GeneratedSplit, GeneratorConfig, generate, generate_rows, generate_split};

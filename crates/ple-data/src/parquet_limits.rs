@@ -4,6 +4,7 @@
 use std::any::Any;
 use std::fs::File;
 use std::io::{Read, Seek};
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -13,6 +14,7 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::reader::ChunkReader;
 
 use crate::csv_lines::ZERO_BYTES;
 use crate::error::DataError;
@@ -50,7 +52,16 @@ pub(crate) fn open_parquet(path: &Path) -> Result<ArrowReaderMetadata, DataError
         return Err(DataError::EmptyFile { path: path.to_path_buf(), found: ZERO_BYTES });
     }
     refuse_other_formats(path, &file)?;
-    let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
+    metadata_of(path, &file, length)
+}
+
+/// The same from the bytes of a file of a known length.
+pub(crate) fn metadata_of(
+    path: &Path,
+    bytes: &impl ChunkReader,
+    length: u64,
+) -> Result<ArrowReaderMetadata, DataError> {
+    let metadata = ArrowReaderMetadata::load(bytes, ArrowReaderOptions::new())
         .map_err(|error| parquet_error(path, error))?;
     check_claims(path, &metadata, length)?;
     Ok(metadata)
@@ -66,19 +77,57 @@ pub(crate) fn open_row_group(
 ) -> Result<ParquetRecordBatchReader, DataError> {
     // Each row group opens the file for itself: a cloned handle would share its position with other threads.
     let file = File::open(path).map_err(|error| DataError::io(path, "read", error))?;
+    check_row_group(path, metadata, row_group, &projection, |_| Ok((&file, 0)))?;
+    row_group_of(path, file, metadata, row_group, projection, rows_at_a_time)
+}
+
+/// The columns of a row group that a projection takes, and where their bytes are.
+pub(crate) fn columns_read<'a>(
+    metadata: &'a ArrowReaderMetadata,
+    row_group: usize,
+    projection: &ProjectionMask,
+) -> Vec<(&'a ColumnChunkMetaData, Range<u64>)> {
     let columns = metadata.metadata().row_group(row_group).columns().iter().enumerate();
-    for (_, column) in columns.filter(|&(leaf, _)| projection.leaf_included(leaf)) {
+    let read = columns.filter(|&(leaf, _)| projection.leaf_included(leaf)).map(|(_, column)| {
         let start = first_page(column) as u64;
-        let largest = largest_page(&file, start, start + column.compressed_size() as u64)
+        (column, start..start + column.compressed_size() as u64)
+    });
+    read.collect()
+}
+
+/// Checks what the pages of the columns that are read claim. `bytes_of` gives something that has the bytes of a range, and
+/// the place in the file at which it begins.
+pub(crate) fn check_row_group<R: Read + Seek>(
+    path: &Path,
+    metadata: &ArrowReaderMetadata,
+    row_group: usize,
+    projection: &ProjectionMask,
+    bytes_of: impl Fn(Range<u64>) -> Result<(R, u64), ParquetError>,
+) -> Result<(), DataError> {
+    for (column, range) in columns_read(metadata, row_group, projection) {
+        let (bytes, first) = bytes_of(range.clone()).map_err(|error| parquet_error(path, error))?;
+        let largest = largest_page(bytes, range.start - first, range.end - first)
             .map_err(|error| DataError::io(path, "read", error))?;
         if let Some(page) = largest.filter(|page| page.unpacked > MAX_PAGE_BYTES) {
-            let name = column.column_path().string();
-            let what = format!("the unpacked size of the page at byte {}, column `{name}`", page.start);
+            let (name, start) = (column.column_path().string(), first + page.start);
+            let what = format!("the unpacked size of the page at byte {start}, column `{name}`");
             let found = i128::from(page.unpacked);
             return Err(DataError::TooLarge { path: path.to_path_buf(), what, found, limit: MAX_PAGE_BYTES });
         }
     }
-    ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone())
+    Ok(())
+}
+
+/// A reader of some columns of one row group from the bytes of a file.
+pub(crate) fn row_group_of(
+    path: &Path,
+    bytes: impl ChunkReader + 'static,
+    metadata: &ArrowReaderMetadata,
+    row_group: usize,
+    projection: ProjectionMask,
+    rows_at_a_time: usize,
+) -> Result<ParquetRecordBatchReader, DataError> {
+    ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, metadata.clone())
         .with_row_groups(vec![row_group])
         .with_projection(projection)
         .with_batch_size(rows_at_a_time)

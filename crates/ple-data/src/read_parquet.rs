@@ -15,7 +15,8 @@ use crate::arrow_columns::{
 };
 use crate::cell::{CellFault, check_dense, check_label, check_weight};
 use crate::error::DataError;
-use crate::parquet_limits::{corrupt, guarded, open_parquet, open_row_group};
+use crate::parquet_limits::{corrupt, guarded, open_parquet};
+use crate::parquet_source::ParquetSource;
 use crate::place::Place;
 use crate::resolve::{ResolvedColumns, resolve};
 use crate::schema::{FeatureKind, FeatureSchema};
@@ -39,10 +40,11 @@ pub(crate) const ROWS_AT_A_TIME: usize = 8192;
 pub fn read_parquet(path: impl AsRef<Path>, schema: &FeatureSchema) -> Result<Table, DataError> {
     let path = path.as_ref();
     schema.validate()?;
+    let source = ParquetSource::Local(path.to_path_buf());
     guarded(path, || {
         let metadata = open_parquet(path)?;
         let schema = Arc::new(schema.clone());
-        let layout = ParquetLayout::new(path, &schema, &metadata)?;
+        let layout = ParquetLayout::new(&source, &schema, &metadata)?;
         let mut columns = TableColumns::empty(&schema);
         let mut key_pieces: Vec<Vec<ArrayRef>> = vec![Vec::new(); schema.keys.len()];
         let groups: Vec<usize> = (0..metadata.metadata().num_row_groups()).collect();
@@ -67,13 +69,13 @@ pub fn read_parquet(path: impl AsRef<Path>, schema: &FeatureSchema) -> Result<Ta
 
 /// Appends the rows of some row groups of one file to a table's columns, whose keys are left out.
 pub(crate) fn append_row_groups(
-    path: &Path,
+    source: &ParquetSource,
     schema: &FeatureSchema,
     metadata: &ArrowReaderMetadata,
     groups: impl Iterator<Item = usize>,
     columns: &mut TableColumns,
 ) -> Result<(), DataError> {
-    let layout = ParquetLayout::new(path, schema, metadata)?;
+    let layout = ParquetLayout::new(source, schema, metadata)?;
     let mut piece = Piece { columns: std::mem::take(columns), keys: vec![Vec::new(); schema.keys.len()] };
     for group in groups {
         layout.append_group(metadata, group, &mut piece)?;
@@ -86,12 +88,12 @@ pub(crate) fn append_row_groups(
 /// The values that a row group holds in the columns that a schema names, lists counted by their elements: what the
 /// footer says, so that memory can be planned before a page is read.
 pub(crate) fn n_values(
-    path: &Path,
+    source: &ParquetSource,
     schema: &FeatureSchema,
     metadata: &ArrowReaderMetadata,
     group: usize,
 ) -> Result<u64, DataError> {
-    let layout = ParquetLayout::new(path, schema, metadata)?;
+    let layout = ParquetLayout::new(source, schema, metadata)?;
     let leaves = metadata.metadata().row_group(group).columns().iter().enumerate();
     let read = leaves.filter(|&(leaf, _)| layout.projection.leaf_included(leaf));
     Ok(read.map(|(_, column)| column.num_values().max(0) as u64).sum())
@@ -99,6 +101,7 @@ pub(crate) fn n_values(
 
 /// Where the columns of a record batch go. Positions are those of the projected record batch.
 struct ParquetLayout<'a> {
+    source: &'a ParquetSource,
     path: &'a Path,
     schema: &'a FeatureSchema,
     projection: ProjectionMask,
@@ -114,10 +117,11 @@ struct Piece {
 
 impl<'a> ParquetLayout<'a> {
     fn new(
-        path: &'a Path,
+        source: &'a ParquetSource,
         schema: &'a FeatureSchema,
         metadata: &ArrowReaderMetadata,
     ) -> Result<Self, DataError> {
+        let path = source.path();
         let arrow_schema = metadata.schema();
         let in_file = resolve(path, arrow_schema.fields().iter().map(|field| field.name().as_str()), schema)?;
         check_types(path, schema, arrow_schema, &in_file)?;
@@ -129,7 +133,7 @@ impl<'a> ParquetLayout<'a> {
         let names: Vec<String> =
             used.iter().map(|&position| arrow_schema.field(position).name().clone()).collect();
         let resolved = resolve(path, names.iter().map(String::as_str), schema)?;
-        Ok(ParquetLayout { path, schema, projection, resolved, names })
+        Ok(ParquetLayout { source, path, schema, projection, resolved, names })
     }
 
     fn read_group(&self, metadata: &ArrowReaderMetadata, group: usize) -> Result<Piece, DataError> {
@@ -147,7 +151,7 @@ impl<'a> ParquetLayout<'a> {
         group: usize,
         piece: &mut Piece,
     ) -> Result<(), DataError> {
-        let reader = open_row_group(self.path, metadata, group, self.projection.clone(), ROWS_AT_A_TIME)?;
+        let reader = self.source.row_group(metadata, group, self.projection.clone(), ROWS_AT_A_TIME)?;
         let mut first_row = 0;
         for batch in reader {
             let batch = batch.map_err(|error| corrupt(self.path, &error))?;

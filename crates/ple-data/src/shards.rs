@@ -1,17 +1,16 @@
 //! Parquet shards that are larger than memory: what their footers say is kept, their rows are read window by window.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::describe::parts::files_of;
 use crate::error::DataError;
 use crate::order::Window;
-use crate::parquet_limits::{guarded, open_parquet};
+use crate::parquet_limits::guarded;
+use crate::parquet_source::{ParquetSource, sources};
 use crate::read::FileFormat;
 use crate::read_parquet::{append_row_groups, n_values};
 use crate::schema::FeatureSchema;
@@ -84,7 +83,7 @@ pub struct TaskCounts {
 
 #[derive(Debug, Clone)]
 struct Shard {
-    path: PathBuf,
+    source: ParquetSource,
     footer: u64,
 }
 
@@ -99,10 +98,16 @@ impl ParquetShards {
     /// Opens shards: each path is a file, a folder (with all below it) or a pattern such as `day-*.parquet`. Their order
     /// is that of their names.
     ///
+    /// With the feature `buckets` a path may be in a bucket: `s3://BUCKET/...`, `gs://BUCKET/...` or `az://CONTAINER/...`,
+    /// again a file, a folder or a pattern. Footers and the columns that are needed are read by ranges; a request that fails,
+    /// or whose answer breaks off, is made again. Where the bucket is, and credentials, come from the environment
+    /// (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT`, `GOOGLE_SERVICE_ACCOUNT`, `AZURE_STORAGE_ACCOUNT_NAME`, ...).
+    ///
     /// # Errors
     ///
     /// Those of [`read_parquet`](crate::read_parquet) that a footer or a label column can show, and
-    /// [`DataError::NotStreamed`] for a file of another format.
+    /// [`DataError::NotStreamed`] for a file of another format. [`DataError::Bucket`] where a bucket does not answer,
+    /// or this crate was built without them.
     pub fn open(
         paths: &[impl AsRef<Path>],
         schema: &FeatureSchema,
@@ -142,11 +147,12 @@ impl ParquetShards {
         for path in paths {
             files.extend(files_of(path.as_ref())?);
         }
+        let files = sources(files)?;
         let opened: Vec<Opened> =
-            files.par_iter().map(|path| Opened::read(path, &read)).collect::<Result<_, _>>()?;
+            files.par_iter().map(|source| Opened::read(source, &read)).collect::<Result<_, _>>()?;
         let (mut shards, mut groups, mut group_rows) = (Vec::new(), Vec::new(), Vec::new());
         let (mut largest_group, mut tasks) = (1, vec![TaskCounts::default(); schema.n_tasks()]);
-        for (path, opened) in files.into_iter().zip(opened) {
+        for (source, opened) in files.into_iter().zip(opened) {
             for (group, &(rows, n_values)) in opened.groups.iter().enumerate() {
                 groups.push(RowGroup { shard: shards.len() as u32, group: group as u32 });
                 group_rows.push(rows);
@@ -156,7 +162,7 @@ impl ParquetShards {
                 all.rows += task.rows;
                 all.positives += task.positives;
             }
-            shards.push(Shard { path, footer: opened.footer });
+            shards.push(Shard { source, footer: opened.footer });
         }
         let groups_per_window = usize::try_from(config.window_bytes / largest_group).unwrap_or(usize::MAX);
         let rows = group_rows.iter().map(|&rows| rows as usize).sum();
@@ -167,7 +173,7 @@ impl ParquetShards {
 
     /// The files, in order.
     pub fn files(&self) -> Vec<&Path> {
-        self.shards.iter().map(|shard| shard.path.as_path()).collect()
+        self.shards.iter().map(|shard| shard.source.path()).collect()
     }
 
     /// The number of rows of all files.
@@ -216,12 +222,13 @@ impl ParquetShards {
         for of_shard in groups.chunk_by(|a, b| a.shard == b.shard) {
             let shard = &self.shards[of_shard[0].shard as usize];
             let groups = of_shard.iter().map(|group| group.group as usize);
-            guarded(&shard.path, || {
-                let metadata = open_parquet(&shard.path)?;
-                if footer_hash(&shard.path)? != shard.footer {
-                    return Err(DataError::ChangedWhileRead { path: shard.path.clone() });
+            let path = shard.source.path();
+            guarded(path, || {
+                let (metadata, footer) = shard.source.open()?;
+                if footer != shard.footer {
+                    return Err(DataError::ChangedWhileRead { path: path.to_path_buf() });
                 }
-                append_row_groups(&shard.path, &self.read, &metadata, groups, &mut columns)
+                append_row_groups(&shard.source, &self.read, &metadata, groups, &mut columns)
             })?;
         }
         Ok(match &self.lists {
@@ -245,19 +252,19 @@ struct Opened {
 }
 
 impl Opened {
-    fn read(path: &Path, schema: &FeatureSchema) -> Result<Self, DataError> {
+    fn read(source: &ParquetSource, schema: &FeatureSchema) -> Result<Self, DataError> {
+        let path = source.path();
         if FileFormat::of(path)? != FileFormat::Parquet {
             return Err(DataError::NotStreamed { path: path.to_path_buf() });
         }
         guarded(path, || {
-            let metadata = open_parquet(path)?;
-            let footer = footer_hash(path)?;
+            let (metadata, footer) = source.open()?;
             let n_groups = metadata.metadata().num_row_groups();
             let mut groups = Vec::with_capacity(n_groups);
             for group in 0..n_groups {
                 // Checked against 32 bits, with all other claims, when the footer was read.
                 let rows = metadata.metadata().row_group(group).num_rows() as u32;
-                groups.push((rows, n_values(path, schema, &metadata, group)?));
+                groups.push((rows, n_values(source, schema, &metadata, group)?));
             }
             let labels =
                 FeatureSchema { features: Vec::new(), keys: Vec::new(), labels: schema.labels.clone() };
@@ -266,7 +273,7 @@ impl Opened {
             let mut columns = TableColumns::empty(&labels);
             for (group, &(rows, _)) in groups.iter().enumerate() {
                 columns.clear_for(&labels, rows as usize);
-                append_row_groups(path, &labels, &metadata, std::iter::once(group), &mut columns)?;
+                append_row_groups(source, &labels, &metadata, std::iter::once(group), &mut columns)?;
                 let mut table = Table::assembled(Arc::clone(&labels), columns);
                 for (task, counts) in tasks.iter_mut().enumerate() {
                     counts.rows += table.rows_in_task(task);
@@ -277,22 +284,4 @@ impl Opened {
             Ok(Opened { footer, groups, tasks })
         })
     }
-}
-
-/// A hash of a file's length and of its footer as it is on the disk.
-fn footer_hash(path: &Path) -> Result<u64, DataError> {
-    let read = || -> std::io::Result<u64> {
-        let mut file = File::open(path)?;
-        let length = file.seek(SeekFrom::End(0))?;
-        // The last 8 bytes are the length of the footer and a mark; the file has been opened as Parquet before.
-        file.seek(SeekFrom::End(-8))?;
-        let mut tail = [0; 8];
-        file.read_exact(&mut tail)?;
-        let footer = u64::from(u32::from_le_bytes([tail[0], tail[1], tail[2], tail[3]])) + 8;
-        file.seek(SeekFrom::Start(length.saturating_sub(footer)))?;
-        let mut bytes = length.to_le_bytes().to_vec();
-        file.read_to_end(&mut bytes)?;
-        Ok(xxh3_64(&bytes))
-    };
-    read().map_err(|error| DataError::io(path, "read", error))
 }

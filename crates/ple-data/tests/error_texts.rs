@@ -13,9 +13,9 @@ use arrow_array::{ArrayRef, StringArray};
 use ple_data::ali_ccp_raw::{RawConfig, RawError, prepare_ali_ccp};
 use ple_data::prepare::FeatureFile;
 use ple_data::{
-    DataError, DenseBins, ErrorKind, Feature, FeatureKind, FeatureSchema, Label, ParquetShards, Place,
-    Pooling, Roles, RowSource, SequenceColumn, SplitFiles, StreamConfig, Table, TableColumns, TaskType,
-    infer_schema, read_csv, read_table, write_csv, write_parquet, write_predictions,
+    BucketError, DataError, DenseBins, ErrorKind, Feature, FeatureKind, FeatureSchema, Label, ParquetShards,
+    Place, Pooling, Roles, RowSource, SequenceColumn, SplitFiles, StreamConfig, Table, TableColumns,
+    TaskType, infer_schema, read_csv, read_table, write_csv, write_parquet, write_predictions,
 };
 
 fn click() -> Label {
@@ -127,6 +127,13 @@ fn cases() -> Vec<(DataError, ErrorKind, &'static str)> {
             "prepared: the folder is there already\n\
              expected: a name that does not exist yet\n\
              next: choose another name, or remove the folder",
+        ),
+        (
+            BucketError::NotBuilt { path: "s3://rows/train".into() }.into(),
+            Configuration,
+            "s3://rows/train: this program was built without buckets\n\
+             expected: a local file, folder or pattern\n\
+             next: build it with --features buckets, or copy the files",
         ),
         (
             write_csv(&small_table(&[], ""), "no_such_folder/a.csv").unwrap_err(),

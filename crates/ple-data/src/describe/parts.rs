@@ -4,6 +4,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use crate::bucket_names::{BucketName, files_in_bucket};
 use crate::error::DataError;
 
 /// Files that are described together.
@@ -39,6 +40,9 @@ pub(crate) fn find_parts(paths: &[&Path]) -> Result<Vec<Part>, DataError> {
 /// The files that one path means, in the order of their names.
 pub(crate) fn files_of(path: &Path) -> Result<Vec<PathBuf>, DataError> {
     let missing = || DataError::MissingFile { path: path.to_owned() };
+    if let Some(name) = BucketName::of(path) {
+        return files_in_bucket(path, &name);
+    }
     if path.is_dir() {
         let mut files = Vec::new();
         collect(path, &mut files)?;

@@ -1,0 +1,62 @@
+//! What can go wrong with files in buckets.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::error_kind::ErrorKind;
+
+/// An error of reading from a bucket. `Display` gives three lines: what, what was expected, the next step.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BucketError {
+    /// A bucket does not answer, or refuses.
+    #[error("{}: could not read from the bucket: {detail}\nexpected: a bucket that the credentials in the environment (AWS_..., GOOGLE_..., AZURE_...) may read\nnext: check the name, the credentials and the connection", path.display())]
+    Refused {
+        /// The name asked for.
+        path: PathBuf,
+        /// What was said, after all attempts.
+        detail: String,
+    },
+
+    /// A name in a bucket was given to a program that reads local files alone.
+    #[error("{}: this program was built without buckets\nexpected: a local file, folder or pattern\nnext: build it with --features buckets, or copy the files", path.display())]
+    NotBuilt {
+        /// The name asked for.
+        path: PathBuf,
+    },
+}
+
+impl BucketError {
+    pub(crate) fn kind(&self) -> ErrorKind {
+        match self {
+            BucketError::Refused { .. } => ErrorKind::InputOutput,
+            BucketError::NotBuilt { .. } => ErrorKind::Configuration,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_has_its_text_and_its_kind() {
+        let path = PathBuf::from("s3://rows/train");
+        let refused = BucketError::Refused { path: path.clone(), detail: "no route to host".to_owned() };
+        assert_eq!(
+            refused.to_string(),
+            "s3://rows/train: could not read from the bucket: no route to host\n\
+             expected: a bucket that the credentials in the environment (AWS_..., GOOGLE_..., AZURE_...) may read\n\
+             next: check the name, the credentials and the connection"
+        );
+        let not_built = BucketError::NotBuilt { path };
+        assert_eq!(
+            not_built.to_string(),
+            "s3://rows/train: this program was built without buckets\n\
+             expected: a local file, folder or pattern\n\
+             next: build it with --features buckets, or copy the files"
+        );
+        assert_eq!([refused.kind(), not_built.kind()], [ErrorKind::InputOutput, ErrorKind::Configuration]);
+    }
+}
