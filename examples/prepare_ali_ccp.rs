@@ -4,17 +4,18 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-use std::io::IsTerminal;
+#[path = "run/progress.rs"]
+mod progress;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
 use ple_data::ali_ccp_raw::{
     BadLines, RawConfig, RawPhase, RawProgress, prepare_ali_ccp, prepare_ali_ccp_compat,
 };
 use ple_data::{DataError, ErrorKind};
+use progress::Progress;
 
 /// Prepares the raw files of Ali-CCP: joins, counts, numbers, scales, splits, shuffles.
 #[derive(Parser)]
@@ -88,9 +89,8 @@ fn run(arguments: &Arguments) -> Result<(), DataError> {
     };
     let config =
         RawConfig { min_count: arguments.min_count, seed: arguments.seed, bad_lines, ..RawConfig::default() };
-    let lines = ProgressLines::new();
-    let observe = |progress: RawProgress| lines.show(progress);
-    let started = Instant::now();
+    let lines = Progress::new();
+    let observe = |progress: RawProgress| lines.show(|| line(progress, lines.seconds()));
     let (raw, out) = (&arguments.raw, &arguments.out);
     let summary = match arguments.compat {
         true => prepare_ali_ccp_compat(raw, out, &config, &observe),
@@ -100,59 +100,25 @@ fn run(arguments: &Arguments) -> Result<(), DataError> {
     let summary = summary?;
     print!("{summary}");
     let megabytes = summary.parts.iter().map(|part| part.bytes).sum::<u64>() as f64 / 1e6;
-    let seconds = started.elapsed().as_secs_f64();
+    let seconds = lines.seconds();
     println!("{megabytes:.1} MB in {seconds:.1} s ({:.0} MB/s) into {}", megabytes / seconds, out.display());
     Ok(())
 }
 
-/// Progress on standard error: one line that changes in a terminal, otherwise a line every ten seconds.
-struct ProgressLines {
-    started: Instant,
-    every: Duration,
-    last: Mutex<Instant>,
-}
-
-impl ProgressLines {
-    fn new() -> Self {
-        let every = if std::io::stderr().is_terminal() {
-            Duration::from_millis(200)
-        } else {
-            Duration::from_secs(10)
-        };
-        ProgressLines { started: Instant::now(), every, last: Mutex::new(Instant::now()) }
-    }
-
-    fn show(&self, progress: RawProgress) {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.elapsed() < self.every {
-            return;
-        }
-        *last = Instant::now();
-        let RawProgress { phase, done, total } = progress;
-        let phase = match phase {
-            RawPhase::Reading(file) => format!("reading {file}"),
-            RawPhase::Vocabularies => "counting and numbering ids".to_owned(),
-            RawPhase::WritingCommon => "writing common features".to_owned(),
-            RawPhase::WritingRows => "writing rows".to_owned(),
-        };
-        let seconds = self.started.elapsed().as_secs_f64();
-        let rate = done as f64 / seconds;
-        // Half of the work is reading, half is writing, so a raw byte counts twice.
-        let line = format!(
-            "{phase}: {:.0}%, {:.0} MB/s, about {:.0} s more",
-            100.0 * done as f64 / total as f64,
-            rate / 2e6,
-            (total - done) as f64 / rate.max(1.0)
-        );
-        match self.every < Duration::from_secs(1) {
-            true => eprint!("\r\x1B[K{line}"),
-            false => eprintln!("{line}"),
-        }
-    }
-
-    fn end(&self) {
-        if self.every < Duration::from_secs(1) {
-            eprint!("\r\x1B[K");
-        }
-    }
+fn line(progress: RawProgress, seconds: f64) -> String {
+    let RawProgress { phase, done, total } = progress;
+    let phase = match phase {
+        RawPhase::Reading(file) => format!("reading {file}"),
+        RawPhase::Vocabularies => "counting and numbering ids".to_owned(),
+        RawPhase::WritingCommon => "writing common features".to_owned(),
+        RawPhase::WritingRows => "writing rows".to_owned(),
+    };
+    let rate = done as f64 / seconds;
+    // Half of the work is reading, half is writing, so a raw byte counts twice.
+    format!(
+        "{phase}: {:.0}%, {:.0} MB/s, about {:.0} s more",
+        100.0 * done as f64 / total as f64,
+        rate / 2e6,
+        (total - done) as f64 / rate.max(1.0)
+    )
 }

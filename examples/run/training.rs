@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use ple_data::{Label, RowSource, TaskCounts, TaskType, write_predictions};
 use ple_nn::ModelConfig;
@@ -108,10 +107,8 @@ pub(crate) fn train_model(
     let sample = data.test.windows().next().transpose()?.expect("the readers refuse data without rows");
     let onnx = write_onnx(&model, &sample, metadata, &ExportOptions::default(), &onnx)?;
     if let Some(path) = &options.predictions {
-        let keys: Vec<_> = match &data.test {
-            RowSource::Memory(table) => {
-                model.schema().keys.iter().cloned().zip(table.keys().iter().map(Arc::clone)).collect()
-            }
+        let keys = match &data.test {
+            RowSource::Memory(table) => table.named_keys(),
             RowSource::Shards(_) => Vec::new(),
         };
         write_predictions(path, &tasks, &model.predict_source(&data.test)?, &keys)?;

@@ -52,8 +52,6 @@ const STREAMED_ON: &[&str] = &[
     "--out",
     "{scratch}/streamed",
     "--resume",
-    "--predictions",
-    "{scratch}/streamed.parquet",
 ];
 
 /// Another run, which cannot go on from there.
@@ -256,6 +254,57 @@ const RUNS: &[Run] = &[
     run("ali_ccp", STREAMED, 0, "streamed    1 training files with 1 row groups"),
     run("ali_ccp", STREAMED_ON, 0, "going on in epoch 2, after step 20"),
     run("ali_ccp", STREAMED_OTHER, 2, "training.seed was 2020; now it is 1"),
+    run(
+        "score",
+        &[
+            "--model",
+            "{scratch}/streamed",
+            "--data",
+            "data/ali_ccp_generated/ali_ccp_test_sample.parquet",
+            "--out",
+            "{scratch}/scores.parquet",
+        ],
+        0,
+        "300 rows in",
+    ),
+    run(
+        "score",
+        &[
+            "--model",
+            "{scratch}/streamed",
+            "--data",
+            "data/ali_ccp_generated/*_sample.parquet",
+            "--id",
+            "101",
+            "--id",
+            "121",
+            "--out",
+            "{scratch}/all.parquet",
+            "--json",
+        ],
+        0,
+        r#""rows":1600"#,
+    ),
+    run(
+        "score",
+        &[
+            "--model",
+            "{scratch}/streamed",
+            "--data",
+            "{scratch}/all.parquet",
+            "--out",
+            "{scratch}/none.parquet",
+        ],
+        65,
+        "there is no column `122`, which the feature `122` needs",
+    ),
+    run(
+        "score",
+        &["--model", "{scratch}", "--data", "{scratch}/all.parquet", "--out", "{scratch}/none.parquet"],
+        66,
+        "no complete checkpoint",
+    ),
+    run("score", &["--help"], 0, "Examples:"),
     run(
         "ali_ccp",
         &["--rows", "4000", "--resume", "--out", "{scratch}/new"],

@@ -14,7 +14,7 @@ const PAGE: &str = "docs/serving.md";
 /// The most that ONNX Runtime may differ from this project.
 const TOLERANCE: &str = "1e-5";
 
-/// A model, rows that it has not learned from, and what this project predicts for them.
+/// A model, rows that it has not learned from, and the file into which the example `score` has put its predictions.
 struct Served {
     /// A file in the folder of the end-to-end runs, as are the predictions.
     model: &'static str,
@@ -26,7 +26,7 @@ struct Served {
 const MODELS: &[Served] = &[Served {
     model: "streamed/model.onnx",
     rows: "data/ali_ccp_generated/ali_ccp_test_sample.parquet",
-    predictions: "streamed.parquet",
+    predictions: "scores.parquet",
 }];
 
 /// Runs the listing on every model. Without Python or the way to its packages nothing is run, which is said.

@@ -9,6 +9,7 @@
 //!   and value.
 //! - A [`RowSource`] is such a table, or [`ParquetShards`]: files that are larger than memory, read window by window.
 //! - [`UserLists`] are lists that all rows of a user share: stored once, and joined to the rows when a batch is made.
+//! - [`UnlabelledRows`] are those that a trained model is to predict; a [`PredictionWriter`] writes what it said of them.
 //! - An [`EpochOrder`] says which rows make up batch k of epoch e, as a pure function of (seed, e, k).
 //! - [`Batches`] fills one [`Batch`] after the other on another thread, in buffers that are used again and again.
 //! - [`prepare`] makes such shards of tables with raw ids (strings, hashes), and remembers how for new rows and for serving.
@@ -92,6 +93,7 @@ mod row_source;
 mod shards;
 mod split;
 mod split_files;
+mod unlabelled;
 mod user_lists;
 mod windows;
 
@@ -138,7 +140,7 @@ pub use generate::{Generated, GeneratedSplit, GeneratorConfig, generate, generat
 pub use infer::{Roles, infer_schema};
 pub use order::{BatchPlan, EpochOrder, LastBatch, Shuffle, Window};
 pub use place::Place;
-pub use predictions::write_predictions;
+pub use predictions::{PredictionWriter, write_predictions};
 pub use prefetch::{BatchPosition, Batches, PrefetchedBatch};
 pub use prepared_folder::PreparedFolder;
 pub use quantiles::{bin_of, quantile_edges};
@@ -151,6 +153,7 @@ pub use shards::{ParquetShards, StreamConfig, TaskCounts};
 pub use space::Space;
 pub use split_files::SplitFiles;
 pub use table::{SequenceColumn, Table, TableColumns};
+pub use unlabelled::UnlabelledRows;
 pub use user_lists::UserLists;
 pub use windows::{WindowRows, Windows};
 pub use write_csv::write_csv;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch};
 use arrow_schema::{DataType, Schema};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ArrowReaderMetadata;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader};
 use rayon::prelude::*;
 
 use crate::arrow_columns::{
@@ -45,8 +45,7 @@ pub fn read_parquet(path: impl AsRef<Path>, schema: &FeatureSchema) -> Result<Ta
         let metadata = open_parquet(path)?;
         let schema = Arc::new(schema.clone());
         let layout = ParquetLayout::new(&source, &schema, &metadata)?;
-        let mut columns = TableColumns::empty(&schema);
-        let mut key_pieces: Vec<Vec<ArrayRef>> = vec![Vec::new(); schema.keys.len()];
+        let mut all = Piece::empty(&schema);
         let groups: Vec<usize> = (0..metadata.metadata().num_row_groups()).collect();
         // One wave of row groups at a time, so that little more than the table itself is in memory.
         for wave in groups.chunks(rayon::current_num_threads().max(1)) {
@@ -54,16 +53,13 @@ pub fn read_parquet(path: impl AsRef<Path>, schema: &FeatureSchema) -> Result<Ta
                 wave.par_iter().map(|&group| layout.read_group(&metadata, group)).collect();
             for piece in decoded {
                 let piece = piece?;
-                columns.append(piece.columns);
-                for (pieces, more) in key_pieces.iter_mut().zip(piece.keys) {
+                all.columns.append(piece.columns);
+                for (pieces, more) in all.keys.iter_mut().zip(piece.keys) {
                     pieces.extend(more);
                 }
             }
         }
-        for pieces in &key_pieces {
-            columns.keys.push(join_keys(pieces).map_err(|error| corrupt(path, &error))?);
-        }
-        Ok(Table::assembled(schema, columns))
+        all.into_table(path, &schema)
     })
 }
 
@@ -100,7 +96,7 @@ pub(crate) fn n_values(
 }
 
 /// Where the columns of a record batch go. Positions are those of the projected record batch.
-struct ParquetLayout<'a> {
+pub(crate) struct ParquetLayout<'a> {
     source: &'a ParquetSource,
     path: &'a Path,
     schema: &'a FeatureSchema,
@@ -109,14 +105,31 @@ struct ParquetLayout<'a> {
     names: Vec<String>,
 }
 
-/// The rows of one row group; for each key, the arrays that its record batches had.
-struct Piece {
+/// Some rows of a file; for each key, the arrays that their record batches had.
+pub(crate) struct Piece {
     columns: TableColumns,
     keys: Vec<Vec<ArrayRef>>,
 }
 
+impl Piece {
+    /// No rows.
+    pub(crate) fn empty(schema: &FeatureSchema) -> Self {
+        Piece { columns: TableColumns::empty(schema), keys: vec![Vec::new(); schema.keys.len()] }
+    }
+
+    /// The rows as a table, with the pieces of each key joined.
+    pub(crate) fn into_table(self, path: &Path, schema: &Arc<FeatureSchema>) -> Result<Table, DataError> {
+        let Piece { mut columns, keys } = self;
+        for pieces in &keys {
+            columns.keys.push(join_keys(pieces).map_err(|error| corrupt(path, &error))?);
+        }
+        Ok(Table::assembled(Arc::clone(schema), columns))
+    }
+}
+
 impl<'a> ParquetLayout<'a> {
-    fn new(
+    /// Finds the columns of a schema in a file, and checks their types.
+    pub(crate) fn new(
         source: &'a ParquetSource,
         schema: &'a FeatureSchema,
         metadata: &ArrowReaderMetadata,
@@ -137,10 +150,7 @@ impl<'a> ParquetLayout<'a> {
     }
 
     fn read_group(&self, metadata: &ArrowReaderMetadata, group: usize) -> Result<Piece, DataError> {
-        let mut piece = Piece {
-            columns: TableColumns::empty(self.schema),
-            keys: vec![Vec::new(); self.schema.keys.len()],
-        };
+        let mut piece = Piece::empty(self.schema);
         self.append_group(metadata, group, &mut piece)?;
         Ok(piece)
     }
@@ -151,22 +161,43 @@ impl<'a> ParquetLayout<'a> {
         group: usize,
         piece: &mut Piece,
     ) -> Result<(), DataError> {
-        let reader = self.source.row_group(metadata, group, self.projection.clone(), ROWS_AT_A_TIME)?;
         let mut first_row = 0;
-        for batch in reader {
+        for batch in self.open_group(metadata, group)? {
             let batch = batch.map_err(|error| corrupt(self.path, &error))?;
             self.append(&batch, group, first_row, piece)?;
             first_row += batch.num_rows();
         }
-        let claimed = metadata.metadata().row_group(group).num_rows();
-        if first_row as i64 != claimed {
-            let detail = format!("row group {group} claims {claimed} rows and holds {first_row}");
-            return Err(corrupt(self.path, &detail));
-        }
-        Ok(())
+        self.check_rows(metadata, group, first_row)
     }
 
-    fn append(
+    /// The record batches of a row group.
+    pub(crate) fn open_group(
+        &self,
+        metadata: &ArrowReaderMetadata,
+        group: usize,
+    ) -> Result<ParquetRecordBatchReader, DataError> {
+        self.source.row_group(metadata, group, self.projection.clone(), ROWS_AT_A_TIME)
+    }
+
+    /// Refuses a row group that had fewer or more rows than the footer says.
+    pub(crate) fn check_rows(
+        &self,
+        metadata: &ArrowReaderMetadata,
+        group: usize,
+        found: usize,
+    ) -> Result<(), DataError> {
+        let claimed = metadata.metadata().row_group(group).num_rows();
+        match found as i64 == claimed {
+            true => Ok(()),
+            false => {
+                let detail = format!("row group {group} claims {claimed} rows and holds {found}");
+                Err(corrupt(self.path, &detail))
+            }
+        }
+    }
+
+    /// Appends the rows of a record batch, the first of which is `first_row` of its row group.
+    pub(crate) fn append(
         &self,
         batch: &RecordBatch,
         row_group: usize,

@@ -184,6 +184,11 @@ impl Table {
         &self.columns.keys
     }
 
+    /// The key columns with their names, as [`write_predictions`](crate::write_predictions) takes them.
+    pub fn named_keys(&self) -> Vec<(String, ArrayRef)> {
+        self.schema.keys.iter().cloned().zip(self.columns.keys.iter().map(Arc::clone)).collect()
+    }
+
     /// The key columns of some rows, in the order asked for.
     ///
     /// # Panics
@@ -232,7 +237,7 @@ impl Table {
             *key = join_keys(&[Arc::clone(key), Arc::clone(more)])?;
         }
         self.columns.append(more);
-        self.rows = self.columns.labels.len() / self.schema.n_tasks();
+        self.rows = self.columns.rows(&self.schema);
         Ok(())
     }
 
@@ -244,7 +249,7 @@ impl Table {
 
     /// A table from arrays that were checked while they were made.
     pub(crate) fn assembled(schema: Arc<FeatureSchema>, columns: TableColumns) -> Table {
-        let rows = columns.labels.len() / schema.n_tasks();
+        let rows = columns.rows(&schema);
         Table { schema, rows, columns, lists: None }
     }
 
@@ -260,6 +265,19 @@ impl Table {
 }
 
 impl TableColumns {
+    /// The number of rows, by the first kind of column that the schema has. Rows to be predicted have no labels.
+    fn rows(&self, schema: &FeatureSchema) -> usize {
+        let widths = [
+            (self.labels.len(), schema.n_tasks()),
+            (self.sparse.len(), schema.n_sparse()),
+            (self.dense.len(), schema.n_dense()),
+        ];
+        match widths.into_iter().find(|&(_, width)| width > 0) {
+            Some((values, width)) => values / width,
+            None => self.sequences.first().map_or(0, |sequence| sequence.offsets.len() - 1),
+        }
+    }
+
     /// Empty columns of the right kinds for a schema.
     pub(crate) fn empty(schema: &FeatureSchema) -> Self {
         let sequence = |has_weights: bool| SequenceColumn {

@@ -2,11 +2,61 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 use crate::error::DataError;
+
+/// A file that is being written beside its place. Dropped before [`finish`](WholeFile::finish), it leaves no trace.
+#[derive(Debug)]
+pub(crate) struct WholeFile {
+    path: PathBuf,
+    /// Apart from its temporary name, which a user is not to see in an error.
+    file: BufWriter<File>,
+    temporary: TempPath,
+}
+
+impl WholeFile {
+    /// An empty file beside `path`.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Io`] with the target's name for whatever the operating system refuses.
+    pub(crate) fn create(path: &Path) -> Result<Self, DataError> {
+        let temporary = NamedTempFile::new_in(folder_of(path))
+            .map_err(|error| DataError::io(path, "write", plainly(error)))?;
+        let (file, temporary) = temporary.into_parts();
+        Ok(Self { path: path.to_path_buf(), file: BufWriter::with_capacity(1 << 16, file), temporary })
+    }
+
+    /// Puts everything on the disk and gives the file its name.
+    ///
+    /// # Errors
+    ///
+    /// As [`WholeFile::create`]; the old file, if there is one, is then as it was.
+    pub(crate) fn finish(self) -> Result<(), DataError> {
+        let Self { path, file, temporary } = self;
+        let finish = || -> std::io::Result<()> {
+            let file = file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+            allow_reading(&file)?;
+            file.sync_all()?;
+            temporary.persist(&path).map_err(|error| error.error)?;
+            sync_folder(folder_of(&path))
+        };
+        finish().map_err(|error| DataError::io(&path, "write", error))
+    }
+}
+
+impl Write for WholeFile {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
 
 /// Writes a file through `write`. Until everything is on the disk the old file, if there is one, stays as it is;
 /// after a failure no trace is left.
@@ -16,24 +66,18 @@ use crate::error::DataError;
 /// [`DataError::Io`] with the target's name for whatever the operating system refuses.
 pub(crate) fn write_whole(
     path: &Path,
-    write: impl FnOnce(&mut BufWriter<&File>) -> std::io::Result<()>,
+    write: impl FnOnce(&mut WholeFile) -> std::io::Result<()>,
 ) -> Result<(), DataError> {
-    let folder = match path.parent() {
+    let mut file = WholeFile::create(path)?;
+    write(&mut file).map_err(|error| DataError::io(path, "write", error))?;
+    file.finish()
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
-    };
-    let attempt = || -> std::io::Result<()> {
-        let temporary = NamedTempFile::new_in(folder).map_err(plainly)?;
-        let mut buffered = BufWriter::with_capacity(1 << 16, temporary.as_file());
-        write(&mut buffered)?;
-        buffered.flush()?;
-        drop(buffered);
-        allow_reading(temporary.as_file())?;
-        temporary.as_file().sync_all()?;
-        temporary.persist(path).map_err(|error| error.error)?;
-        sync_folder(folder)
-    };
-    attempt().map_err(|error| DataError::io(path, "write", error))
+    }
 }
 
 /// The user asked for a file in a folder, and knows nothing of the temporary file that could not be made there.

@@ -9,6 +9,7 @@ use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_schema::{Field, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
+use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
 use crate::error::DataError;
@@ -47,30 +48,36 @@ pub fn write_parquet(table: &Table, path: impl AsRef<Path>) -> Result<(), DataEr
         let rows = ROWS_PER_GROUP.min(table.rows() - start);
         columns.iter().map(|(_, column)| rows_of(table, column, start, rows)).collect()
     });
-    write_record_batches(path, Schema::new(fields), groups)
-}
-
-/// Writes groups of columns as the row groups of a Parquet file, whole or not at all.
-pub(crate) fn write_record_batches(
-    path: &Path,
-    schema: Schema,
-    groups: impl Iterator<Item = Vec<ArrayRef>>,
-) -> Result<(), DataError> {
-    let schema = Arc::new(schema);
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::SNAPPY)
-        .set_max_row_group_row_count(Some(ROWS_PER_GROUP))
-        .build();
+    let schema = Arc::new(Schema::new(fields));
     write_whole(path, |file| {
-        let mut writer =
-            ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties)).map_err(io::Error::other)?;
+        let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(writer_properties()));
+        let mut writer = writer.map_err(plain_error)?;
         for arrays in groups {
             let batch = RecordBatch::try_new(Arc::clone(&schema), arrays).map_err(io::Error::other)?;
-            writer.write(&batch).map_err(io::Error::other)?;
+            writer.write(&batch).map_err(plain_error)?;
         }
-        writer.close().map_err(io::Error::other)?;
+        writer.close().map_err(plain_error)?;
         Ok(())
     })
+}
+
+/// How this project writes Parquet.
+pub(crate) fn writer_properties() -> WriterProperties {
+    WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_max_row_group_row_count(Some(ROWS_PER_GROUP))
+        .build()
+}
+
+/// What went wrong below the writer of Parquet, in the words of the operating system where it was that.
+pub(crate) fn plain_error(error: ParquetError) -> io::Error {
+    match error {
+        ParquetError::External(source) => match source.downcast::<io::Error>() {
+            Ok(source) => *source,
+            Err(source) => io::Error::other(source),
+        },
+        error => io::Error::other(error),
+    }
 }
 
 fn rows_of(table: &Table, column: &OutputColumn<'_>, start: usize, rows: usize) -> ArrayRef {

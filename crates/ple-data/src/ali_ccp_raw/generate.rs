@@ -1,7 +1,6 @@
 //! Raw files of any size whose truth is known, so that the whole way from raw bytes to AUC can be run and measured.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::ops::Range;
 use std::path::Path;
 
@@ -165,7 +164,7 @@ impl GeneratedRawPart {
 
 /// Makes the lines of `0..total` in pieces, some of them at a time in parallel, and writes them in order.
 fn write_pieces(
-    file: &mut BufWriter<&File>,
+    file: &mut impl Write,
     total: u64,
     at_a_time: u64,
     make: impl Fn(Range<u64>) -> Piece + Sync,

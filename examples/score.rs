@@ -1,0 +1,163 @@
+//! Scores the rows of Parquet files with a saved model: a column of predictions for each task, in the order of the rows.
+//!
+//! `cargo run --release -p ple-train --example score -- --model target/ali_ccp --data rows.parquet --out scores.parquet`
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+#[path = "run/progress.rs"]
+mod progress;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::{CommandFactory, Parser, error::ErrorKind};
+use ple_data::{PredictionWriter, UnlabelledRows};
+use ple_train::{Predictor, TrainError};
+use progress::Progress;
+use serde_json::json;
+
+/// Scores the rows of Parquet files with a saved model.
+#[derive(Parser)]
+#[command(
+    name = "score",
+    after_help = "Examples:\n  score --model target/ali_ccp --data rows.parquet --out scores.parquet\n  score --model target/ali_ccp --data 'day-*.parquet' --id user --id item --out scores.parquet"
+)]
+struct Arguments {
+    /// The folder that a run saved its model into.
+    #[arg(long)]
+    model: PathBuf,
+    /// Parquet files with the columns that the model reads: files, folders or patterns. Other columns are not read.
+    #[arg(long, required = true, num_args = 1..)]
+    data: Vec<PathBuf>,
+    /// The Parquet file to write: a column for each task, named after it.
+    #[arg(long)]
+    out: PathBuf,
+    /// A column, of any type, to write beside the predictions; may be given several times.
+    #[arg(long, value_name = "COLUMN")]
+    id: Vec<String>,
+    /// Threads; all processors without it. The result does not depend on it.
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Print the result as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The exit code of a program that Ctrl-C has ended.
+const INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&interrupted);
+    // Without a handler the unfinished file would be left behind.
+    let handler = ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::SeqCst) {
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+    });
+    if let Err(error) = handler {
+        eprintln!("Ctrl-C will leave an unfinished file: {error}");
+    }
+    let pool = match rayon::ThreadPoolBuilder::new().num_threads(arguments.threads.unwrap_or(0)).build() {
+        Ok(pool) => pool,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    match pool.install(|| score(&arguments, &interrupted)) {
+        Ok(Some(scored)) => {
+            scored.print(&arguments);
+            ExitCode::SUCCESS
+        }
+        Ok(None) => {
+            eprintln!("interrupted: nothing was written");
+            ExitCode::from(INTERRUPTED)
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            if arguments.json {
+                println!("{}", json!({"error": error.to_string(), "exit_code": error.exit_code()}));
+            }
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// Reads, predicts and writes piece by piece; nothing if it was interrupted.
+fn score(arguments: &Arguments, interrupted: &AtomicBool) -> Result<Option<Scored>, TrainError> {
+    let (predictor, _manifest) = Predictor::load(&arguments.model)?;
+    let tasks: Vec<String> = predictor.model().tasks().into_iter().map(|(name, _)| name).collect();
+    let mut rows = UnlabelledRows::open(&arguments.data, predictor.schema(), &arguments.id)?;
+    refuse_to_overwrite(arguments, &rows.files());
+    let mut out = PredictionWriter::create(&arguments.out, &tasks)?;
+
+    let (progress, total) = (Progress::new(), rows.rows());
+    let mut sums = vec![0.0; tasks.len()];
+    let mut done = 0;
+    let mut next = rows.next().transpose()?;
+    while let Some(piece) = next {
+        // The next piece is decoded while this one is predicted.
+        let (predictions, decoded) = rayon::join(|| predictor.model().predict(&piece), || rows.next());
+        out.write(&predictions, &piece.named_keys())?;
+        for (sum, values) in sums.iter_mut().zip(&predictions) {
+            *sum += values.iter().map(|&value| f64::from(value)).sum::<f64>();
+        }
+        done += piece.rows();
+        progress.show(|| {
+            let rate = done as f64 / progress.seconds();
+            let left = (total - done) as f64 / rate;
+            format!("{done} of {total} rows, {rate:.0} a second, about {left:.0} s more")
+        });
+        if interrupted.load(Ordering::SeqCst) {
+            progress.end();
+            return Ok(None);
+        }
+        next = decoded.transpose()?;
+    }
+    progress.end();
+    out.finish()?;
+    let means = sums.into_iter().map(|sum| sum / done as f64);
+    Ok(Some(Scored {
+        rows: done,
+        seconds: progress.seconds(),
+        means: tasks.into_iter().zip(means).collect(),
+    }))
+}
+
+/// Ends the program if the output is one of the inputs, which it would replace.
+fn refuse_to_overwrite(arguments: &Arguments, files: &[&Path]) {
+    let Ok(out) = arguments.out.canonicalize() else { return };
+    if files.iter().any(|file| file.canonicalize().is_ok_and(|file| file == out)) {
+        let problem = format!("{} is among the files to be read", arguments.out.display());
+        Arguments::command().error(ErrorKind::ArgumentConflict, problem).exit();
+    }
+}
+
+/// What was written.
+struct Scored {
+    rows: usize,
+    seconds: f64,
+    /// The mean prediction of each task.
+    means: Vec<(String, f64)>,
+}
+
+impl Scored {
+    fn print(&self, arguments: &Arguments) {
+        let Self { rows, seconds, means } = self;
+        if arguments.json {
+            let means: serde_json::Map<_, _> =
+                means.iter().map(|(task, mean)| (task.clone(), json!(mean))).collect();
+            println!("{}", json!({"rows": rows, "seconds": seconds, "mean": means, "out": arguments.out}));
+            return;
+        }
+        for (task, mean) in means {
+            println!("{task:<16} mean {mean:.6}");
+        }
+        let (rate, out) = (*rows as f64 / seconds, arguments.out.display());
+        println!("{rows} rows in {seconds:.1} s ({rate:.0} a second) into {out}");
+    }
+}
