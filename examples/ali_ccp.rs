@@ -5,16 +5,18 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod run;
+#[path = "run/vocabulary.rs"]
+mod vocabulary;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use ple_data::ali_ccp_raw::Prepared;
 use ple_data::prepare::PreparedTable;
 use ple_data::{
     DataError, FeatureSchema, GeneratorConfig, Label, ParquetShards, PreparedFolder, Roles, RowSource,
-    SplitFiles, StreamConfig, TaskType, Vocabulary, generate_split, infer_schema, read_tables,
+    SplitFiles, StreamConfig, TaskType, generate_split, infer_schema, read_tables,
 };
 use ple_nn::MlpConfig;
 use ple_train::early_stopping::EarlyStopping;
@@ -24,6 +26,7 @@ use run::error::RunError;
 use run::options::RunOptions;
 use run::report::Outcome;
 use run::training::{Splits, run_program, train, train_model};
+use vocabulary::VocabularyName;
 
 /// Trains PLE (or another model) on Ali-CCP.
 #[derive(Parser, Debug)]
@@ -63,14 +66,6 @@ struct Arguments {
     run: RunOptions,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum VocabularyName {
-    /// Ali-CCP's.
-    Full,
-    /// Some 50,000 ids in all.
-    Small,
-}
-
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     run_program(&arguments.run, || run(&arguments))
@@ -95,10 +90,7 @@ fn run(arguments: &Arguments) -> Result<Outcome, RunError> {
             }
         }
         None => {
-            let vocabulary = match arguments.vocabulary {
-                VocabularyName::Full => Vocabulary::Full,
-                VocabularyName::Small => Vocabulary::Small,
-            };
+            let vocabulary = arguments.vocabulary.into();
             let generator = GeneratorConfig { rows: arguments.rows, vocabulary, seed: config.seed };
             let held_out = arguments.rows / 10;
             eprintln!("generating {} rows", arguments.rows + 2 * held_out);

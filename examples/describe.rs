@@ -10,7 +10,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ple_data::describe::{DescribeOptions, Description, describe};
-use ple_data::{DataError, ErrorKind, FeatureSchema};
+use ple_data::{DataError, FeatureSchema};
+use ple_train::TrainError;
 
 /// Describes CSV and Parquet files: rows, columns, vocabularies, labels, and what looks wrong.
 #[derive(Parser)]
@@ -51,12 +52,7 @@ fn main() -> ExitCode {
         }
         Err(error) => {
             eprintln!("error: {error}");
-            ExitCode::from(match error.kind() {
-                ErrorKind::BadData => 65,
-                ErrorKind::MissingInput => 66,
-                ErrorKind::InputOutput => 74,
-                ErrorKind::Configuration => 2,
-            })
+            ExitCode::from(TrainError::from(error).exit_code())
         }
     }
 }

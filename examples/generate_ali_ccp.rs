@@ -10,7 +10,8 @@ use std::time::Instant;
 
 use clap::Parser;
 use ple_data::ali_ccp_raw::{GeneratedRawPart, RawGeneratorConfig, generate_ali_ccp};
-use ple_data::{DataError, ErrorKind, Vocabulary};
+use ple_data::{DataError, Vocabulary};
+use ple_train::TrainError;
 
 /// Writes raw files in Ali-CCP's format, of any size, whose truth is known.
 #[derive(Parser)]
@@ -48,12 +49,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
-            ExitCode::from(match error.kind() {
-                ErrorKind::BadData => 65,
-                ErrorKind::MissingInput => 66,
-                ErrorKind::InputOutput => 74,
-                ErrorKind::Configuration => 2,
-            })
+            ExitCode::from(TrainError::from(error).exit_code())
         }
     }
 }

@@ -11,10 +11,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
+use ple_data::DataError;
 use ple_data::ali_ccp_raw::{
     BadLines, RawConfig, RawPhase, RawProgress, prepare_ali_ccp, prepare_ali_ccp_compat,
 };
-use ple_data::{DataError, ErrorKind};
+use ple_train::TrainError;
 use progress::Progress;
 
 /// Prepares the raw files of Ali-CCP: joins, counts, numbers, scales, splits, shuffles.
@@ -72,12 +73,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
-            ExitCode::from(match error.kind() {
-                ErrorKind::BadData => 65,
-                ErrorKind::MissingInput => 66,
-                ErrorKind::InputOutput => 74,
-                ErrorKind::Configuration => 2,
-            })
+            ExitCode::from(TrainError::from(error).exit_code())
         }
     }
 }

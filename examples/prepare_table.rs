@@ -15,7 +15,8 @@ use ple_data::prepare::{
     BadRows, FeatureFile, Fitting, PrepareConfig, PreparePhase, PrepareProgress, PreparedTable, TableInput,
     prepare_table,
 };
-use ple_data::{DataError, ErrorKind};
+use ple_data::DataError;
+use ple_train::TrainError;
 
 /// Prepares tables with raw ids: counts, numbers, scales, splits, and remembers how for new rows.
 #[derive(Parser)]
@@ -88,12 +89,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
-            ExitCode::from(match error.kind() {
-                ErrorKind::BadData => 65,
-                ErrorKind::MissingInput => 66,
-                ErrorKind::InputOutput => 74,
-                ErrorKind::Configuration => 2,
-            })
+            ExitCode::from(TrainError::from(error).exit_code())
         }
     }
 }

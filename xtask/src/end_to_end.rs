@@ -193,6 +193,14 @@ const RUNS: &[Run] = &[
     run("describe", &["{scratch}/none-*.csv"], 66, "there is no such file"),
     run("describe", &["data/ali_ccp_generated", "--label", "clik"], 65, "nearest: `click`"),
     run(
+        "generate",
+        &["--out", "{scratch}/rows", "--rows", "1000", "--format", "parquet"],
+        0,
+        "ali_ccp_train_sample.parquet: 1000 rows, 49 clicks",
+    ),
+    run("generate", &["--out", "/proc/nowhere"], 74, "/proc/nowhere: could not make the folder"),
+    run("generate", &["--help"], 0, "Examples:"),
+    run(
         "generate_ali_ccp",
         &["--out", "{scratch}/raw", "--rows", "4000", "--features-per-user", "60"],
         0,

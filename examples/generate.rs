@@ -1,0 +1,94 @@
+//! Writes generated rows in the shape of Ali-CCP as three files: for training, validation and test.
+//!
+//! `cargo run --release -p ple-train --example generate -- --rows 1000000 --out target/generated`
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+#[path = "run/vocabulary.rs"]
+mod vocabulary;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+use ple_data::{DataError, GeneratorConfig, generate_split, write_csv, write_parquet};
+use ple_train::TrainError;
+use vocabulary::VocabularyName;
+
+/// Writes generated rows in the shape of Ali-CCP: ali_ccp_{train,val,test}_sample.csv or .parquet.
+#[derive(Parser)]
+#[command(
+    name = "generate",
+    after_help = "Examples:\n  generate --rows 1000000 --out target/generated\n  generate --vocabulary full --format parquet --out target/generated"
+)]
+struct Arguments {
+    /// The folder to write to; made if it is not there.
+    #[arg(long)]
+    out: PathBuf,
+    /// Training rows.
+    #[arg(long, default_value_t = 100_000)]
+    rows: usize,
+    /// Validation rows; a tenth of the training rows if not given.
+    #[arg(long)]
+    val: Option<usize>,
+    /// Test rows; a tenth of the training rows if not given.
+    #[arg(long)]
+    test: Option<usize>,
+    /// The vocabulary sizes.
+    #[arg(long, value_enum, default_value = "small")]
+    vocabulary: VocabularyName,
+    /// The format of the files.
+    #[arg(long, value_enum, default_value = "csv")]
+    format: Format,
+    /// Row r is a function of the seed and r.
+    #[arg(long, default_value_t = 2020)]
+    seed: u64,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// Comma-separated values.
+    Csv,
+    /// Apache Parquet.
+    Parquet,
+}
+
+fn main() -> ExitCode {
+    match write_files(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(TrainError::from(error).exit_code())
+        }
+    }
+}
+
+fn write_files(arguments: &Arguments) -> Result<(), DataError> {
+    let out = &arguments.out;
+    std::fs::create_dir_all(out).map_err(|source| DataError::Io {
+        path: out.clone(),
+        action: "make the folder",
+        source,
+    })?;
+    let config = GeneratorConfig {
+        rows: arguments.rows,
+        vocabulary: arguments.vocabulary.into(),
+        seed: arguments.seed,
+    };
+    let tenth = config.rows.div_ceil(10);
+    let split = generate_split(&config, arguments.val.unwrap_or(tenth), arguments.test.unwrap_or(tenth));
+    for (part, generated) in [("train", &split.train), ("val", &split.val), ("test", &split.test)] {
+        let table = &generated.table;
+        let path = match arguments.format {
+            Format::Csv => out.join(format!("ali_ccp_{part}_sample.csv")),
+            Format::Parquet => out.join(format!("ali_ccp_{part}_sample.parquet")),
+        };
+        match arguments.format {
+            Format::Csv => write_csv(table, &path)?,
+            Format::Parquet => write_parquet(table, &path)?,
+        }
+        let (rows, clicks, purchases) = (table.rows(), table.positives(0), table.positives(1));
+        println!("{}: {rows} rows, {clicks} clicks, {purchases} purchases", path.display());
+    }
+    Ok(())
+}
