@@ -11,11 +11,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use clap::{Args, Parser, ValueEnum};
+use ple_data::DataError;
 use ple_data::prepare::{
     BadRows, FeatureFile, Fitting, PrepareConfig, PreparePhase, PrepareProgress, PreparedTable, TableInput,
     prepare_table,
 };
-use ple_data::DataError;
 use ple_train::TrainError;
 
 /// Prepares tables with raw ids: counts, numbers, scales, splits, and remembers how for new rows.

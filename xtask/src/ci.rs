@@ -7,6 +7,7 @@ use crate::EXIT_USAGE;
 use crate::buckets;
 use crate::cargo::cargo;
 use crate::end_to_end;
+use crate::examples;
 use crate::serving;
 use crate::tidy;
 use crate::torture;
@@ -45,7 +46,7 @@ const STEPS: &[Step] = &[
     Step { name: "tidy", action: tidy::check_workspace },
     Step { name: TESTS, action: tests },
     Step { name: "docs", action: docs },
-    Step { name: "examples", action: examples },
+    Step { name: "examples", action: examples::build },
     Step { name: "end to end", action: end_to_end::run_all },
     Step { name: "buckets", action: buckets::check },
     Step { name: "serving", action: serving::check },
@@ -96,10 +97,6 @@ fn tests() -> Result<(), String> {
 fn docs() -> Result<(), String> {
     let mut command = cargo(["doc", "--quiet", "--no-deps", "--workspace"]);
     succeed(command.env("RUSTDOCFLAGS", "-D warnings"))
-}
-
-fn examples() -> Result<(), String> {
-    succeed(&mut cargo(["build", "--quiet", "--workspace", "--examples"]))
 }
 
 /// A toolchain may come without its formatter or linter: say so in one line, with the command that adds it.

@@ -13,6 +13,7 @@ mod ci;
 mod data;
 mod draw;
 mod end_to_end;
+mod examples;
 mod parity;
 mod profile;
 mod python;

@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::fault::Fault;
-use crate::cargo::{cargo, target_folder, workspace_root};
+use crate::cargo::target_folder;
+use crate::examples::{build, from_the_top, program};
 
 /// What the run is started with besides its folder.
 const ARGUMENTS: &[&str] = &[
@@ -51,14 +52,9 @@ pub(crate) struct Victim {
 impl Victim {
     /// Builds the program and runs it once without any fault.
     pub(crate) fn prepare() -> Result<Self, String> {
-        // The same selection of packages as in the step before, so that nothing is compiled twice.
-        let built = cargo(["build", "--quiet", "--workspace", "--examples"]).status();
-        if !built.as_ref().is_ok_and(ExitStatus::success) {
-            return Err(format!("the examples were not built: {built:?}"));
-        }
-        let program = format!("debug/examples/ali_ccp{}", std::env::consts::EXE_SUFFIX);
+        build()?;
         let mut victim = Victim {
-            program: target_folder().join(program),
+            program: program("ali_ccp"),
             scratch: target_folder().join("torture"),
             expected: Outcome::default(),
             time: Duration::ZERO,
@@ -88,11 +84,7 @@ impl Victim {
     pub(crate) fn survives_a_kill_at(&self, share: f64) -> Result<bool, String> {
         self.clear("killed")?;
         let mut command = self.command("killed", &[]);
-        command
-            .current_dir(workspace_root())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+        command.stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn().map_err(|error| error.to_string())?;
         std::thread::sleep(self.time.mul_f64(share));
         let ended = child.try_wait().map_err(|error| error.to_string())?.is_some();
@@ -106,7 +98,7 @@ impl Victim {
     /// any more, or it is one that the run can do without.
     pub(crate) fn survives(&self, fault: Fault, n: u32) -> Result<bool, String> {
         self.clear("faulty")?;
-        let mut command = Command::new("strace");
+        let mut command = from_the_top("strace");
         command.args(fault.strace(n)).arg(&self.program).args(ARGUMENTS).arg(self.scratch.join("faulty"));
         let output = self.finish(command)?;
         let what = format!("{fault}, call {n}");
@@ -152,13 +144,12 @@ impl Victim {
     }
 
     fn command(&self, name: &str, more: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = from_the_top(&self.program);
         command.args(ARGUMENTS).arg(self.scratch.join(name)).args(more);
         command
     }
 
     fn finish(&self, mut command: Command) -> Result<Output, String> {
-        command.current_dir(workspace_root()).stdin(Stdio::null());
         command.output().map_err(|error| format!("{command:?}: {error}"))
     }
 
