@@ -144,22 +144,21 @@ impl CgcLayer {
     pub fn forward(&self, tape: &mut Tape<'_>, streams: &Streams) -> Streams {
         let n_tasks = self.shape.n_tasks;
         assert_eq!(streams.tasks.len(), n_tasks, "streams for a level of {n_tasks} tasks");
-        let mut experts = Vec::new();
-        let mut logits = Vec::new();
+        let [mut experts, mut logits, mut tasks, mut read] = [(); 4].map(|()| tape.list());
         for (index, group) in self.groups.iter().enumerate() {
             if let (Some(group), Some(x)) = (group, streams.tasks.get(index).copied().or(streams.shared)) {
-                let (outputs, gates) = group.forward(tape, x);
-                experts.extend(outputs);
-                logits.extend(gates);
+                group.forward(tape, x, &mut experts, &mut logits);
             }
         }
         let (specific, shared) = experts.split_at(n_tasks * self.shape.n_specific_experts);
-        let tasks = (0..n_tasks).map(|task| {
+        for (task, &logits) in logits[..n_tasks].iter().enumerate() {
             let own = task * self.shape.n_specific_experts..(task + 1) * self.shape.n_specific_experts;
-            self.task_gate.forward(tape, logits[task], &[&specific[own], shared].concat())
-        });
-        let tasks = tasks.collect();
+            read.clear();
+            read.extend(specific[own].iter().chain(shared));
+            tasks.push(self.task_gate.forward(tape, logits, &read));
+        }
         let shared = self.shared_gate.as_ref().map(|gate| gate.forward(tape, logits[n_tasks], &experts));
+        [experts, logits, read].into_iter().for_each(|list| tape.recycle_list(list));
         Streams { tasks, shared }
     }
 }

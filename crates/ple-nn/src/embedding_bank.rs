@@ -158,7 +158,7 @@ impl EmbeddingBank {
             }
             Column::Dense => Segment::Dense { values: input.dense },
         };
-        tape.embedding(input.batch, self.columns.iter().map(segment).collect())
+        tape.embedding(input.batch, self.columns.iter().map(segment))
     }
 
     /// Calls `visit` with each table and each id that a batch reads from it: what exact mode has to bring up to date.

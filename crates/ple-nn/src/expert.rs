@@ -43,7 +43,8 @@ pub struct Expert {
 ///
 /// let mut tape = Tape::new(&store, Workspace::new(), Mode::Evaluate);
 /// let x = tape.input(array![[1.0, 2.0, 3.0]].view());
-/// let (outputs, logits) = layer.forward(&mut tape, x);
+/// let (mut outputs, mut logits) = (vec![], vec![]);
+/// layer.forward(&mut tape, x, &mut outputs, &mut logits);
 /// let mixed = gate.forward(&mut tape, logits[0], &outputs);
 /// assert_eq!(tape.value(mixed).dim(), (1, 4));
 /// ```
@@ -100,8 +101,9 @@ impl Experts {
         Self { first, norm, rest, n_experts: experts.len(), first_dim, gates: gates.collect() }
     }
 
-    /// Records experts and gates; gives back the experts' outputs and the gates' logits, each in the order given.
-    pub fn forward(&self, tape: &mut Tape<'_>, x: Var) -> (Vec<Var>, Vec<Var>) {
+    /// Records experts and gates; appends the experts' outputs to `experts` and the gates' logits to `logits`, each in the
+    /// order given.
+    pub fn forward(&self, tape: &mut Tape<'_>, x: Var, experts: &mut Vec<Var>, logits: &mut Vec<Var>) {
         let product = self.first.forward(tape, x);
         let of_experts = 0..self.n_experts * self.first_dim;
         let (first, normed) = match (&self.rest, &self.norm) {
@@ -118,16 +120,15 @@ impl Experts {
             }
         };
         // A gate's columns come from the normalised value where that covers them, else from the product itself.
-        let logits = self.gates.iter().map(|gate| match (&self.norm, normed) {
+        logits.extend(self.gates.iter().map(|gate| match (&self.norm, normed) {
             (Some((columns, _)), Some(normed)) if columns.start <= gate.start && gate.end <= columns.end => {
                 normed.columns(gate.start - columns.start..gate.end - columns.start)
             }
             _ => product.columns(gate.clone()),
-        });
-        let logits = logits.collect();
-        let (Some(first), Some((_, rest))) = (first, &self.rest) else { return (Vec::new(), logits) };
+        }));
+        let (Some(first), Some((_, rest))) = (first, &self.rest) else { return };
         let outputs = rest.forward(tape, first);
         let dim = outputs.width() / self.n_experts;
-        ((0..self.n_experts).map(|i| outputs.columns(i * dim..(i + 1) * dim)).collect(), logits)
+        experts.extend((0..self.n_experts).map(|i| outputs.columns(i * dim..(i + 1) * dim)));
     }
 }

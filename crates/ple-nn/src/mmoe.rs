@@ -75,12 +75,14 @@ impl Mmoe {
 
     /// Records the model: one logit for each task.
     pub fn forward(&self, tape: &mut Tape<'_>, x: Var) -> Vec<Var> {
-        let (experts, logits) = self.experts.forward(tape, x);
-        let tasks = self.gates.iter().zip(&self.towers).zip(logits);
-        let mut task = |((gate, tower), logits): ((&Gate, &Tower), Var)| {
-            let mixed = gate.forward(tape, logits, &experts);
-            tower.forward(tape, mixed)
-        };
-        tasks.map(&mut task).collect()
+        let [mut experts, mut logits] = [(); 2].map(|()| tape.list());
+        self.experts.forward(tape, x, &mut experts, &mut logits);
+        // What a gate was becomes what its task is.
+        for ((gate, tower), task) in self.gates.iter().zip(&self.towers).zip(&mut logits) {
+            let mixed = gate.forward(tape, *task, &experts);
+            *task = tower.forward(tape, mixed);
+        }
+        tape.recycle_list(experts);
+        logits
     }
 }

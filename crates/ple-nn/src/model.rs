@@ -245,13 +245,14 @@ impl Model {
 
     /// Records what each logit stands for: the probability of a classification task, the value of a regression task.
     pub fn outputs(&self, tape: &mut Tape<'_>, logits: &[Var]) -> Vec<Var> {
-        let heads = self.checked.tasks.iter().zip(logits);
-        heads
-            .map(|(task, &logit)| match task.kind {
+        let mut outputs = tape.list();
+        for (task, &logit) in self.checked.tasks.iter().zip(logits) {
+            outputs.push(match task.kind {
                 TaskKind::Classification => tape.sigmoid(logit),
                 TaskKind::Regression => logit,
-            })
-            .collect()
+            });
+        }
+        outputs
     }
 
     /// Predictions in evaluation mode, `[batch, tasks]`, and the workspace for the next call.
@@ -284,10 +285,13 @@ impl Model {
         assert_eq!(out.len(), input.batch * n_tasks, "room for {} rows of {n_tasks} tasks", input.batch);
         let mut tape = Tape::new(store, workspace, Mode::Evaluate);
         let logits = self.forward(&mut tape, input);
-        for (task, output) in self.outputs(&mut tape, &logits).into_iter().enumerate() {
+        let outputs = self.outputs(&mut tape, &logits);
+        for (task, &output) in outputs.iter().enumerate() {
             let column = out.iter_mut().skip(task).step_by(n_tasks);
             column.zip(tape.value(output)).for_each(|(out, &value)| *out = value);
         }
+        tape.recycle_list(logits);
+        tape.recycle_list(outputs);
         tape.finish()
     }
 }

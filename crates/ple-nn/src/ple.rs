@@ -92,10 +92,17 @@ impl Ple {
 
     /// Records the model: one logit for each task.
     pub fn forward(&self, tape: &mut Tape<'_>, x: Var) -> Vec<Var> {
-        let mut streams = Streams { tasks: vec![x; self.towers.len()], shared: Some(x) };
+        let mut tasks = tape.list();
+        tasks.resize(self.towers.len(), x);
+        let mut streams = Streams { tasks, shared: Some(x) };
         for level in &self.levels {
-            streams = level.forward(tape, &streams);
+            let next = level.forward(tape, &streams);
+            tape.recycle_list(std::mem::replace(&mut streams, next).tasks);
         }
-        self.towers.iter().zip(streams.tasks).map(|(tower, stream)| tower.forward(tape, stream)).collect()
+        let mut logits = streams.tasks;
+        for (tower, stream) in self.towers.iter().zip(&mut logits) {
+            *stream = tower.forward(tape, *stream);
+        }
+        logits
     }
 }

@@ -65,6 +65,11 @@ impl SharedBottom {
     /// Records the model: one logit for each task.
     pub fn forward(&self, tape: &mut Tape<'_>, x: Var) -> Vec<Var> {
         let stream = self.bottom.forward(tape, x);
-        self.towers.iter().map(|tower| tower.forward(tape, stream)).collect()
+        let mut logits = tape.list();
+        for tower in &self.towers {
+            let logit = tower.forward(tape, stream);
+            logits.push(logit);
+        }
+        logits
     }
 }

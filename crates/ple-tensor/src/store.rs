@@ -273,9 +273,10 @@ impl ParamStore {
     /// # Panics
     /// If the row is out of range.
     pub fn table_row_mut(&mut self, id: TableId, row: usize) -> &mut [f32] {
-        self.first.clear_table(id.index());
         let table = &self.tables[id.index()];
-        self.arenas[table.arena].weights_mut(table.arena_row(row))
+        let weights = self.arenas[table.arena].weights_mut(table.arena_row(row));
+        self.first.clear_row(id.index(), row);
+        weights
     }
 
     /// A table's rows in their arena, `[rows, stride]`: weights first, then the optimiser's slots.
@@ -347,7 +348,7 @@ impl ParamStore {
 
     /// Says that all values of now are first ones, which nobody has learned: a model does so when it has been built.
     pub fn mark_first_values(&mut self) {
-        self.first.mark(self.blocks.len(), self.tables.len());
+        self.first.mark(self.blocks.len(), self.tables.iter().map(|table| table.rows));
     }
 
     /// Says that all values are learned ones: an optimiser does so after a step, whether or not the step moved them.
@@ -356,7 +357,8 @@ impl ParamStore {
     }
 
     /// The entries that nobody has written since [`ParamStore::mark_first_values`], by name or row, and that no step has
-    /// passed over: of a model that was not trained, or of one that was loaded in part.
+    /// passed over: of a model that was not trained, or of one that was loaded in part. A table is among them until all of
+    /// its rows have been written.
     ///
     /// ```
     /// use ndarray::array;
@@ -372,8 +374,8 @@ impl ParamStore {
     /// ```
     pub fn first_values(&self) -> impl Iterator<Item = Entry> + '_ {
         let is_first = |entry: &Entry| match *entry {
-            Entry::Block(block) => self.first.blocks.get(block) == Some(&true),
-            Entry::Table(table) => self.first.tables.get(table.index()) == Some(&true),
+            Entry::Block(block) => self.first.has_block(block),
+            Entry::Table(table) => self.first.has_table(table.index()),
         };
         self.order.iter().copied().filter(is_first)
     }

@@ -10,7 +10,7 @@ use crate::node_gradient::NodeGradient;
 use crate::op_times::Direction;
 use crate::ops::{Input, Op};
 use crate::store::{MatrixId, ParamStore, TableId};
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, emptied};
 
 /// Values that are written twice in a row while they are in the first cache.
 const FIRST_CACHE: usize = 4096;
@@ -134,7 +134,7 @@ impl<'a> Tape<'a> {
         if let Some(times) = &mut workspace.times {
             times.begin();
         }
-        let nodes = without_nodes(std::mem::take(&mut workspace.nodes));
+        let nodes = emptied(std::mem::take(&mut workspace.nodes));
         Self { store, nodes, workspace, mode, dropout_sites: 0 }
     }
 
@@ -178,6 +178,17 @@ impl<'a> Tape<'a> {
     pub fn variable(&mut self, value: ArrayView2<'_, f32>) -> Var {
         let copy = self.copy(value);
         self.push_leaf(copy, true)
+    }
+
+    /// An empty list of handles, in memory that an earlier one has left. One that is given back to
+    /// [`Tape::recycle_list`] costs no allocation when the next is asked for.
+    pub fn list(&mut self) -> Vec<Var> {
+        self.workspace.vars()
+    }
+
+    /// Takes the memory of a list back.
+    pub fn recycle_list(&mut self, list: Vec<Var>) {
+        self.workspace.recycle_vars(list);
     }
 
     fn copy(&mut self, value: ArrayView2<'_, f32>) -> Array2<f32> {
@@ -227,7 +238,7 @@ impl<'a> Tape<'a> {
             node.op.release(None, &mut self.workspace);
             self.workspace.recycle(node.value);
         }
-        self.workspace.nodes = without_nodes(self.nodes);
+        self.workspace.nodes = emptied(self.nodes);
         self.workspace
     }
 
@@ -276,15 +287,9 @@ impl<'a> Tape<'a> {
             node.op.release(Some(&mut gradients.buffers), &mut workspace);
             workspace.recycle(node.value);
         }
-        workspace.nodes = without_nodes(self.nodes);
+        workspace.nodes = emptied(self.nodes);
         (gradients, workspace)
     }
-}
-
-/// A list without nodes, in the memory of another one: collecting a list from itself keeps its memory.
-fn without_nodes<'b>(mut nodes: Vec<Node<'_>>) -> Vec<Node<'b>> {
-    nodes.clear();
-    nodes.into_iter().map(|_| unreachable!("the list has been cleared")).collect()
 }
 
 fn first_bad_row(matrix: ArrayView2<'_, f32>) -> Option<usize> {

@@ -1,11 +1,19 @@
 //! Buffers that outlive a step: the tape takes its matrices from here and gives them back, so that from the second
-//! step on nothing that grows with the batch is allocated.
+//! step on nothing that grows with the batch is allocated; and in evaluation, where a call may be about one row, its
+//! lists as well, so that nothing at all is.
 
-use ndarray::Array2;
+use std::ops::Range;
+
+use ndarray::{Array2, ArrayView2};
 
 use crate::gradients::{Gradients, RowGradients};
+use crate::kernel::gemm::Product;
 use crate::op_times::OpTimes;
-use crate::tape::Node;
+use crate::ops::Segment;
+use crate::tape::{Node, Var};
+
+/// The handles that a list has room for from the start.
+const SHORT_LIST: usize = 64;
 
 /// A pool of f32 buffers.
 ///
@@ -23,8 +31,14 @@ pub struct Workspace {
     row_values: Vec<Vec<f32>>,
     ids: Vec<Vec<u32>>,
     cells: Vec<Vec<u64>>,
-    /// The memory of a tape's list of nodes; it has none.
+    vars: Vec<Vec<Var>>,
+    /// The length of the longest list that came back: any list may be asked for what it was.
+    longest_list: usize,
+    // The memory of lists that borrow from the store and the batch. Between two uses they are empty.
     pub(crate) nodes: Vec<Node<'static>>,
+    pub(crate) segments: Vec<(Range<usize>, Segment<'static>)>,
+    pub(crate) products: Vec<Product<'static>>,
+    pub(crate) views: Vec<ArrayView2<'static, f32>>,
     pub(crate) times: Option<OpTimes>,
 }
 
@@ -92,6 +106,18 @@ impl Workspace {
         }
     }
 
+    /// An empty list of handles.
+    pub(crate) fn vars(&mut self) -> Vec<Var> {
+        let mut list = self.vars.pop().unwrap_or_default();
+        list.reserve_exact(self.longest_list.max(SHORT_LIST));
+        list
+    }
+
+    pub(crate) fn recycle_vars(&mut self, vars: Vec<Var>) {
+        self.longest_list = self.longest_list.max(vars.len());
+        self.vars.push(cleared(vars));
+    }
+
     pub(crate) fn recycle_cells(&mut self, cells: Vec<u64>) {
         self.cells.push(cells);
     }
@@ -116,6 +142,13 @@ fn take<T>(pool: &mut Vec<Vec<T>>, length: usize) -> Vec<T> {
         Some(index) => pool.swap_remove(index),
         None => Vec::with_capacity(length),
     }
+}
+
+/// An empty list in the memory of another one, whose elements may have had another lifetime: collecting a list from
+/// itself keeps its memory.
+pub(crate) fn emptied<A, B>(mut list: Vec<A>) -> Vec<B> {
+    list.clear();
+    list.into_iter().map(|_| unreachable!("the list has been cleared")).collect()
 }
 
 fn cleared<T>(mut buffer: Vec<T>) -> Vec<T> {

@@ -16,9 +16,9 @@ use crate::ranking_model::RankingModel;
 /// A trained model that answers requests, from any number of threads at a time.
 ///
 /// The forward pass is the code of training, in evaluation mode: no derivative is recorded, batch norm uses its running
-/// statistics. Its numbers are those of [`RankingModel::predict`], whatever rows share a call. Its matrices come from
-/// buffers that calls leave to each other, so that from the second call of a thread on nothing is allocated whose size
-/// depends on the model or on the rows.
+/// statistics. Its numbers are those of [`RankingModel::predict`], whatever rows share a call. Its matrices and lists lie
+/// in memory that calls leave to each other: once as many calls at a time have had so many rows, requests of up to four
+/// rows allocate nothing, and larger ones, whose matrices are packed, a few short lists.
 ///
 /// Each call checks its input, since a server has it from somebody else.
 ///

@@ -57,7 +57,7 @@ fn a_half_loaded_model_is_refused() {
         half.get_mut(name).unwrap().assign(&whole.store.get(name).unwrap());
     }
     for table in half.table_ids() {
-        half.table_row_mut(table, 0);
+        (0..half.table(table).rows).for_each(|row| _ = half.table_row_mut(table, row));
     }
     let half = Sampled { model, store: half, rows: whole.rows };
     let error = refusal(|path| half.export(&ExportOptions::default(), path)).to_string();
@@ -67,6 +67,26 @@ fn a_half_loaded_model_is_refused() {
         ),
         "{error}"
     );
+}
+
+#[test]
+fn a_table_of_which_a_row_was_not_loaded_is_refused() {
+    let mut half = model();
+    half.store.mark_first_values();
+    for name in half.store.blocks().iter().map(|block| block.name.clone()).collect::<Vec<_>>() {
+        half.store.get_mut(&name);
+    }
+    let tables: Vec<_> = half.store.table_ids().collect();
+    let last = tables.len() - 1;
+    for (number, &table) in tables.iter().enumerate() {
+        let left_out = usize::from(number == last);
+        (left_out..half.store.table(table).rows).for_each(|row| _ = half.store.table_row_mut(table, row));
+    }
+    let error = refusal(|path| half.export(&ExportOptions::default(), path)).to_string();
+    let name = &half.store.table(tables[last]).name;
+    let text =
+        format!("1 of 41 parameters have the values that the model was built with, `{name}` among them\n");
+    assert!(error.starts_with(&text), "{error}");
 }
 
 #[test]

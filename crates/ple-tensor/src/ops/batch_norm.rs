@@ -39,9 +39,8 @@ pub struct BatchNorm {
     pub params: BatchNormParams,
     /// The columns whose result is rectified: see [`Tape::batch_norm_relu`].
     pub rectified: Range<usize>,
-    mean: Vec<f32>,
-    inverse_deviation: Vec<f32>,
-    scale: Vec<f32>,
+    /// Mean, inverse deviation and scale of each column, `[3, width]`.
+    statistics: Array2<f32>,
     new_statistics: Option<[Array2<f32>; 2]>,
 }
 
@@ -139,15 +138,24 @@ impl<'a> Tape<'a> {
             matrix.to_slice().expect("matrices are contiguous")
         };
         let (running_mean, running_variance) = (vector(params.running_mean), vector(params.running_variance));
-        let (mean, variance, new_statistics) = match self.mode {
-            Mode::Evaluate => (running_mean.to_vec(), running_variance.to_vec(), None),
+        let mut statistics = self.workspace.matrix(3, width);
+        let (mean, rest) =
+            statistics.as_slice_mut().expect("the workspace's matrices have no gaps").split_at_mut(width);
+        let (variance, scale) = rest.split_at_mut(width);
+        let new_statistics = match self.mode {
+            Mode::Evaluate => {
+                mean.copy_from_slice(running_mean);
+                variance.copy_from_slice(running_variance);
+                None
+            }
             Mode::Train { .. } => {
                 assert!(rows > 1, "batch norm of a training batch of {rows} rows (x [{rows}, {width}])");
                 let n = rows as f64;
-                let mean = sum_rows(rows, width, |rows, sums| vectors::add_rows(sums, rows, input));
-                let mean: Vec<f32> = mean.iter().map(|sum| (sum / n) as f32).collect();
+                let sums = sum_rows(rows, width, |rows, sums| vectors::add_rows(sums, rows, input));
+                mean.iter_mut().zip(&sums).for_each(|(mean, sum)| *mean = (sum / n) as f32);
+                let mean = &*mean;
                 let squares =
-                    sum_rows(rows, width, |rows, sums| vectors::add_squares(sums, rows, input, &mean));
+                    sum_rows(rows, width, |rows, sums| vectors::add_squares(sums, rows, input, mean));
                 let mut moved = |running: &[f32], batch: &mut dyn Iterator<Item = f64>| {
                     let momentum = f64::from(params.momentum);
                     let mut moved = self.workspace.matrix(1, width);
@@ -159,29 +167,35 @@ impl<'a> Tape<'a> {
                 };
                 let new_mean = moved(running_mean, &mut mean.iter().map(|&mean| f64::from(mean)));
                 let new_variance = moved(running_variance, &mut squares.iter().map(|sum| sum / (n - 1.0)));
-                let variance: Vec<f32> = squares.iter().map(|sum| (sum / n) as f32).collect();
-                (mean, variance, Some([new_mean, new_variance]))
+                variance.iter_mut().zip(&squares).for_each(|(variance, sum)| *variance = (sum / n) as f32);
+                Some([new_mean, new_variance])
             }
         };
-        let inverse_deviation: Vec<f32> =
-            variance.iter().map(|v| 1.0 / (v + params.epsilon).sqrt()).collect();
-        let scale: Vec<f32> =
-            vector(params.gamma).iter().zip(&inverse_deviation).map(|(g, i)| g * i).collect();
-        let shift = vector(params.beta);
+        // The variance becomes the inverse deviation.
+        for ((value, scale), gamma) in variance.iter_mut().zip(scale).zip(vector(params.gamma)) {
+            *value = 1.0 / (*value + params.epsilon).sqrt();
+            *scale = gamma * *value;
+        }
         let mut value = self.workspace.matrix(rows, width);
-        let columns = NormColumns {
-            mean: &mean,
-            inverse: &inverse_deviation,
-            scale: &scale,
-            shift,
-            rectified: [rectified.start, rectified.end],
-        };
+        let columns = norm_columns(&statistics, vector(params.beta), &rectified);
         for_each_block(value.view_mut(), rows * width, |first, out| {
             vectors::normalise(out, first, input, columns);
         });
-        let op = BatchNorm { x, params, rectified, mean, inverse_deviation, scale, new_statistics };
+        let op = BatchNorm { x, params, rectified, statistics, new_statistics };
         self.push(value, Op::BatchNorm(op))
     }
+}
+
+/// What the columns are normalised with: the rows of `statistics`, and the shift.
+fn norm_columns<'s>(
+    statistics: &'s Array2<f32>,
+    shift: &'s [f32],
+    rectified: &Range<usize>,
+) -> NormColumns<'s> {
+    let statistics_of_all = statistics.as_slice().expect("the workspace's matrices have no gaps");
+    let (mean, rest) = statistics_of_all.split_at(statistics.ncols());
+    let (inverse, scale) = rest.split_at(statistics.ncols());
+    NormColumns { mean, inverse, scale, shift, rectified: [rectified.start, rectified.end] }
 }
 
 impl BatchNorm {
@@ -190,6 +204,7 @@ impl BatchNorm {
         buffers: Option<&mut Vec<(MatrixId, Array2<f32>)>>,
         workspace: &mut Workspace,
     ) {
+        workspace.recycle(self.statistics);
         if let Some([mean, variance]) = self.new_statistics {
             match buffers {
                 Some(buffers) => {
@@ -221,13 +236,8 @@ impl Operation for BatchNorm {
     fn backward(&self, _: &Array2<f32>, gradient: &mut Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
         let input = pass.value(self.x);
         let (rows, width) = gradient.dim();
-        let columns = NormColumns {
-            mean: &self.mean,
-            inverse: &self.inverse_deviation,
-            scale: &self.scale,
-            shift: pass.store.matrix(self.params.beta).to_slice().expect("matrices are contiguous"),
-            rectified: [self.rectified.start, self.rectified.end],
-        };
+        let shift = pass.store.matrix(self.params.beta).to_slice().expect("matrices are contiguous");
+        let columns = norm_columns(&self.statistics, shift, &self.rectified);
         let dy = gradient.view();
         let sums = sum_rows(rows, 2 * width, |rows, sums| {
             vectors::add_normalised_products(sums, rows, dy, input, columns);

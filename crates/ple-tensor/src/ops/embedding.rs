@@ -15,6 +15,7 @@ use crate::kernel::team::for_each_in_parallel;
 use crate::replay::Replay;
 use crate::store::{MatrixId, ParamStore, TableId};
 use crate::tape::{BackwardPass, Tape, Var};
+use crate::workspace::{Workspace, emptied};
 
 /// How the embeddings of a sequence become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,30 +94,35 @@ impl<'a> Tape<'a> {
     /// let y = tape.embedding(2, vec![Segment::Lookup { table, ids: &[2, 0] }]);
     /// assert_eq!(tape.value(y), array![[5.0, 6.0], [0.0, 0.0]]);
     /// ```
-    pub fn embedding(&mut self, batch: usize, segments: Vec<Segment<'a>>) -> Var {
+    pub fn embedding(&mut self, batch: usize, segments: impl IntoIterator<Item = Segment<'a>>) -> Var {
         let mut end = 0;
-        let segments: Vec<_> = segments
-            .into_iter()
-            .map(|segment| {
-                let start = end;
-                end += segment.width(self.store);
-                let rows = segment.rows();
-                assert_eq!(rows, batch, "a segment of {rows} rows in the embedding of a batch of {batch}");
-                (start..end, segment)
-            })
-            .collect();
+        let mut placed: Vec<(Range<usize>, Segment<'a>)> =
+            emptied(std::mem::take(&mut self.workspace.segments));
+        placed.extend(segments.into_iter().map(|segment| {
+            let start = end;
+            end += segment.width(self.store);
+            let rows = segment.rows();
+            assert_eq!(rows, batch, "a segment of {rows} rows in the embedding of a batch of {batch}");
+            (start..end, segment)
+        }));
         let mut value = self.workspace.matrix(batch, end);
         let store = self.store;
         let cost = value.len();
         // Few rows at a time, so that the cache lines of the result are written while they are in cache.
         for_each_block(value.view_mut(), cost, |first, mut block| {
             for (number, mut rows) in block.axis_chunks_iter_mut(Axis(0), ROWS_AHEAD).enumerate() {
-                for (columns, segment) in &segments {
+                for (columns, segment) in &placed {
                     segment.write(store, first + number * ROWS_AHEAD, &mut rows, columns);
                 }
             }
         });
-        self.push(value, Op::Embedding(Embedding { segments }))
+        self.push(value, Op::Embedding(Embedding { segments: placed }))
+    }
+}
+
+impl Embedding<'_> {
+    pub(crate) fn release(self, workspace: &mut Workspace) {
+        workspace.segments = emptied(self.segments);
     }
 }
 

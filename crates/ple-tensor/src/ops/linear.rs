@@ -8,6 +8,7 @@ use crate::kernel::gemm::{Product, Start, gemm};
 use crate::replay::Replay;
 use crate::store::MatrixId;
 use crate::tape::{BackwardPass, Tape, Var};
+use crate::workspace::emptied;
 
 /// `y = x W + b`, group by group: see [`Tape::linear`].
 #[derive(Clone, Copy, Debug)]
@@ -61,8 +62,9 @@ impl<'a> Tape<'a> {
             bias.to_slice().expect("matrices are contiguous")
         });
         let out = width / groups;
+        let mut products = emptied(std::mem::take(&mut self.workspace.products));
         let inputs = self.value(x);
-        let products = value.axis_chunks_iter_mut(Axis(1), out.max(1)).enumerate().map(|(group, c)| {
+        products.extend(value.axis_chunks_iter_mut(Axis(1), out.max(1)).enumerate().map(|(group, c)| {
             let columns = group * out..(group + 1) * out;
             Product {
                 a: inputs.slice(s![.., group * fan_in..(group + 1) * fan_in]),
@@ -70,8 +72,9 @@ impl<'a> Tape<'a> {
                 start: bias_values.map_or(Start::Zero, |bias| Start::Bias(&bias[columns])),
                 c,
             }
-        });
-        gemm(products.collect());
+        }));
+        gemm(&mut products);
+        self.workspace.products = emptied(products);
         self.push(value, Op::Linear(Linear { x, weight, bias, groups }))
     }
 }
@@ -106,7 +109,7 @@ impl Operation for Linear {
                 products.push(Product { a, b, start: *start, c });
             }
         }
-        gemm(products);
+        gemm(&mut products);
     }
 
     fn define(&self, replay: &Replay<'_>) -> Array2<f64> {

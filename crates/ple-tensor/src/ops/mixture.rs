@@ -7,6 +7,7 @@ use crate::kernel::rows::for_each_block;
 use crate::kernel::vectors::{expert_gradient, gate_gradient, mix};
 use crate::replay::Replay;
 use crate::tape::{BackwardPass, Tape, Var};
+use crate::workspace::{Workspace, emptied};
 
 /// `y = Σᵢ gateᵢ expertᵢ`: see [`Tape::mixture`].
 #[derive(Clone, Debug)]
@@ -52,11 +53,21 @@ impl<'a> Tape<'a> {
         );
         let rows = self.value(gate).nrows();
         let mut value = self.workspace.matrix(rows, width);
+        let mut inputs = emptied(std::mem::take(&mut self.workspace.views));
+        inputs.extend(experts.iter().map(|&expert| self.value(expert)));
         let weights = self.value(gate);
-        let inputs: Vec<_> = experts.iter().map(|&expert| self.value(expert)).collect();
         let cost = rows * width * experts.len();
         for_each_block(value.view_mut(), cost, |first, out| mix(out, first, weights, &inputs));
-        self.push(value, Op::Mixture(Mixture { gate, experts: experts.to_vec() }))
+        self.workspace.views = emptied(inputs);
+        let mut kept = self.list();
+        kept.extend_from_slice(experts);
+        self.push(value, Op::Mixture(Mixture { gate, experts: kept }))
+    }
+}
+
+impl Mixture {
+    pub(crate) fn release(self, workspace: &mut Workspace) {
+        workspace.recycle_vars(self.experts);
     }
 }
 

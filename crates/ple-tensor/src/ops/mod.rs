@@ -128,7 +128,8 @@ operations! {
 }
 
 impl Op<'_> {
-    /// Moves what the operation saved beside its value to those who need it: new running statistics to `buffers`.
+    /// Moves what the operation saved beside its value to those who need it: new running statistics to `buffers`, memory
+    /// to the workspace.
     pub(crate) fn release(
         self,
         buffers: Option<&mut Vec<(MatrixId, Array2<f32>)>>,
@@ -137,6 +138,8 @@ impl Op<'_> {
         match self {
             Op::BatchNorm(op) => op.release(buffers, workspace),
             Op::Dropout(op) => op.release(workspace),
+            Op::Embedding(op) => op.release(workspace),
+            Op::Mixture(op) => op.release(workspace),
             _ => {}
         }
     }

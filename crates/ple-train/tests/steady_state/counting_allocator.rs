@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 pub(crate) struct Counting;
 
 static LOOKING: AtomicBool = AtomicBool::new(false);
+static NUMBER: AtomicUsize = AtomicUsize::new(0);
 static LARGEST: AtomicUsize = AtomicUsize::new(0);
 
 // SAFETY: every call is passed on to the system's allocator as it is; the counters are atomics, which allocate nothing.
@@ -32,15 +33,17 @@ unsafe impl GlobalAlloc for Counting {
 
 fn note(size: usize) {
     if LOOKING.load(Ordering::Relaxed) {
+        NUMBER.fetch_add(1, Ordering::Relaxed);
         LARGEST.fetch_max(size, Ordering::Relaxed);
     }
 }
 
-/// Runs `work` and gives back the size of the largest allocation that any thread made meanwhile.
-pub(crate) fn largest_allocation(work: impl FnOnce()) -> usize {
+/// Runs `work` and gives back the number of allocations that any thread made meanwhile, and the size of the largest.
+pub(crate) fn allocations(work: impl FnOnce()) -> (usize, usize) {
+    NUMBER.store(0, Ordering::SeqCst);
     LARGEST.store(0, Ordering::SeqCst);
     LOOKING.store(true, Ordering::SeqCst);
     work();
     LOOKING.store(false, Ordering::SeqCst);
-    LARGEST.load(Ordering::SeqCst)
+    (NUMBER.load(Ordering::SeqCst), LARGEST.load(Ordering::SeqCst))
 }

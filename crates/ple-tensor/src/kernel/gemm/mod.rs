@@ -59,11 +59,12 @@ pub(crate) struct Product<'a> {
     pub(crate) c: ArrayViewMut2<'a, f32>,
 }
 
-/// Computes products that do not depend on each other, with all threads sharing out the rows of all of them.
+/// Computes products that do not depend on each other, with all threads sharing out the rows of all of them. What is
+/// left in the list is of no meaning.
 ///
 /// # Panics
 /// If the shapes of a product do not fit, or the columns of a result are not adjacent.
-pub(crate) fn gemm(products: Vec<Product<'_>>) {
+pub(crate) fn gemm(products: &mut Vec<Product<'_>>) {
     gemm_with(kernels(InstructionSet::in_use()), products);
 }
 
@@ -78,12 +79,12 @@ fn kernels(set: InstructionSet) -> Kernels {
 }
 
 /// `kernels` have to be of a set that the processor has.
-fn gemm_with(kernels: Kernels, mut products: Vec<Product<'_>>) {
+fn gemm_with(kernels: Kernels, products: &mut Vec<Product<'_>>) {
     products.retain_mut(|product| !product.is_trivial() && !multiply_directly(&kernels, product));
     let work = |product: &Product<'_>| product.c.len() * product.a.ncols();
     let parallel = products.iter().map(work).sum::<usize>() >= PARALLEL_WORK;
-    let mut rooms = halves::rooms(&products);
-    let mut parts = halves::cut(&mut products, &mut rooms);
+    let mut rooms = halves::rooms(products);
+    let mut parts = halves::cut(products, &mut rooms);
     // Those that need no packing come last.
     parts.sort_by_key(|part| turned::is_turned(&part.product));
     let n_packed = parts.partition_point(|part| !turned::is_turned(&part.product));
@@ -115,7 +116,7 @@ fn gemm_with(kernels: Kernels, mut products: Vec<Product<'_>>) {
         tasks.iter().for_each(|&(p, number)| task(p, &parts[p].product, number));
     }
     TASKS.set(tasks);
-    halves::join(&mut products, &rooms);
+    halves::join(products, &rooms);
 }
 
 /// Products whose results several threads write, each other rows of them.
@@ -162,7 +163,8 @@ impl Product<'_> {
 fn multiply_directly(kernels: &Kernels, product: &mut Product<'_>) -> bool {
     let Product { a, b, start, c } = product;
     let ((m, k), n) = (a.dim(), b.ncols());
-    if m > DIRECT_ROWS || b.strides()[1] != 1 {
+    // A single column has no stride.
+    if m > DIRECT_ROWS || (n > 1 && b.strides()[1] != 1) {
         return false;
     }
     let panel_width = kernels.lanes * kernels.vectors;

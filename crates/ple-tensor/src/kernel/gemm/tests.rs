@@ -12,7 +12,7 @@ fn multiply(
     start: Start<'_>,
     c: ArrayViewMut2<'_, f32>,
 ) {
-    gemm_with(kernels(set), vec![Product { a, b, start, c }]);
+    gemm_with(kernels(set), &mut vec![Product { a, b, start, c }]);
 }
 
 fn available() -> impl Iterator<Item = InstructionSet> {
@@ -113,7 +113,7 @@ fn several_products_are_each_what_they_are_alone() {
         let products = operands.iter().zip(&mut together).zip(starts.clone());
         let products =
             products.map(|(((a, b), c), start)| Product { a: a.view(), b: b.view(), start, c: c.view_mut() });
-        gemm_with(kernels(set), products.collect());
+        gemm_with(kernels(set), &mut products.collect());
         for (((a, b), c), start) in operands.iter().zip(&mut apart).zip(starts) {
             multiply(set, a.view(), b.view(), start, c.view_mut());
         }
