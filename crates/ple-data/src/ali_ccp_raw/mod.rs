@@ -45,6 +45,7 @@ mod summary;
 
 // Back from files.
 mod common_features;
+mod read_vocabulary;
 
 // What can go wrong.
 mod error;

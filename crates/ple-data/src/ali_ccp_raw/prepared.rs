@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::common_features::CommonFeatures;
+use super::read_vocabulary::read_vocabulary;
 use crate::ali_ccp::{ALI_CCP_DENSE, ALI_CCP_SPARSE};
 use crate::error::DataError;
 use crate::output_folder::FileFacts;
@@ -270,6 +271,19 @@ impl Prepared {
             own: facts.row_column.clone(),
         });
         UserLists::checked(self.common_features()?, joined.collect(), hash.digest(), &self.path(ids)?)
+    }
+
+    /// The raw ids of a field with their numbers, in the order of the numbers; none if there is no such field.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Corrupt`] for a file that cannot be decoded, [`RawError::Damaged`] for one without the columns or the
+    /// number of rows of a vocabulary, or with a name that leads out of the folder.
+    pub fn vocabulary(&self, field: &str) -> Result<Vec<(u64, u32)>, DataError> {
+        match self.schema.vocabularies.iter().find(|known| known.field == field) {
+            Some(facts) => read_vocabulary(&self.path(&facts.file)?, facts.vocab_size.saturating_sub(1)),
+            None => Ok(Vec::new()),
+        }
     }
 
     fn files(&self) -> impl Iterator<Item = &FileFacts> {

@@ -144,6 +144,11 @@ fn every_row_is_there_once_with_everything_that_it_has() {
     let (_folder, prepared) = prepared(&texts, &config());
     let (train, test) = (rows(&texts, 0), rows(&texts, 1));
     let numbers = numbers(&train, MIN_COUNT);
+    for (field, expected) in ALI_CCP_SPARSE.iter().zip(&numbers) {
+        let found = prepared.vocabulary(field).unwrap().into_iter();
+        assert_eq!(found.map(|(id, number)| (id.to_string(), number)).collect::<BTreeMap<_, _>>(), *expected);
+    }
+    assert_eq!(prepared.vocabulary("click").unwrap(), []);
     let ranges: Vec<(f32, f32)> = ALI_CCP_DENSE
         .iter()
         .map(|column| {
