@@ -4,6 +4,8 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+#[path = "run/raw_inputs.rs"]
+mod raw_inputs;
 mod run;
 #[path = "run/vocabulary.rs"]
 mod vocabulary;
@@ -22,6 +24,7 @@ use ple_nn::MlpConfig;
 use ple_train::early_stopping::EarlyStopping;
 use ple_train::metrics::roc_auc;
 use ple_train::{CarriedRows, RankingModel, RunSeed, TrainConfig, TrainError};
+use raw_inputs::raw_inputs;
 use run::error::RunError;
 use run::options::RunOptions;
 use run::report::Outcome;
@@ -47,6 +50,9 @@ struct Arguments {
     /// joined to the rows when a batch is made. A row then reads some 500 ids rather than 20.
     #[arg(long, requires = "data", conflicts_with = "schema")]
     user_lists: bool,
+    /// Let model.onnx read raw ids and numbers: the vocabularies and scales of a prepared folder become part of it.
+    #[arg(long, requires = "data")]
+    raw_inputs: bool,
     /// A feature schema as JSON; without one it is found in the files.
     #[arg(long, requires = "data")]
     schema: Option<PathBuf>,
@@ -104,7 +110,7 @@ fn run(arguments: &Arguments) -> Result<Outcome, RunError> {
             let best_possible = vec![best(0), best(1)];
             let [train_rows, validation, test] =
                 [data.train.table, data.val.table, data.test.table].map(RowSource::from);
-            let splits = Splits { train: train_rows, validation, test };
+            let splits = Splits { train: train_rows, validation, test, raw_inputs: Vec::new() };
             let outcome = train(options, &out, splits, model, &config)?;
             Ok(Outcome { best_possible, ..outcome })
         }
@@ -131,8 +137,10 @@ fn carried_over(
 /// The parts of a data set, under a schema that all of them fit.
 fn read(arguments: &Arguments, folder: &Path) -> Result<Splits, DataError> {
     let prepared = match PreparedFolder::find(folder)? {
-        // Lists are asked of a prepared folder, which this one is not.
-        None if arguments.user_lists => Some(PreparedFolder::AliCcp(Box::new(Prepared::open(folder)?))),
+        // Lists and vocabularies are asked of a prepared folder, which this one is not.
+        None if arguments.user_lists || arguments.raw_inputs => {
+            Some(PreparedFolder::AliCcp(Box::new(Prepared::open(folder)?)))
+        }
         found => found,
     };
     let files = match &prepared {
@@ -158,7 +166,7 @@ fn read(arguments: &Arguments, folder: &Path) -> Result<Splits, DataError> {
         // The rows of a table have all of their lists themselves.
         _ => None,
     };
-    let schema = match (&arguments.schema, prepared) {
+    let schema = match (&arguments.schema, &prepared) {
         (Some(path), _) => read_schema(path)?,
         (None, Some(prepared)) => prepared.schema().clone(),
         (None, None) => {
@@ -179,7 +187,12 @@ fn read(arguments: &Arguments, folder: &Path) -> Result<Splits, DataError> {
             (false, None) => read_tables(files, &schema)?.into(),
         })
     };
-    Ok(Splits { train: part(&files.train)?, validation: part(&files.validation)?, test: part(&files.test)? })
+    let (train, validation, test) = (part(&files.train)?, part(&files.validation)?, part(&files.test)?);
+    let raw_inputs = match &prepared {
+        Some(prepared) if arguments.raw_inputs => raw_inputs(prepared, train.schema())?,
+        _ => Vec::new(),
+    };
+    Ok(Splits { train, validation, test, raw_inputs })
 }
 
 fn read_schema(path: &Path) -> Result<FeatureSchema, DataError> {

@@ -85,6 +85,7 @@ fn read(folder: &Path, bins: usize, embedding_dim: usize) -> Result<Splits, Trai
         train: train.with_schema(schema.clone())?.into(),
         validation: read_table(&paths[1], &schema)?.into(),
         test: read_table(&paths[2], &schema)?.into(),
+        raw_inputs: Vec::new(),
     })
 }
 

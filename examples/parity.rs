@@ -1,6 +1,6 @@
 //! Compares this project with PyTorch: each golden file is rebuilt, trained and compared, one line a file.
 //!
-//! `cargo xtask parity [--tables dense|exact] [--onnx DIR] FILE...`
+//! `cargo xtask parity [--tables dense|exact] [--onnx DIR [--precision NAME]] FILE...`
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use onnx::write_onnx;
-use ple_onnx::{ExportOptions, OnnxError};
+use ple_onnx::{ExportOptions, OnnxError, Precision};
 use ple_train::TableUpdates;
 use ple_train::parity::{GoldenFile, ParityError, check_golden};
 
@@ -28,6 +28,9 @@ struct Arguments {
     /// A folder: each model is written there as ONNX too, as it is before training, named after its golden file.
     #[arg(long, value_name = "DIR")]
     onnx: Option<PathBuf>,
+    /// How exactly those files keep tables and weights: f32, f16 or int8.
+    #[arg(long, default_value_t = Precision::F32, requires = "onnx")]
+    precision: Precision,
     /// Golden files.
     #[arg(required = true)]
     files: Vec<PathBuf>,
@@ -75,7 +78,8 @@ fn check(path: &Path, arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
         std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         let file = folder.join(path.file_name().unwrap_or_default()).with_extension("onnx");
         let (model, rows) = golden.model()?;
-        let written = write_onnx(&model, &rows, BTreeMap::new(), &ExportOptions::default(), &file)?;
+        let options = ExportOptions { precision: arguments.precision, ..ExportOptions::default() };
+        let written = write_onnx(&model, &rows, BTreeMap::new(), &options, &file)?;
         eprintln!(
             "{}: {} nodes, differs by at most {:.1e} in {} rows",
             written.path.display(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use ple_nn::{Architecture, MlpConfig, MmoeConfig, ModelConfig, PleConfig, SharedBottomConfig};
+use ple_onnx::Precision;
 use ple_train::{Checkpoints, SaveEvery, Start, TableUpdates, TrainConfig, TrainError};
 
 use super::settings::read_settings;
@@ -42,6 +43,9 @@ pub(crate) struct RunOptions {
     /// Save a checkpoint every so many steps (500), seconds (30s) or minutes (10m) too, not after evaluations alone.
     #[arg(long, value_parser = parse_save_every)]
     pub checkpoint_every: Option<SaveEvery>,
+    /// How exactly model.onnx keeps tables and weights: f32, f16 or int8.
+    #[arg(long, default_value_t = Precision::F32)]
+    pub precision: Precision,
     /// A Parquet file for the test rows' predictions.
     #[arg(long)]
     pub predictions: Option<PathBuf>,

@@ -74,12 +74,16 @@ impl Outcome {
             self.report.rows_per_second()
         );
         println!("The model is in {}, with a picture of it in model.svg.", self.out.display());
-        let ExportReport { bytes, nodes, proved_rows, largest_difference, .. } = &self.onnx;
+        let ExportReport { bytes, nodes, precision, proved_rows, largest_difference, compared_keys, .. } =
+            &self.onnx;
         println!(
-            "As ONNX it is in model.onnx: {nodes} nodes, {:.1} MB; in {proved_rows} test rows it differs from this program \
+            "As ONNX it is in model.onnx: {precision}, {nodes} nodes, {:.1} MB; in {proved_rows} test rows it differs from this program \
              by at most {largest_difference:.1e}.",
             *bytes as f64 / 1e6
         );
+        if *compared_keys > 0 {
+            println!("It reads raw ids: the {compared_keys} keys in the file are those of the vocabularies.");
+        }
         println!(
             "\nNext: --predictions FILE.parquet for the test rows' predictions, --help for everything else."
         );
@@ -114,6 +118,7 @@ impl Outcome {
             "onnx": {
                 "bytes": self.onnx.bytes,
                 "nodes": self.onnx.nodes,
+                "precision": self.onnx.precision.name(),
                 "proved_rows": self.onnx.proved_rows,
                 "largest_difference": self.onnx.largest_difference,
             },

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use ple_data::{Label, RowSource, TaskCounts, TaskType, write_predictions};
 use ple_nn::ModelConfig;
-use ple_onnx::ExportOptions;
+use ple_onnx::{ExportOptions, RawInput};
 use ple_train::checkpoint::{check_writable, to_json};
 use ple_train::{Ended, RankingModel, RunInput, RunSeed, TrainConfig, fit, instruction_set};
 use serde_json::json;
@@ -59,6 +59,8 @@ pub(crate) struct Splits {
     pub validation: RowSource,
     /// The rows that nothing is chosen on.
     pub test: RowSource,
+    /// The features that model.onnx reads as the raw data have them.
+    pub raw_inputs: Vec<RawInput>,
 }
 
 /// Trains, restores the best weights, evaluates on the test rows, and saves into `out`, with a picture of the
@@ -105,7 +107,9 @@ pub(crate) fn train_model(
     metadata.insert("ple.test_metrics".to_owned(), to_json(&test).to_string());
     let onnx = out.join("model.onnx");
     let sample = data.test.windows().next().transpose()?.expect("the readers refuse data without rows");
-    let onnx = write_onnx(&model, &sample, metadata, &ExportOptions::default(), &onnx)?;
+    let (precision, raw_inputs) = (options.precision, data.raw_inputs);
+    let form = ExportOptions { precision, raw_inputs, ..ExportOptions::default() };
+    let onnx = write_onnx(&model, &sample, metadata, &form, &onnx)?;
     if let Some(path) = &options.predictions {
         let keys = match &data.test {
             RowSource::Memory(table) => table.named_keys(),

@@ -48,10 +48,12 @@ pub(crate) fn check(graph: &Graph, store: &ParamStore) -> Result<(), OnnxError> 
         }
         let promised: usize = initializer.dims.iter().product();
         let found = match &initializer.values {
-            Values::Floats(values) => values.len(),
+            Values::Floats(values) | Values::Halves(values) => values.len(),
             Values::Ints(values) => values.len(),
+            Values::Bytes(values) => values.len(),
+            Values::SignedBytes(values) => values.len(),
             Values::Tables(tables) => {
-                tables.iter().map(|&table| store.table(table).rows * store.table(table).dim).sum()
+                tables.iter().map(|&(table, _)| store.table(table).rows * store.table(table).dim).sum()
             }
         };
         if found != promised {

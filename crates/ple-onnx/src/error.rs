@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::options::Precision;
+
 /// The errors of this crate. The variants carry facts; [`exit_code`](Self::exit_code) is what a program ends with.
 ///
 /// ```
@@ -91,6 +93,52 @@ pub enum OnnxError {
         expected: String,
     },
 
+    /// A precision that there is not.
+    #[error("`{found}` is not a precision\nexpected: one of {}{}", known_precisions(), nearest_line(*nearest))]
+    Precision {
+        /// The name.
+        found: String,
+        /// The known one that is nearest.
+        nearest: Option<&'static str>,
+    },
+
+    /// An encoder that does not fit its feature, or has no form in ONNX.
+    #[error(
+        "the raw input `{feature}` {found}\nexpected: {expected}\nnext: correct its encoder, or leave it out and send what the model reads"
+    )]
+    RawInput {
+        /// The feature.
+        feature: String,
+        /// What is wrong with its encoder.
+        found: String,
+        /// What fits.
+        expected: String,
+    },
+
+    /// A key table that was read back from the file is not what was written: a bug.
+    #[error(
+        "the key table of `{feature}` in the file is not its vocabulary: {detail}\nexpected: the same keys and ids in the same order\nnext: please report this with the model's configuration"
+    )]
+    KeyTable {
+        /// The feature.
+        feature: String,
+        /// What differs.
+        detail: String,
+    },
+
+    /// A value that 16-bit floats cannot hold.
+    #[error(
+        "the parameter `{parameter}` is {value:e} in row {row}, which f16 cannot hold\nexpected: values between -65504 and 65504\nnext: export with the precision f32 or int8"
+    )]
+    TooLarge {
+        /// Its name, or that of one that it is fused with.
+        parameter: String,
+        /// The row.
+        row: usize,
+        /// The value, with what is folded into it.
+        value: f32,
+    },
+
     /// The path of an export does not end in the name of a file.
     #[error("{}: there is no file name to write to\nexpected: a path such as model.onnx\nnext: choose another path", path.display())]
     Path {
@@ -116,7 +164,7 @@ pub enum OnnxError {
         detail: String,
     },
 
-    /// The graph's predictions are not the model's.
+    /// The graph's predictions are not the model's, or not those of the model with its values rounded.
     #[error(
         "the exported graph predicts {found} for `{output}` in sample row {row}\nexpected: {expected}, within {tolerance:e}\nnext: please report this with the model's configuration"
     )]
@@ -149,12 +197,27 @@ impl OnnxError {
     /// The code that a program ends with: 2 settings, 65 a bad model or bad rows, 70 a bug, 74 input or output.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Name { .. } | Self::Path { .. } | Self::DataName { .. } => 2,
-            Self::NotFinite { .. } | Self::Untrained { .. } | Self::Schema { .. } | Self::Sample { .. } => 65,
-            Self::Operation { .. } | Self::Structure { .. } | Self::Runtime { .. } | Self::Differs { .. } => {
-                70
-            }
+            Self::Name { .. } | Self::Path { .. } | Self::DataName { .. } | Self::Precision { .. } => 2,
+            Self::NotFinite { .. }
+            | Self::Untrained { .. }
+            | Self::Schema { .. }
+            | Self::Sample { .. }
+            | Self::RawInput { .. }
+            | Self::TooLarge { .. } => 65,
+            Self::Operation { .. }
+            | Self::Structure { .. }
+            | Self::Runtime { .. }
+            | Self::Differs { .. }
+            | Self::KeyTable { .. } => 70,
             Self::Io { .. } => 74,
         }
     }
+}
+
+fn known_precisions() -> String {
+    Precision::ALL.map(Precision::name).join(", ")
+}
+
+fn nearest_line(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |name| format!("\nnearest: `{name}`"))
 }

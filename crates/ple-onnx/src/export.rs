@@ -8,12 +8,18 @@ use ple_nn::{BankInput, FeatureKind, FeatureSpec, Model};
 use ple_tensor::{Mode, ParamStore, Tape, Workspace};
 use serde_json::{Value, json};
 
+use crate::emit::{Emitted, QuantisedInput};
 use crate::error::OnnxError;
 use crate::graph::{Graph, Initializer};
-use crate::options::{ExportOptions, MOST_INLINE_BYTES};
-use crate::plan::{FeatureNames, record};
+use crate::options::{ExportOptions, MOST_INLINE_BYTES, Precision};
+#[cfg(feature = "proof")]
+use crate::plan::Evaluation;
+use crate::plan::{FeatureNames, Plan, record};
+#[cfg(feature = "proof")]
+use crate::proof::{Runtime, compare};
+use crate::rounding::Rounding;
 use crate::write::{Unfinished, more_metadata, write_data, write_model};
-use crate::{check, emit, sample};
+use crate::{check, emit, raw, sample};
 
 /// What is exported.
 #[derive(Clone, Debug)]
@@ -42,8 +48,15 @@ pub struct ExportReport {
     pub nodes: usize,
     /// The rows that it was proved on; none without the feature `proof`.
     pub proved_rows: usize,
+    /// How exactly it keeps tables and weights.
+    pub precision: Precision,
     /// The largest difference between its predictions and the model's on those rows.
     pub largest_difference: f32,
+    /// The largest difference between its predictions and those that it was proved against, which have to agree within 1e-5:
+    /// the model's own for [`Precision::F32`], else a plain computation in 64 bits with the values that the file has.
+    pub proved_difference: f32,
+    /// The keys of raw inputs that were read back from the file and compared with their vocabularies.
+    pub compared_keys: usize,
 }
 
 /// Writes a model as ONNX, whole or not at all, and proves it on the sample rows before it gets its name.
@@ -60,6 +73,7 @@ pub fn export(
     let ExportInput { model, store, features, sample, metadata } = input;
     sample::check_features(model.features(), features)?;
     sample::check(model, sample)?;
+    raw::check(features, options)?;
     check_learned(store)?;
     check_finite(store)?;
     let mut unfinished = Unfinished::new(path, options.external_data.name.as_deref())?;
@@ -70,12 +84,15 @@ pub fn export(
     let names = feature_names(model);
     let mut plan = record(&tape, &outputs, &names)?;
     plan.optimise();
-    let graph = emit::emit(&plan, store, &names, model.tasks(), options)?;
+    let rounding = Rounding::new(options.precision, &plan, store)?;
+    plan.round(options.precision, &rounding)?;
+    let Emitted { graph, quantised } = emit::emit(&plan, store, &rounding, &names, model.tasks(), options)?;
     check::check(&graph, store)?;
 
     let mut facts = metadata.clone();
     facts.insert("ple.version".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
     facts.insert("ple.architecture".to_owned(), model.config().architecture.name().to_owned());
+    facts.insert("ple.precision".to_owned(), options.precision.to_string());
     facts.insert("ple.parameters".to_owned(), notes(&graph));
     let facts: Vec<(String, String)> = facts.into_iter().collect();
 
@@ -91,22 +108,54 @@ pub fn export(
     for (mut column, &output) in expected.columns_mut().into_iter().zip(&outputs) {
         column.assign(&tape.value(output).column(0));
     }
-    let proved = prove(&unfinished, input, options, &expected)?;
-    if let Some(largest) = proved {
+    // The graph behind the encoders is what can be proved; they go before it afterwards.
+    let exact = Exact { plan: &plan, rounding: &rounding, quantised: &quantised, predictions: &expected };
+    let proved = prove(&unfinished, input, options, &exact)?;
+    let mut proof = Vec::new();
+    if let Some(Differences { model, proved }) = proved {
         let entries = [
             ("ple.proved_rows".to_owned(), sample.batch.to_string()),
-            ("ple.largest_difference".to_owned(), format!("{largest:e}")),
+            ("ple.largest_difference".to_owned(), format!("{model:e}")),
+            ("ple.proved_difference".to_owned(), format!("{proved:e}")),
         ];
-        unfinished.append(&more_metadata(&entries))?;
+        proof.extend(entries);
     }
+    let (mut graph, mut compared_keys) = (graph, 0);
+    if !options.raw_inputs.is_empty() {
+        graph = raw::encode(graph, features, &options.raw_inputs);
+        check::check(&graph, store)?;
+        unfinished.write_model(|out| write_model(&graph, store, &facts, external, out))?;
+        compared_keys = raw::compare(&unfinished.model(), features, &options.raw_inputs)?;
+        proof.push(("ple.raw_inputs".to_owned(), raw::describe(&options.raw_inputs)));
+    }
+    unfinished.append(&more_metadata(&proof))?;
     let bytes = unfinished.finish()?;
     Ok(ExportReport {
         path: path.to_owned(),
         bytes,
         nodes: graph.nodes.len(),
         proved_rows: if proved.is_some() { sample.batch } else { 0 },
-        largest_difference: proved.unwrap_or(0.0),
+        precision: options.precision,
+        largest_difference: proved.map_or(0.0, |differences| differences.model),
+        proved_difference: proved.map_or(0.0, |differences| differences.proved),
+        compared_keys,
     })
+}
+
+/// What an export is proved against.
+struct Exact<'a> {
+    plan: &'a Plan,
+    rounding: &'a Rounding,
+    quantised: &'a [QuantisedInput],
+    /// The model's own predictions for the sample rows.
+    predictions: &'a Array2<f32>,
+}
+
+/// The largest differences from the model, and from what the export was proved against.
+#[derive(Clone, Copy, Debug)]
+struct Differences {
+    model: f32,
+    proved: f32,
 }
 
 #[cfg(feature = "proof")]
@@ -114,19 +163,31 @@ fn prove(
     unfinished: &Unfinished,
     input: &ExportInput<'_>,
     options: &ExportOptions,
-    expected: &Array2<f32>,
-) -> Result<Option<f32>, OnnxError> {
+    exact: &Exact<'_>,
+) -> Result<Option<Differences>, OnnxError> {
     let features = input.model.features();
     let tasks: Vec<&str> = input.model.tasks().iter().map(|task| task.name.as_str()).collect();
+    let runtime = Runtime::load(&unfinished.model(), &tasks, options.outputs, exact.quantised)?;
+    let mut differences = Differences { model: 0.0, proved: 0.0 };
     // A batch of one goes through the same graph, and has to come out the same.
-    let rows: Vec<_> = [1, input.sample.batch]
-        .into_iter()
-        .map(|rows| {
-            let fed = sample::feed(features, &input.sample, rows, options.inputs);
-            (fed, expected.slice(ndarray::s![..rows, ..]))
-        })
-        .collect();
-    crate::proof::prove(&unfinished.model(), &rows, &tasks, options.outputs).map(Some)
+    for rows in [1, input.sample.batch] {
+        let fed = sample::feed(features, &input.sample, rows, options.inputs);
+        let (found, quantised) = runtime.predict(&fed, rows)?;
+        let own = exact.predictions.slice(ndarray::s![..rows, ..]);
+        let expected = match options.precision {
+            Precision::F32 => own.mapv(f64::from),
+            Precision::F16 | Precision::Int8 => {
+                let Exact { plan, rounding, .. } = *exact;
+                let ExportInput { store, ref sample, .. } = *input;
+                Evaluation { plan, store, rounding, features, sample, rows }.run(&quantised)?
+            }
+        };
+        differences.proved = differences.proved.max(compare(&found, &expected, &tasks)?);
+        for (found, own) in found.iter().zip(own) {
+            differences.model = differences.model.max((found - own).abs());
+        }
+    }
+    Ok(Some(differences))
 }
 
 #[cfg(not(feature = "proof"))]
@@ -134,8 +195,8 @@ fn prove(
     _: &Unfinished,
     _: &ExportInput<'_>,
     _: &ExportOptions,
-    _: &Array2<f32>,
-) -> Result<Option<f32>, OnnxError> {
+    _: &Exact<'_>,
+) -> Result<Option<Differences>, OnnxError> {
     Ok(None)
 }
 

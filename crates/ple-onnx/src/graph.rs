@@ -6,6 +6,7 @@ use ple_tensor::TableId;
 use serde_json::Value;
 
 use crate::proto::{AttributeProto, DataType, NodeProto};
+use crate::rounding::{TableForm, ZERO_POINT};
 
 /// The graph, in the order in which it runs.
 #[derive(Debug, Default)]
@@ -51,16 +52,28 @@ pub(crate) struct Initializer {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Values {
     Floats(Vec<f32>),
+    /// 32-bit floats that are written as 16-bit ones.
+    Halves(Vec<f32>),
     Ints(Vec<i64>),
-    /// The weights of tables, one after the other, read row by row when the file is written.
-    Tables(Vec<TableId>),
+    Bytes(Vec<u8>),
+    SignedBytes(Vec<i8>),
+    /// The weights of tables, all of one form and one after the other, read row by row when the file is written.
+    Tables(Vec<(TableId, TableForm)>),
 }
 
 impl Values {
     pub(crate) fn data_type(&self) -> DataType {
         match self {
-            Values::Floats(_) | Values::Tables(_) => DataType::Float,
+            Values::Floats(_) => DataType::Float,
+            Values::Halves(_) => DataType::Float16,
             Values::Ints(_) => DataType::Int64,
+            Values::Bytes(_) => DataType::Uint8,
+            Values::SignedBytes(_) => DataType::Int8,
+            Values::Tables(tables) => match tables.first() {
+                Some((_, TableForm::Halves)) => DataType::Float16,
+                Some((_, TableForm::Codes(_))) => DataType::Uint8,
+                Some((_, TableForm::Floats)) | None => DataType::Float,
+            },
         }
     }
 }
@@ -92,6 +105,21 @@ impl Graph {
     /// Adds a node with one output, and gives back the output's name.
     pub(crate) fn node(&mut self, op_type: &str, inputs: &[&str], attributes: Vec<AttributeProto>) -> String {
         self.node_with_outputs(op_type, inputs, 1, attributes).swap_remove(0)
+    }
+
+    /// Adds a node with one output, of an operator of another domain than ONNX's own.
+    pub(crate) fn node_of(
+        &mut self,
+        domain: &str,
+        op_type: &str,
+        inputs: &[&str],
+        attributes: Vec<AttributeProto>,
+    ) -> String {
+        let output = self.node(op_type, inputs, attributes);
+        if let Some(node) = self.nodes.last_mut() {
+            node.domain = domain.to_owned();
+        }
+        output
     }
 
     /// Adds a node with several outputs.
@@ -145,6 +173,12 @@ impl Graph {
     /// A float constant; equal ones are one.
     pub(crate) fn floats(&mut self, values: &[f32], dims: &[usize]) -> String {
         self.constant("floats", Values::Floats(values.to_vec()), dims)
+    }
+
+    /// The constant that is taken from the codes of tables.
+    pub(crate) fn zero_point(&mut self, dims: &[usize]) -> String {
+        let values = Values::Bytes(vec![ZERO_POINT; dims.iter().product()]);
+        self.constant("bytes", values, dims)
     }
 
     fn constant(&mut self, kind: &str, values: Values, dims: &[usize]) -> String {

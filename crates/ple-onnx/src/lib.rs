@@ -5,7 +5,8 @@
 //! - [`export`] writes a model of `ple-nn` to a file, from the operations that a forward pass in evaluation mode recorded
 //!   on a [`Tape`](ple_tensor::Tape). A model that does not exist yet exports with no code of its own.
 //! - [`ExportInput`] is the model with its values, sample rows, and facts for the file's metadata.
-//! - [`ExportOptions`] choose the form of inputs and outputs.
+//! - [`ExportOptions`] choose the form of inputs and outputs, and the [`Precision`].
+//! - [`RawInput`] lets a server send what its log has: an [`Encoder`] with vocabulary or scale goes into the graph.
 //! - [`ExportReport`] says what the file has become, and how far its predictions are from the model's.
 //!
 //! The graph is of opset 17 and IR version 8, which every ONNX Runtime since 1.12 reads. Batch norm is folded into the
@@ -45,6 +46,8 @@ mod error;
 mod options;
 
 mod plan;
+mod raw;
+mod rounding;
 
 mod emit;
 mod graph;
@@ -60,4 +63,5 @@ mod export;
 
 pub use error::OnnxError;
 pub use export::{ExportInput, ExportReport, export};
-pub use options::{ExportOptions, ExternalData, Inputs, Outputs};
+pub use options::{ExportOptions, ExternalData, Inputs, Outputs, Precision};
+pub use raw::{Encoder, Keys, RawInput, Scaler};

@@ -1,5 +1,11 @@
 //! What somebody may choose about an export.
 
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::OnnxError;
+use crate::raw::RawInput;
+
 /// The form of an export. The default is one input for each feature, one output for each task, in 32-bit floats.
 ///
 /// ```
@@ -8,7 +14,7 @@
 /// let options = ExportOptions { inputs: Inputs::Packed, ..ExportOptions::default() };
 /// assert_ne!(options, ExportOptions::default());
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExportOptions {
     /// How a server hands the features over.
     pub inputs: Inputs,
@@ -16,6 +22,80 @@ pub struct ExportOptions {
     pub outputs: Outputs,
     /// Where the values of large tensors go.
     pub external_data: ExternalData,
+    /// How exactly tables and weights are kept.
+    pub precision: Precision,
+    /// The features that a server sends as its log has them, in any order: their encoders become part of the graph. Every
+    /// other feature is sent as the model reads it. Not for [`Inputs::Packed`].
+    pub raw_inputs: Vec<RawInput>,
+}
+
+/// How exactly tables and weights are kept: the fewer bytes, the smaller the file and the further its predictions from the
+/// model's. `docs/serving.md` has what each costs in AUC and gains in size and speed.
+///
+/// ```
+/// use ple_onnx::Precision;
+///
+/// assert_eq!("int8".parse::<Precision>()?, Precision::Int8);
+/// let error = "int4".parse::<Precision>().unwrap_err();
+/// assert!(error.to_string().ends_with("nearest: `int8`"));
+/// # Ok::<(), ple_onnx::OnnxError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// 32-bit floats, as they were trained.
+    #[default]
+    F32,
+    /// Tables and the weights of all but the smallest products as 16-bit floats, which become 32-bit floats after they were
+    /// looked up, or when the runtime loads the model. Sums are in 32 bits.
+    F16,
+    /// Tables as bytes, with a scale for each of their columns, which go into the product of the model's first layer as they
+    /// are: its weights are bytes too, with a scale for each output. The input of a later product is quantised at each call
+    /// (`DynamicQuantizeLinear`) where the product is so large that this pays. Everything else is in 32-bit floats.
+    Int8,
+}
+
+impl Precision {
+    /// All of them, the most exact one first.
+    pub const ALL: [Precision; 3] = [Precision::F32, Precision::F16, Precision::Int8];
+
+    /// The name that [`FromStr`] reads.
+    pub fn name(self) -> &'static str {
+        match self {
+            Precision::F32 => "f32",
+            Precision::F16 => "f16",
+            Precision::Int8 => "int8",
+        }
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Precision {
+    type Err = OnnxError;
+
+    /// The precision of that name.
+    ///
+    /// # Errors
+    /// [`OnnxError::Precision`].
+    fn from_str(name: &str) -> Result<Self, OnnxError> {
+        let known = |precision: &Precision| precision.name() == name;
+        Precision::ALL.into_iter().find(known).ok_or_else(|| OnnxError::Precision {
+            found: name.to_owned(),
+            nearest: nearest(name).map(Precision::name),
+        })
+    }
+}
+
+/// The precision whose name is a slip away from another name: at most half of it is to be changed.
+fn nearest(name: &str) -> Option<Precision> {
+    let name = name.to_lowercase();
+    let edits = |precision: &Precision| strsim::osa_distance(&name, precision.name());
+    let near = |precision: &Precision| edits(precision) <= precision.name().len() / 2;
+    Precision::ALL.into_iter().filter(near).min_by_key(edits)
 }
 
 /// How a server hands the features over.

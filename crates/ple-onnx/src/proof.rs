@@ -1,78 +1,140 @@
-//! The numbers of an export: it is run in rten, a runtime in Rust, and compared with the model's own predictions.
+//! The numbers of an export: it is run in rten, a runtime in Rust, and compared with what it has to predict.
 
 use std::path::Path;
 
-use ndarray::{ArrayView1, ArrayView2};
-use rten::{Model, RunOptions, Value, ValueOrView};
+use ndarray::{Array2, ArrayView1};
+use rten::{Model, NodeId, RunOptions, Value, ValueOrView};
 
-use crate::emit::MATRIX;
+use crate::emit::{MATRIX, QuantisedInput};
 use crate::error::OnnxError;
 use crate::options::Outputs;
+use crate::plan::Quantised;
 use crate::sample::{Fed, FedValues};
 
 /// How far a prediction may be off: so much, times the task's largest prediction in the rows where that is beyond 1.
-pub(crate) const TOLERANCE: f32 = 1e-5;
+pub(crate) const TOLERANCE: f64 = 1e-5;
 
-/// Loads the file of an export once, and compares its predictions with the expected ones, `[rows, tasks]`, for each set
-/// of rows. Gives back the largest difference.
-///
-/// # Errors
-/// [`OnnxError::Runtime`] if it cannot be loaded or run, [`OnnxError::Differs`] if a prediction is another one.
-pub(crate) fn prove(
-    path: &Path,
-    rows: &[(Vec<Fed>, ArrayView2<'_, f32>)],
-    tasks: &[&str],
+/// An export in a runtime.
+pub(crate) struct Runtime<'a> {
+    model: Model,
+    tasks: &'a [&'a str],
     outputs: Outputs,
-) -> Result<f32, OnnxError> {
-    let failed = |detail: String| OnnxError::Runtime { detail };
-    let model = Model::load_file(path).map_err(|error| failed(error.to_string()))?;
-    let node = |name: &str| model.node_id(name).map_err(|error| failed(error.to_string()));
-    let names = match outputs {
-        Outputs::PerTask => tasks.to_vec(),
-        Outputs::Matrix => vec![MATRIX],
-    };
-    let wanted = names.iter().map(|name| node(name)).collect::<Result<Vec<_>, _>>()?;
-    let mut largest = 0.0_f32;
-    for (fed, expected) in rows {
-        let mut inputs: Vec<(_, ValueOrView<'_>)> = Vec::new();
+    quantised: &'a [QuantisedInput],
+}
+
+impl<'a> Runtime<'a> {
+    /// Loads the file of an export.
+    ///
+    /// # Errors
+    /// [`OnnxError::Runtime`].
+    pub(crate) fn load(
+        path: &Path,
+        tasks: &'a [&'a str],
+        outputs: Outputs,
+        quantised: &'a [QuantisedInput],
+    ) -> Result<Self, OnnxError> {
+        let model = Model::load_file(path).map_err(|error| failed(&error))?;
+        Ok(Self { model, tasks, outputs, quantised })
+    }
+
+    /// The predictions for some rows, `[rows, tasks]`, and the inputs of products that were quantised on the way.
+    ///
+    /// # Errors
+    /// [`OnnxError::Runtime`].
+    pub(crate) fn predict(&self, fed: &[Fed], rows: usize) -> Result<(Array2<f32>, Quantised), OnnxError> {
+        let mut inputs: Vec<(NodeId, ValueOrView<'_>)> = Vec::new();
         for Fed { name, dims, values } in fed {
-            let text = |error: &dyn std::fmt::Display| failed(error.to_string());
             let value = match values {
-                FedValues::Ids(ids) => Value::from_shape(&dims[..], ids.clone()).map_err(|e| text(&e)),
+                FedValues::Ids(ids) => Value::from_shape(&dims[..], ids.clone()).map_err(|e| failed(&e)),
                 FedValues::Floats(values) => {
-                    Value::from_shape(&dims[..], values.clone()).map_err(|e| text(&e))
+                    Value::from_shape(&dims[..], values.clone()).map_err(|e| failed(&e))
                 }
             };
-            inputs.push((node(name)?, value?.into()));
+            inputs.push((self.node(name)?, value?.into()));
         }
-        let found = model.run(inputs, &wanted, Some(RunOptions::default()));
-        let found = found.map_err(|error| failed(error.to_string()))?;
-        let values = |value: Value| match outputs {
-            Outputs::PerTask => value.into_shape_vec::<f32, 1>().map(|(_, values)| values),
-            Outputs::Matrix => value.into_shape_vec::<f32, 2>().map(|(_, values)| values),
+        let outputs = match self.outputs {
+            Outputs::PerTask => self.tasks.to_vec(),
+            Outputs::Matrix => vec![MATRIX],
         };
-        let found = found.into_iter().map(values).collect::<Result<Vec<Vec<f32>>, _>>();
-        let found = found.map_err(|error| failed(format!("an output has another form: {error}")))?;
-        let n = tasks.len();
-        let largest_of =
-            |column: ArrayView1<'_, f32>| column.iter().fold(1.0_f32, |most, value| most.max(value.abs()));
-        let scales: Vec<f32> = expected.columns().into_iter().map(largest_of).collect();
-        for ((row, task), &expected) in expected.indexed_iter() {
-            let at = match outputs {
-                Outputs::PerTask => found[task].get(row),
-                Outputs::Matrix => found[0].get(row * n + task),
+        let codes = self.quantised.iter().flat_map(|input| &input.names).map(String::as_str);
+        let wanted: Result<Vec<_>, _> =
+            outputs.iter().copied().chain(codes).map(|name| self.node(name)).collect();
+        let found = self.model.run(inputs, &wanted?, Some(RunOptions::default()));
+        let mut found = found.map_err(|error| failed(&error))?.into_iter();
+
+        let mut predictions = Array2::zeros((rows, self.tasks.len()));
+        for (position, name) in outputs.iter().enumerate() {
+            let values = floats(found.next(), name)?;
+            let target = match self.outputs {
+                Outputs::PerTask => predictions.column_mut(position).into_dyn(),
+                Outputs::Matrix => predictions.view_mut().into_dyn(),
             };
-            let output = tasks[task];
-            let &found = at.ok_or_else(|| failed(format!("the output `{output}` has no row {row}")))?;
-            let difference = (found - expected).abs();
-            // A NaN is no agreement.
-            let tolerance = TOLERANCE * scales[task];
-            if difference.is_nan() || difference > tolerance {
-                let output = output.to_owned();
-                return Err(OnnxError::Differs { output, row, found, expected, tolerance });
+            if target.len() != values.len() {
+                return Err(failed(&format!("the output `{name}` has {} values", values.len())));
             }
-            largest = largest.max(difference);
+            target.into_iter().zip(values).for_each(|(target, value)| *target = value);
         }
+        let mut quantised = Quantised::new();
+        for QuantisedInput { step, group, names } in self.quantised {
+            let [codes, scale, zero] = [(); 3].map(|()| found.next());
+            let scale = floats(scale, &names[1])?.first().copied().map_or(f64::NAN, f64::from);
+            let zero = bytes(zero, &names[2])?.first().copied().map_or(f64::NAN, f64::from);
+            let codes = bytes(codes, &names[0])?;
+            let width = codes.len() / rows.max(1);
+            let decoded: Vec<f64> = codes.into_iter().map(|code| (f64::from(code) - zero) * scale).collect();
+            let decoded = Array2::from_shape_vec((rows, width), decoded).map_err(|error| failed(&error))?;
+            quantised.insert((*step, *group), decoded);
+        }
+        Ok((predictions, quantised))
     }
-    Ok(largest)
+
+    fn node(&self, name: &str) -> Result<NodeId, OnnxError> {
+        self.model.node_id(name).map_err(|error| failed(&error))
+    }
+}
+
+/// Compares predictions with the expected ones, both `[rows, tasks]`, and gives back the largest difference.
+///
+/// # Errors
+/// [`OnnxError::Differs`].
+pub(crate) fn compare(found: &Array2<f32>, expected: &Array2<f64>, tasks: &[&str]) -> Result<f32, OnnxError> {
+    let largest_of =
+        |column: ArrayView1<'_, f64>| column.iter().fold(1.0_f64, |most, value| most.max(value.abs()));
+    let scales: Vec<f64> = expected.columns().into_iter().map(largest_of).collect();
+    let mut largest = 0.0_f64;
+    for ((row, task), &expected) in expected.indexed_iter() {
+        let found = found[[row, task]];
+        let difference = (f64::from(found) - expected).abs();
+        // A NaN is no agreement.
+        let tolerance = TOLERANCE * scales[task];
+        if difference.is_nan() || difference > tolerance {
+            return Err(OnnxError::Differs {
+                output: tasks[task].to_owned(),
+                row,
+                found,
+                expected: expected as f32,
+                tolerance: tolerance as f32,
+            });
+        }
+        largest = largest.max(difference);
+    }
+    Ok(largest as f32)
+}
+
+fn floats(value: Option<Value>, name: &str) -> Result<Vec<f32>, OnnxError> {
+    match value {
+        Some(Value::FloatTensor(values)) => Ok(values.into_data()),
+        _ => Err(failed(&format!("`{name}` is no tensor of floats"))),
+    }
+}
+
+fn bytes(value: Option<Value>, name: &str) -> Result<Vec<u8>, OnnxError> {
+    match value {
+        Some(Value::UInt8Tensor(values)) => Ok(values.into_data()),
+        _ => Err(failed(&format!("`{name}` is no tensor of bytes"))),
+    }
+}
+
+fn failed(detail: &dyn std::fmt::Display) -> OnnxError {
+    OnnxError::Runtime { detail: detail.to_string() }
 }

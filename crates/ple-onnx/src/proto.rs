@@ -10,7 +10,11 @@ use prost::{Message, Oneof};
 #[repr(i32)]
 pub(crate) enum DataType {
     Float = 1,
+    Uint8 = 2,
+    Int8 = 3,
     Int64 = 7,
+    String = 8,
+    Float16 = 10,
 }
 
 impl DataType {
@@ -18,6 +22,10 @@ impl DataType {
     pub(crate) fn bytes(self) -> usize {
         match self {
             DataType::Float => 4,
+            DataType::Float16 => 2,
+            // Only inputs are strings.
+            DataType::String => 0,
+            DataType::Uint8 | DataType::Int8 => 1,
             DataType::Int64 => 8,
         }
     }
@@ -96,6 +104,8 @@ pub(crate) struct AttributeProto {
     pub(crate) i: Option<i64>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub(crate) ints: Vec<i64>,
+    #[prost(bytes = "vec", repeated, tag = "9")]
+    pub(crate) strings: Vec<Vec<u8>>,
     #[prost(int32, tag = "20")]
     pub(crate) r#type: i32,
 }
@@ -111,6 +121,11 @@ impl AttributeProto {
 
     pub(crate) fn ints(name: &str, values: &[i64]) -> Self {
         Self { name: name.to_owned(), ints: values.to_vec(), r#type: 7, ..Self::default() }
+    }
+
+    pub(crate) fn strings<'s>(name: &str, values: impl Iterator<Item = &'s str>) -> Self {
+        let strings = values.map(|value| value.as_bytes().to_vec()).collect();
+        Self { name: name.to_owned(), strings, r#type: 8, ..Self::default() }
     }
 }
 

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use super::columns::groups_of;
 use super::{Emitter, Piece};
 use crate::graph::Values;
-use crate::plan::{Affine, Operand, Part, layer_name};
+use crate::plan::{Affine, Form, Operand, Part, layer_name, widest};
 
 /// What an initialiser has of a layer's rows: row `i` of the parameter for each place, or nothing but zeros.
-type Rows = Vec<Option<usize>>;
+pub(super) type Rows = Vec<Option<usize>>;
 
 impl Emitter<'_> {
     /// The value of `x W + b`.
@@ -22,16 +22,17 @@ impl Emitter<'_> {
                         let input = self.value(x);
                         let part = affine.group(group);
                         let rows = (0..part.weight.nrows()).map(Some).collect();
-                        self.gemm(&input, &part, rows, "weight")
+                        self.product(&input, &part, rows, "weight", None)
                     })
                     .collect();
                 self.side_by_side(&parts)
             }
             Operand::Block(x) => match self.pieces.get(&x.step).cloned() {
-                Some(pieces) if *x == self.whole(x.step) => self.gemm_of_pieces(affine, &pieces),
+                Some(pieces) if *x == self.whole(x.step) => self.product_of_pieces(affine, x.step, &pieces),
                 _ => {
                     let input = self.value(*x);
-                    self.gemm(&input, affine, (0..affine.weight.nrows()).map(Some).collect(), "weight")
+                    let rows = (0..affine.weight.nrows()).map(Some).collect();
+                    self.product(&input, affine, rows, "weight", None)
                 }
             },
             Operand::Gated { gate, sources, slots } => {
@@ -50,57 +51,94 @@ impl Emitter<'_> {
                 let spread = self.graph.node("MatMul", &[&gate, &spread], Vec::new());
                 let gated = self.graph.node("Mul", &[&spread, &experts], Vec::new());
                 let rows = slots.iter().flat_map(|expert| (0..slot).map(move |row| expert.map(|_| row)));
-                self.gemm(&gated, affine, rows.collect(), "weight")
+                self.product(&gated, affine, rows.collect(), "weight", None)
             }
         }
     }
 
-    /// The product of the widest piece starts from that of the others: no matrix of all of them is ever copied together.
-    fn gemm_of_pieces(&mut self, affine: &Affine, pieces: &[Piece]) -> String {
-        let widest = (0..pieces.len()).rev().max_by_key(|&piece| pieces[piece].width()).unwrap_or(0);
+    /// The product of the widest piece starts from that of the others, and that of the codes of tables from that of all
+    /// floats: no matrix of all of them is ever copied together.
+    fn product_of_pieces(&mut self, affine: &Affine, step: usize, pieces: &[Piece]) -> String {
+        if let Form::Dynamic { .. } = affine.form {
+            // A range for all of the matrix at once, so it has to be one.
+            let input = self.value(self.whole(step));
+            return self.product(
+                &input,
+                affine,
+                (0..affine.weight.nrows()).map(Some).collect(),
+                "weight",
+                None,
+            );
+        }
+        let widths: Vec<usize> = pieces.iter().map(Piece::width).collect();
+        let widest = widest(&widths);
+        let is_wide = |place: usize, piece: &Piece| match affine.form {
+            Form::Codes { .. } => piece.scales.is_some(),
+            _ => place == widest,
+        };
+        let places = || pieces.iter().enumerate();
+        let wide: Vec<&Piece> = places().filter(|(i, piece)| is_wide(*i, piece)).map(|(_, p)| p).collect();
+        let others: Vec<&Piece> = places().filter(|(i, piece)| !is_wide(*i, piece)).map(|(_, p)| p).collect();
         let rows = |pieces: &[&Piece]| -> Vec<usize> {
             pieces.iter().flat_map(|piece| piece.columns.iter().cloned().flatten()).collect()
         };
-        let others: Vec<&Piece> =
-            pieces.iter().enumerate().filter(|(i, _)| *i != widest).map(|(_, p)| p).collect();
-        let wide_rows = rows(&[&pieces[widest]]);
-        let wide = Affine { weight: affine.weight.select(Axis(0), &wide_rows), ..affine.clone() };
+        let of_rows =
+            |rows: &[usize]| Affine { weight: affine.weight.select(Axis(0), rows), ..affine.clone() };
         let some = |rows: Vec<usize>| rows.into_iter().map(Some).collect();
-        if others.is_empty() {
-            return self.gemm(&pieces[widest].value, &wide, some(wide_rows), "weight");
+        let start = (!others.is_empty()).then(|| {
+            let values: Vec<String> = others.iter().map(|piece| self.floats_of(piece)).collect();
+            let narrow = self.side_by_side(&values);
+            let rows = rows(&others);
+            self.product(&narrow, &of_rows(&rows), some(rows), "weight.narrow", None)
+        });
+        let what = if others.is_empty() { "weight" } else { "weight.wide" };
+        if let Form::Codes { .. } = affine.form {
+            let parts: Vec<(&Piece, Affine, Rows)> = wide
+                .iter()
+                .map(|piece| {
+                    let rows = rows(&[piece]);
+                    (*piece, of_rows(&rows), some(rows))
+                })
+                .collect();
+            return self.product_of_codes(affine, parts, what, start.as_deref());
         }
-        let values: Vec<String> = others.iter().map(|piece| piece.value.clone()).collect();
-        let narrow_value = self.side_by_side(&values);
-        let narrow_rows = rows(&others);
-        let narrow = Affine { weight: affine.weight.select(Axis(0), &narrow_rows), ..affine.clone() };
-        let start = self.gemm(&narrow_value, &narrow, some(narrow_rows), "weight.narrow");
-        let weight = self.weight(&wide, some(wide_rows), "weight.wide");
-        self.graph.node("Gemm", &[&pieces[widest].value, &weight, &start], Vec::new())
-    }
-
-    fn gemm(&mut self, input: &str, affine: &Affine, rows: Rows, what: &str) -> String {
-        let weight = self.weight(affine, rows, what);
-        if affine.parts.is_empty() && affine.bias.iter().all(|&bias| bias == 0.0) {
-            return self.graph.node("MatMul", &[input, &weight], Vec::new());
-        }
-        let bias = self.bias(affine);
-        self.graph.node("Gemm", &[input, &weight, &bias], Vec::new())
+        let values: Vec<String> = wide.iter().map(|piece| self.floats_of(piece)).collect();
+        let (input, rows) = (self.side_by_side(&values), rows(&wide));
+        self.product(&input, &of_rows(&rows), some(rows), what, start.as_deref())
     }
 
     /// The weight as an initialiser: under the parameter's name if it is that parameter, else with a note of what it is.
-    fn weight(&mut self, affine: &Affine, rows: Rows, what: &str) -> String {
+    pub(super) fn weight(&mut self, affine: &Affine, rows: Rows, what: &str) -> String {
+        let values = affine.weight.iter().map(|&weight| weight as f32).collect();
+        match affine.form {
+            Form::Halves => {
+                let weight = self.weight_values(affine, rows, what, Values::Halves(values));
+                self.as_floats(&weight)
+            }
+            _ => self.weight_values(affine, rows, what, Values::Floats(values)),
+        }
+    }
+
+    pub(super) fn weight_values(
+        &mut self,
+        affine: &Affine,
+        rows: Rows,
+        what: &str,
+        values: Values,
+    ) -> String {
         let names: Vec<String> = affine.parts.iter().map(|part| part.weight.clone()).collect();
         let dims = vec![affine.weight.nrows(), affine.weight.ncols()];
-        let values = affine.weight.iter().map(|&weight| weight as f32).collect();
         let layer = if names.is_empty() { "mixture.weight".to_owned() } else { layer_name(&names) };
         let in_order = rows.iter().enumerate().all(|(place, row)| *row == Some(place));
-        let plain = names.len() == 1 && affine.parts[0].norm.is_none() && in_order && what == "weight";
+        let one = names.len() == 1 && affine.parts[0].norm.is_none() && in_order;
+        let plain = one && what == "weight";
         let wanted = match layer.strip_suffix("weight") {
             Some(_) if plain => layer,
+            Some(path) if one && what == "weight.codes" => format!("{path}{what}"),
             Some(path) => format!("{path}{}{what}", if names.len() == 1 { "folded." } else { "fused." }),
             None => format!("{layer}.{what}"),
         };
-        let name = self.graph.initializer(&wanted, dims, Values::Floats(values));
+        let name = self.graph.initializer(&wanted, dims, values);
         if !plain {
             let columns = columns_note(&affine.parts, |part| Some(part.weight.clone()));
             self.graph.notes.push((name.clone(), json!({"columns": columns, "rows": runs(&rows)})));
@@ -108,7 +146,11 @@ impl Emitter<'_> {
         name
     }
 
-    fn bias(&mut self, affine: &Affine) -> String {
+    /// The bias, if there is one.
+    pub(super) fn bias(&mut self, affine: &Affine) -> Option<String> {
+        if affine.parts.is_empty() && affine.bias.iter().all(|&bias| bias == 0.0) {
+            return None;
+        }
         let names: Vec<String> = affine.parts.iter().filter_map(|part| part.bias.clone()).collect();
         let values = affine.bias.iter().map(|&bias| bias as f32).collect();
         let plain = names.len() == 1 && affine.parts.len() == 1 && affine.parts[0].norm.is_none();
@@ -123,7 +165,7 @@ impl Emitter<'_> {
             let columns = columns_note(&affine.parts, |part| part.bias.clone());
             self.graph.notes.push((name.clone(), json!({"columns": columns})));
         }
-        name
+        Some(name)
     }
 }
 
@@ -143,6 +185,10 @@ impl Affine {
             bias: self.bias[columns.clone()].to_vec(),
             groups: 1,
             parts: self.parts.iter().filter(own).map(moved).collect(),
+            form: match &self.form {
+                Form::Dynamic { columns: scales } => Form::Dynamic { columns: scales[columns].to_vec() },
+                form => form.clone(),
+            },
         }
     }
 }

@@ -26,8 +26,8 @@ impl Emitter<'_> {
             _ => self.graph.node("Where", &[&is_padding, &zero, feature], Vec::new()),
         };
         let index = self.index(&ids, std::slice::from_ref(&place), &[]);
-        let rows =
-            self.graph.node("Gather", &[&place.initializer, &index], vec![AttributeProto::int("axis", 0)]);
+        let rows = self.gathered(&place.initializer, &index);
+        let rows = self.rows_as_floats(&rows, &place.form, 2);
         let counts = self.graph.node("Not", &[&is_padding], Vec::new());
         let mut factors = self.graph.node("Cast", &[&counts], vec![AttributeProto::int("to", FLOAT)]);
         if *weights == Weights::Given {

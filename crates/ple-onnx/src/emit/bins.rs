@@ -17,7 +17,6 @@ impl Emitter<'_> {
                 places.push(self.tables.place(*table));
             }
         }
-        let dim = group.first().map_or(0, |segment| segment.columns.len());
         // No value is at or above a NaN, so lists of edges of different lengths fit one matrix.
         let longest = edge_lists.iter().map(|edges| edges.len()).max().unwrap_or(0).max(1);
         let mut edges = Vec::with_capacity(longest * edge_lists.len());
@@ -41,8 +40,9 @@ impl Emitter<'_> {
             index = self.graph.node("Add", &[&index, &first_rows], Vec::new());
         }
         let table = places.first().map_or(String::new(), |place| place.initializer.clone());
-        let rows = self.graph.node("Gather", &[&table, &index], vec![AttributeProto::int("axis", 0)]);
-        let value = self.flat(&rows, features.len() * dim);
-        Piece { value, columns: group.iter().map(|segment| segment.columns.clone()).collect() }
+        let rows = self.gathered(&table, &index);
+        let dim = group.first().map_or(0, |segment| segment.columns.len());
+        let rows = self.flat(&rows, features.len() * dim);
+        self.piece_of_rows(rows, &places, group)
     }
 }

@@ -77,7 +77,7 @@ impl Emitter<'_> {
     /// An embedding matrix in the order of its columns.
     fn assembled(&mut self, step: usize) -> String {
         let pieces = self.pieces.get(&step).cloned().unwrap_or_default();
-        let values: Vec<String> = pieces.iter().map(|piece| piece.value.clone()).collect();
+        let values: Vec<String> = pieces.iter().map(|piece| self.floats_of(piece)).collect();
         let matrix = self.side_by_side(&values);
         let order: Vec<usize> =
             pieces.iter().flat_map(|piece| piece.columns.iter().cloned().flatten()).collect();

@@ -1,13 +1,11 @@
 //! The inputs of the graph, and the embedding matrix in pieces: look-ups of one dimension together, sequences, bins,
 //! dense values.
 
-use std::collections::BTreeMap;
-
 use super::{Emitter, Piece};
 use crate::error::OnnxError;
 use crate::graph::{Dim, Graph, Port, batch};
 use crate::options::{ExportOptions, Inputs};
-use crate::plan::{FeatureNames, Plan, Segment, Source, Step, Weights};
+use crate::plan::{BundleKind, FeatureNames, Plan, Segment, Source, Step, Weights, bundles};
 use crate::proto::{AttributeProto, DataType};
 
 /// The name of the input of all sparse features together.
@@ -81,31 +79,20 @@ pub(crate) fn segments(plan: &Plan) -> &[Segment] {
 impl Emitter<'_> {
     /// The pieces of the embedding matrix.
     pub(super) fn embedding(&mut self, segments: &[Segment]) -> Vec<Piece> {
-        let mut lookups: BTreeMap<usize, Vec<&Segment>> = BTreeMap::new();
-        let mut bins: BTreeMap<usize, Vec<&Segment>> = BTreeMap::new();
-        for segment in segments {
-            match &segment.source {
-                Source::Lookup { .. } => lookups.entry(segment.columns.len()).or_default().push(segment),
-                Source::Bins { .. } => bins.entry(segment.columns.len()).or_default().push(segment),
-                Source::Bag { .. } | Source::Dense { .. } => {}
-            }
-        }
-        let others = segments.iter().filter(|s| !matches!(s.source, Source::Lookup { .. })).count();
-        let lookups_alone = lookups.len() == 1 && others == 0;
+        let bundles = bundles(segments);
+        let lookups_alone = matches!(&bundles[..], [only] if only.kind == BundleKind::Lookups);
         let mut pieces: Vec<Piece> = Vec::new();
-        for group in lookups.into_values() {
-            pieces.push(self.lookups(&group, lookups_alone));
-        }
-        for group in bins.into_values() {
-            pieces.push(self.bins(&group));
-        }
-        for segment in segments {
-            let value = match &segment.source {
-                Source::Bag { .. } => self.bag(segment),
-                Source::Dense { features } => self.dense(features),
-                Source::Lookup { .. } | Source::Bins { .. } => continue,
-            };
-            pieces.push(Piece { value, columns: vec![segment.columns.clone()] });
+        for bundle in bundles {
+            let group: Vec<&Segment> = bundle.segments.iter().map(|&segment| &segments[segment]).collect();
+            pieces.push(match bundle.kind {
+                BundleKind::Lookups => self.lookups(&group, lookups_alone),
+                BundleKind::Bins => self.bins(&group),
+                BundleKind::Bag => Piece::of_floats(self.bag(group[0]), &group),
+                BundleKind::Dense => match &group[0].source {
+                    Source::Dense { features } => Piece::of_floats(self.dense(features), &group),
+                    _ => continue,
+                },
+            });
         }
         pieces
     }

@@ -26,30 +26,25 @@ impl Emitter<'_> {
                 places.push(self.tables.place(*table));
             }
         }
-        let dim = group.first().map_or(0, |segment| segment.columns.len());
-        let axis = || vec![AttributeProto::int("axis", 0)];
         let table = places.first().map_or(String::new(), |place| place.initializer.clone());
-        let value = match (self.options.inputs, &features[..]) {
-            (Inputs::PerFeature, [only]) => {
-                let index = self.index(only, &places, &[]);
-                self.graph.node("Gather", &[&table, &index], axis())
-            }
+        let index = match (self.options.inputs, &features[..]) {
+            (Inputs::PerFeature, [only]) => self.index(only, &places, &[]),
             (Inputs::PerFeature, _) => {
                 let ids = if alone { self.stacked_evenly(&features) } else { self.stacked(&features) };
                 let index = self.index(&ids, &places, &[features.len(), 1]);
-                let index =
-                    self.graph.node("Transpose", &[&index], vec![AttributeProto::ints("perm", &[1, 0])]);
-                let rows = self.graph.node("Gather", &[&table, &index], axis());
-                self.flat(&rows, features.len() * dim)
+                self.graph.node("Transpose", &[&index], vec![AttributeProto::ints("perm", &[1, 0])])
             }
             (Inputs::Packed, _) => {
                 let ids = self.packed_ids(&features);
-                let index = self.index(&ids, &places, &[features.len()]);
-                let rows = self.graph.node("Gather", &[&table, &index], axis());
-                self.flat(&rows, features.len() * dim)
+                self.index(&ids, &places, &[features.len()])
             }
         };
-        Piece { value, columns: group.iter().map(|segment| segment.columns.clone()).collect() }
+        let mut rows = self.gathered(&table, &index);
+        if self.options.inputs == Inputs::Packed || features.len() > 1 {
+            let dim = group.first().map_or(0, |segment| segment.columns.len());
+            rows = self.flat(&rows, features.len() * dim);
+        }
+        self.piece_of_rows(rows, &places, group)
     }
 
     /// Rows of an initialiser from ids: each feature's own offset added, and what is outside of its vocabulary sent to

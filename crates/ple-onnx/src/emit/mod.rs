@@ -8,6 +8,8 @@ mod columns;
 mod features;
 mod lookup;
 mod outputs;
+mod products;
+mod rows;
 mod tables;
 
 use std::collections::HashMap;
@@ -18,11 +20,13 @@ use ple_tensor::ParamStore;
 use crate::error::OnnxError;
 use crate::graph::Graph;
 use crate::options::ExportOptions;
-use crate::plan::{Block, FeatureNames, Plan, Step};
+use crate::plan::{Block, FeatureNames, Plan, Segment, Step};
+use crate::rounding::Rounding;
 use tables::Tables;
 
 pub(crate) use bag::NO_ELEMENT;
 pub(crate) use features::{PACKED_DENSE, PACKED_IDS, weights_name};
+#[cfg(feature = "proof")]
 pub(crate) use outputs::MATRIX;
 
 /// The graph of a plan.
@@ -32,17 +36,28 @@ pub(crate) use outputs::MATRIX;
 pub(crate) fn emit(
     plan: &Plan,
     store: &ParamStore,
+    rounding: &Rounding,
     features: &FeatureNames,
     tasks: &[TaskSpec],
     options: &ExportOptions,
-) -> Result<Graph, OnnxError> {
+) -> Result<Emitted, OnnxError> {
     let mut graph = Graph::default();
     features::declare(&mut graph, plan, features, options)?;
     outputs::declare(&mut graph, tasks, options)?;
-    let tables = Tables::new(&mut graph, plan, store);
-    let mut emitter =
-        Emitter { graph, plan, features, options, tables, values: HashMap::new(), pieces: HashMap::new() };
+    let tables = Tables::new(&mut graph, plan, store, rounding);
+    let mut emitter = Emitter {
+        graph,
+        plan,
+        features,
+        options,
+        tables,
+        values: HashMap::new(),
+        pieces: HashMap::new(),
+        step: 0,
+        quantised: Vec::new(),
+    };
     for (index, step) in plan.steps.iter().enumerate() {
+        emitter.step = index;
         let value = match step {
             Step::Gone => continue,
             Step::Embedding(segments) => {
@@ -62,7 +77,23 @@ pub(crate) fn emit(
         emitter.finish_step(index, value);
     }
     emitter.outputs(tasks);
-    Ok(emitter.graph)
+    Ok(Emitted { graph: emitter.graph, quantised: emitter.quantised })
+}
+
+/// What an emission makes.
+pub(crate) struct Emitted {
+    pub(crate) graph: Graph,
+    /// The inputs that are quantised at each call.
+    pub(crate) quantised: Vec<QuantisedInput>,
+}
+
+/// The input of a product that is quantised at each call: the step and the group that it is of, and the names of its codes,
+/// their scale and their zero.
+#[derive(Clone, Debug)]
+pub(crate) struct QuantisedInput {
+    pub(crate) step: usize,
+    pub(crate) group: usize,
+    pub(crate) names: [String; 3],
 }
 
 /// The state of an emission.
@@ -76,6 +107,9 @@ struct Emitter<'p> {
     values: HashMap<(usize, usize, usize), String>,
     /// The parts of an embedding matrix that was never put together.
     pieces: HashMap<usize, Vec<Piece>>,
+    /// The step that is being emitted.
+    step: usize,
+    quantised: Vec<QuantisedInput>,
 }
 
 /// Part of an embedding matrix: a value, and the columns of the matrix that it holds, in its own order.
@@ -83,9 +117,17 @@ struct Emitter<'p> {
 struct Piece {
     value: String,
     columns: Vec<std::ops::Range<usize>>,
+    /// The scale of each column, where the value is the codes of tables.
+    scales: Option<Vec<f32>>,
 }
 
 impl Piece {
+    /// A piece of 32-bit floats.
+    fn of_floats(value: String, segments: &[&Segment]) -> Self {
+        let columns = segments.iter().map(|segment| segment.columns.clone()).collect();
+        Self { value, columns, scales: None }
+    }
+
     fn width(&self) -> usize {
         self.columns.iter().map(|columns| columns.len()).sum()
     }

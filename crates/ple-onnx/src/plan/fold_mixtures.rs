@@ -6,7 +6,7 @@
 
 use ndarray::{Array2, Axis, concatenate};
 
-use super::{Affine, Block, Operand, Plan, Step};
+use super::{Affine, Block, Form, Operand, Plan, Step};
 
 /// How much wider than the experts of a mixture the matrix may be that they are part of, before they are cut out of it.
 const MOST_EXCESS: usize = 4;
@@ -39,6 +39,7 @@ impl Plan {
                     bias: vec![0.0; width],
                     groups: 1,
                     parts: Vec::new(),
+                    form: Form::Floats,
                 });
             }
         }

@@ -40,7 +40,7 @@ impl Plan {
 mod tests {
     use ndarray::array;
 
-    use super::super::{Affine, Block, Map, Operand, Part};
+    use super::super::{Affine, Block, Form, Map, Operand, Part};
     use super::{Plan, Step};
 
     #[test]
@@ -54,6 +54,7 @@ mod tests {
                 bias: vec![value],
                 groups: 1,
                 parts: vec![part],
+                form: Form::Floats,
             })
         };
         let map = |step| Step::Map { x: Block { step, start: 0, width: 1 }, map: Map::Relu };

@@ -3,11 +3,14 @@
 //! Every step makes one `[batch, width]` matrix, and reads blocks of columns of earlier ones. [`record`] makes the list
 //! from the operations on a tape; each pass has a file of its own and keeps the list in an order in which it can run.
 
+mod bundles;
+mod evaluate;
 mod fold_batch_norm;
 mod fold_mixtures;
 mod merge_linears;
 mod prune;
 mod record;
+mod round;
 mod spread_groups;
 
 use std::ops::Range;
@@ -15,7 +18,10 @@ use std::ops::Range;
 use ndarray::Array2;
 use ple_tensor::{Pooling, TableId};
 
+pub(crate) use bundles::{BundleKind, bundles, widest};
+pub(crate) use evaluate::{Evaluation, Quantised};
 pub(crate) use record::{FeatureNames, layer_name, record};
+pub(crate) use round::weight_code;
 
 /// A block of columns of a step's matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +134,22 @@ pub(crate) struct Affine {
     pub(crate) groups: usize,
     /// The parameters that stand side by side in the weight; none where the weight only adds experts up.
     pub(crate) parts: Vec<Part>,
+    /// How the file has the weight; [`Plan::round`] sets it with the values that it then has.
+    pub(crate) form: Form,
+}
+
+/// How the file has the weight of an affine step.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) enum Form {
+    #[default]
+    Floats,
+    /// 16-bit floats.
+    Halves,
+    /// Codes for the rows that meet the codes of tables, with the scale of each of these rows' inputs and of each column of
+    /// the weight; floats for the others.
+    Codes { scales: Vec<f32>, columns: Vec<f32> },
+    /// Codes with a scale for each column, for an input that is quantised at each call.
+    Dynamic { columns: Vec<f32> },
 }
 
 /// What an affine step reads.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ple_tensor::{BatchNormParams, Embedding, MatrixId, Op, ParamStore, Tape, Var};
 
-use super::{Affine, Block, Map, Operand, Part, Plan, Scale, Segment, Source, Step, Weights};
+use super::{Affine, Block, Form, Map, Operand, Part, Plan, Scale, Segment, Source, Step, Weights};
 use crate::error::OnnxError;
 
 /// The names of the features, in the order in which the embedding matrix has them.
@@ -35,6 +35,7 @@ pub(crate) fn record(tape: &Tape<'_>, outputs: &[Var], names: &FeatureNames) -> 
                 },
                 groups: op.groups,
                 parts: parts(store, op.weight, op.bias),
+                form: Form::Floats,
             }),
             Op::BatchNorm(op) => Step::Scale(scale(store, block(op.x), &op.params)),
             Op::Relu(op) => Step::Map { x: block(op.x), map: Map::Relu },

@@ -16,10 +16,15 @@ use crate::proto::{
     StringStringEntryProto, TensorProto, TensorTypeProto, TypeProto, ValueInfoProto,
 };
 
+use crate::raw::ML_DOMAIN;
+
 pub(crate) use folder::Unfinished;
 
 /// The version of the operators. Runtimes since the middle of 2022 know it, and nothing here needs a later one.
 pub(crate) const OPSET: i64 = 17;
+
+/// The version of the operators for machine learning: the first whose LabelEncoder has integers as keys.
+const ML_OPSET: i64 = 2;
 
 /// The version of the format that came with that opset.
 pub(crate) const IR_VERSION: i64 = 8;
@@ -69,7 +74,7 @@ pub(crate) fn write_model(
         producer_name: "ple".to_owned(),
         producer_version: env!("CARGO_PKG_VERSION").to_owned(),
         graph: None,
-        opset_import: vec![OperatorSetIdProto { domain: String::new(), version: OPSET }],
+        opset_import: opsets(graph),
         metadata_props: entries(metadata),
     };
     out.write_all(&model.encode_to_vec())?;
@@ -109,6 +114,16 @@ pub(crate) fn write_model(
         }
     }
     Ok(())
+}
+
+/// The operators that the nodes are of: ONNX's own, and those of its domain for machine learning where a node is of it.
+fn opsets(graph: &Graph) -> Vec<OperatorSetIdProto> {
+    let opset = |domain: &str, version| OperatorSetIdProto { domain: domain.to_owned(), version };
+    let mut opsets = vec![opset("", OPSET)];
+    if graph.nodes.iter().any(|node| node.domain == ML_DOMAIN) {
+        opsets.push(opset(ML_DOMAIN, ML_OPSET));
+    }
+    opsets
 }
 
 /// The bytes that add entries to the metadata of a model that ends before them: a repeated field may go on anywhere.

@@ -2,9 +2,11 @@
 
 use std::io::{self, Write};
 
+use half::f16;
 use ple_tensor::ParamStore;
 
 use crate::graph::Values;
+use crate::rounding::{TableForm, code};
 
 /// A multiple of the size of every element.
 const BUFFER_BYTES: usize = 1 << 18;
@@ -19,10 +21,26 @@ pub(super) fn write(values: &Values, store: &ParamStore, out: &mut dyn Write) ->
                 buffer.push(&value.to_le_bytes())?;
             }
         }
+        Values::Halves(values) => buffer.halves(values)?,
+        Values::Bytes(values) => {
+            for value in values {
+                buffer.push(&[*value])?;
+            }
+        }
+        Values::SignedBytes(values) => {
+            for value in values {
+                buffer.push(&value.to_le_bytes())?;
+            }
+        }
         Values::Tables(tables) => {
-            for &table in tables {
-                for row in 0..store.table(table).rows {
-                    buffer.floats(store.table_row(table, row))?;
+            for (table, form) in tables {
+                for row in 0..store.table(*table).rows {
+                    let values = store.table_row(*table, row);
+                    match form {
+                        TableForm::Floats => buffer.floats(values)?,
+                        TableForm::Halves => buffer.halves(values)?,
+                        TableForm::Codes(scales) => buffer.codes(values, scales)?,
+                    }
                 }
             }
         }
@@ -44,6 +62,20 @@ impl Buffer<'_> {
             if self.bytes.len() == BUFFER_BYTES {
                 self.flush()?;
             }
+        }
+        Ok(())
+    }
+
+    fn halves(&mut self, values: &[f32]) -> io::Result<()> {
+        for &value in values {
+            self.push(&f16::from_f32(value).to_le_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn codes(&mut self, values: &[f32], scales: &[f32]) -> io::Result<()> {
+        for (&value, &scale) in values.iter().zip(scales) {
+            self.push(&[code(value, scale)])?;
         }
         Ok(())
     }

@@ -57,7 +57,8 @@ fn every_form_of_inputs_and_outputs_agrees() {
                     }
                     let model = sampled(ModelConfig::default(), some, tasks, 9, n as u64);
                     let external_data = external_data.clone();
-                    let options = ExportOptions { inputs, outputs, external_data };
+                    let options =
+                        ExportOptions { inputs, outputs, external_data, ..ExportOptions::default() };
                     let report = model.export(&options, &path);
                     report.unwrap_or_else(|error| panic!("{error}\n{options:?} {n}"));
                 }

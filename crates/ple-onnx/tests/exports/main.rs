@@ -5,3 +5,5 @@
 mod bad_input;
 mod every_form;
 mod models;
+mod precisions;
+mod raw_inputs;
