@@ -58,7 +58,7 @@ impl RankingModel {
     /// let (next, rows) = model.carried_over(&monday, &tuesday, RunSeed(1))?;
     /// assert_eq!((rows[0].known, rows[0].new, rows[0].gone), (3, 1, 0));
     /// assert_eq!(next.schema(), &tuesday.schema);
-    /// # Ok::<(), ple_train::TrainError>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn carried_over(
         &self,
