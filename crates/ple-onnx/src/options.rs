@@ -133,8 +133,8 @@ pub struct ExternalData {
     /// All values together may have so many bytes before they go into a file of their own. More than the default, which
     /// is what a protobuf message can have, counts as the default.
     pub beyond: u64,
-    /// The plain name of that file, which has to end in `.data`. By default it is the model's name, a hash of the contents and `.data`: then an older
-    /// model that is replaced keeps its data until the new one has taken its place.
+    /// The plain name of that file, which has to end in `.data`. By default it is the model's name, a hash of the
+    /// contents and `.data`: then an older model that is replaced keeps its data until the new one has taken its place.
     pub name: Option<String>,
 }
 
