@@ -143,6 +143,7 @@ pub fn export(
 }
 
 /// What an export is proved against.
+#[cfg_attr(not(feature = "proof"), expect(dead_code))]
 struct Exact<'a> {
     plan: &'a Plan,
     rounding: &'a Rounding,

@@ -74,6 +74,7 @@ impl Rounding {
 
 impl TableForm {
     /// What a value of a column becomes.
+    #[cfg(any(feature = "proof", test))]
     pub(crate) fn rounded(&self, column: usize, value: f32) -> f32 {
         match self {
             TableForm::Floats => value,

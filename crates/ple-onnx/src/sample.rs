@@ -126,6 +126,7 @@ fn check_sequence(feature: &str, sequence: &SequenceInput<'_>) -> Result<(), Onn
 }
 
 /// The first rows of the sample as the graph's inputs.
+#[cfg_attr(not(feature = "proof"), expect(dead_code))]
 pub(crate) fn feed(
     features: &[FeatureSpec],
     sample: &BankInput<'_>,

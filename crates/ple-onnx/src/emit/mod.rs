@@ -90,6 +90,7 @@ pub(crate) struct Emitted {
 /// The input of a product that is quantised at each call: the step and the group that it is of, and the names of its codes,
 /// their scale and their zero.
 #[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "proof"), expect(dead_code))]
 pub(crate) struct QuantisedInput {
     pub(crate) step: usize,
     pub(crate) group: usize,

@@ -4,6 +4,7 @@
 //! from the operations on a tape; each pass has a file of its own and keeps the list in an order in which it can run.
 
 mod bundles;
+#[cfg(feature = "proof")]
 mod evaluate;
 mod fold_batch_norm;
 mod fold_mixtures;
@@ -19,6 +20,7 @@ use ndarray::Array2;
 use ple_tensor::{Pooling, TableId};
 
 pub(crate) use bundles::{BundleKind, bundles, widest};
+#[cfg(feature = "proof")]
 pub(crate) use evaluate::{Evaluation, Quantised};
 pub(crate) use record::{FeatureNames, layer_name, record};
 pub(crate) use round::weight_code;
