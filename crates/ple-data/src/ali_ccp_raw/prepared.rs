@@ -200,7 +200,8 @@ impl Prepared {
     /// # Errors
     ///
     /// [`DataError::MissingFile`] for a folder without `schema.json`; [`DataError::SchemaSyntax`] for one of another
-    /// form; [`RawError::Damaged`](super::RawError::Damaged) for a file of another size, or with a name that leads out of the folder.
+    /// form; [`RawError::Damaged`](super::RawError::Damaged) for a file of another size, or with a name that leads out of
+    /// the folder.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, DataError> {
         let folder = folder.as_ref().to_path_buf();
         let path = folder.join(PREPARED_SCHEMA);
@@ -277,8 +278,8 @@ impl Prepared {
     ///
     /// # Errors
     ///
-    /// [`DataError::Corrupt`] for a file that cannot be decoded, [`RawError::Damaged`] for one without the columns or the
-    /// number of rows of a vocabulary, or with a name that leads out of the folder.
+    /// [`DataError::Corrupt`] for a file that cannot be decoded, [`RawError::Damaged`](super::RawError::Damaged) for one
+    /// without the columns or the number of rows of a vocabulary, or with a name that leads out of the folder.
     pub fn vocabulary(&self, field: &str) -> Result<Vec<(u64, u32)>, DataError> {
         match self.schema.vocabularies.iter().find(|known| known.field == field) {
             Some(facts) => read_vocabulary(&self.path(&facts.file)?, facts.vocab_size.saturating_sub(1)),
