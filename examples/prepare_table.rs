@@ -4,11 +4,11 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-use std::io::IsTerminal;
+#[path = "run/progress.rs"]
+mod progress;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use clap::{Args, Parser, ValueEnum};
 use ple_data::DataError;
@@ -17,6 +17,7 @@ use ple_data::prepare::{
     prepare_table,
 };
 use ple_train::TrainError;
+use progress::Progress;
 
 /// Prepares tables with raw ids: counts, numbers, scales, splits, and remembers how for new rows.
 #[derive(Parser)]
@@ -115,13 +116,14 @@ fn run(arguments: &Arguments) -> Result<(), DataError> {
         (None, None, _) => unreachable!("one of the three options is required"),
     };
 
-    let lines = ProgressLines::new(if matches!(fitting, Fitting::Apply(_)) { 1.0 } else { 2.0 });
-    let started = Instant::now();
-    let summary = prepare_table(&input, fitting, &arguments.out, &config, &|progress| lines.show(progress));
+    let passes = if matches!(fitting, Fitting::Apply(_)) { 1.0 } else { 2.0 };
+    let lines = Progress::new();
+    let observe = |progress: PrepareProgress| lines.show(|| line(progress, passes, lines.seconds()));
+    let summary = prepare_table(&input, fitting, &arguments.out, &config, &observe);
     lines.end();
     let summary = summary?;
     print!("{summary}");
-    let (megabytes, seconds) = (summary.bytes as f64 / 1e6, started.elapsed().as_secs_f64());
+    let (megabytes, seconds) = (summary.bytes as f64 / 1e6, lines.seconds());
     println!(
         "{megabytes:.1} MB in {seconds:.1} s ({:.0} MB/s) into {}",
         megabytes / seconds,
@@ -130,52 +132,18 @@ fn run(arguments: &Arguments) -> Result<(), DataError> {
     Ok(())
 }
 
-/// Progress on standard error: one line that changes in a terminal, otherwise a line every ten seconds.
-struct ProgressLines {
-    /// How often each byte is read.
-    passes: f64,
-    started: Instant,
-    every: Duration,
-    last: Mutex<Instant>,
-}
-
-impl ProgressLines {
-    fn new(passes: f64) -> Self {
-        let every = if std::io::stderr().is_terminal() {
-            Duration::from_millis(200)
-        } else {
-            Duration::from_secs(10)
-        };
-        ProgressLines { passes, started: Instant::now(), every, last: Mutex::new(Instant::now()) }
-    }
-
-    fn show(&self, progress: PrepareProgress) {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.elapsed() < self.every {
-            return;
-        }
-        *last = Instant::now();
-        let PrepareProgress { phase, done, total, rows } = progress;
-        let phase = match phase {
-            PreparePhase::Fitting => "counting ids".to_owned(),
-            PreparePhase::Writing => format!("writing rows, {rows} so far"),
-        };
-        let rate = done as f64 / self.started.elapsed().as_secs_f64();
-        let line = format!(
-            "{phase}: {:.0}%, {:.0} MB/s, about {:.0} s more",
-            100.0 * done as f64 / total.max(1) as f64,
-            rate / self.passes / 1e6,
-            (total - done) as f64 / rate.max(1.0)
-        );
-        match self.every < Duration::from_secs(1) {
-            true => eprint!("\r\x1B[K{line}"),
-            false => eprintln!("{line}"),
-        }
-    }
-
-    fn end(&self) {
-        if self.every < Duration::from_secs(1) {
-            eprint!("\r\x1B[K");
-        }
-    }
+/// What progress says; each byte is read in so many passes.
+fn line(progress: PrepareProgress, passes: f64, seconds: f64) -> String {
+    let PrepareProgress { phase, done, total, rows } = progress;
+    let phase = match phase {
+        PreparePhase::Fitting => "counting ids".to_owned(),
+        PreparePhase::Writing => format!("writing rows, {rows} so far"),
+    };
+    let rate = done as f64 / seconds;
+    format!(
+        "{phase}: {:.0}%, {:.0} MB/s, about {:.0} s more",
+        100.0 * done as f64 / total.max(1) as f64,
+        rate / passes / 1e6,
+        (total - done) as f64 / rate.max(1.0)
+    )
 }
