@@ -4,18 +4,20 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+#[path = "run/preparation.rs"]
+mod preparation;
 #[path = "run/progress.rs"]
 mod progress;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use ple_data::DataError;
 use ple_data::ali_ccp_raw::{
     BadLines, RawConfig, RawPhase, RawProgress, prepare_ali_ccp, prepare_ali_ccp_compat,
 };
-use ple_train::TrainError;
+use preparation::{BadRowsChoice, Preparation};
 use progress::Progress;
 
 /// Prepares the raw files of Ali-CCP: joins, counts, numbers, scales, splits, shuffles.
@@ -40,48 +42,19 @@ struct Arguments {
     /// Decides the order of the rows and the halves of the test part.
     #[arg(long, default_value_t = 2020)]
     seed: u64,
-    /// What becomes of lines that are not as they must be.
-    #[arg(long, value_enum, default_value_t = BadRows::Fail)]
-    bad_rows: BadRows,
-    /// With --bad-rows skip: the most lines that may be skipped.
-    #[arg(long, default_value_t = 1000)]
-    max_bad_rows: u64,
-    /// Threads; as many as the machine has if not given.
-    #[arg(long)]
-    threads: Option<usize>,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum BadRows {
-    /// The first one ends the run.
-    Fail,
-    /// They are skipped and counted by reason.
-    Skip,
+    #[command(flatten)]
+    preparation: Preparation,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let threads = rayon::ThreadPoolBuilder::new().num_threads(arguments.threads.unwrap_or(0)).build();
-    let result = match threads {
-        Ok(pool) => pool.install(|| run(&arguments)),
-        Err(error) => {
-            eprintln!("error: the threads could not be started: {error}");
-            return ExitCode::from(74);
-        }
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(TrainError::from(error).exit_code())
-        }
-    }
+    arguments.preparation.run(|| run(&arguments))
 }
 
 fn run(arguments: &Arguments) -> Result<(), DataError> {
-    let bad_lines = match arguments.bad_rows {
-        BadRows::Fail => BadLines::Fail,
-        BadRows::Skip => BadLines::Skip { limit: arguments.max_bad_rows },
+    let bad_lines = match arguments.preparation.bad_rows {
+        BadRowsChoice::Fail => BadLines::Fail,
+        BadRowsChoice::Skip => BadLines::Skip { limit: arguments.preparation.max_bad_rows },
     };
     let config =
         RawConfig { min_count: arguments.min_count, seed: arguments.seed, bad_lines, ..RawConfig::default() };

@@ -4,19 +4,21 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+#[path = "run/preparation.rs"]
+mod preparation;
 #[path = "run/progress.rs"]
 mod progress;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, ValueEnum};
+use clap::{Args, Parser};
 use ple_data::DataError;
 use ple_data::prepare::{
     BadRows, FeatureFile, Fitting, PrepareConfig, PreparePhase, PrepareProgress, PreparedTable, TableInput,
     prepare_table,
 };
-use ple_train::TrainError;
+use preparation::{BadRowsChoice, Preparation};
 use progress::Progress;
 
 /// Prepares tables with raw ids: counts, numbers, scales, splits, and remembers how for new rows.
@@ -43,15 +45,8 @@ struct Arguments {
     /// The folder to make. It must not exist yet, or be empty.
     #[arg(long)]
     out: PathBuf,
-    /// What becomes of rows that are not as they must be.
-    #[arg(long, value_enum, default_value_t = BadRowsName::Fail)]
-    bad_rows: BadRowsName,
-    /// With --bad-rows skip: the most rows that may be skipped.
-    #[arg(long, default_value_t = 1000)]
-    max_bad_rows: u64,
-    /// Threads; as many as the machine has if not given.
-    #[arg(long)]
-    threads: Option<usize>,
+    #[command(flatten)]
+    preparation: Preparation,
 }
 
 #[derive(Args)]
@@ -68,37 +63,15 @@ struct FittingOptions {
     extend: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum BadRowsName {
-    /// The first one ends the run.
-    Fail,
-    /// They are skipped and counted by reason.
-    Skip,
-}
-
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let threads = rayon::ThreadPoolBuilder::new().num_threads(arguments.threads.unwrap_or(0)).build();
-    let result = match threads {
-        Ok(pool) => pool.install(|| run(&arguments)),
-        Err(error) => {
-            eprintln!("error: the threads could not be started: {error}");
-            return ExitCode::from(74);
-        }
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(TrainError::from(error).exit_code())
-        }
-    }
+    arguments.preparation.run(|| run(&arguments))
 }
 
 fn run(arguments: &Arguments) -> Result<(), DataError> {
-    let bad_rows = match arguments.bad_rows {
-        BadRowsName::Fail => BadRows::Fail,
-        BadRowsName::Skip => BadRows::Skip { limit: arguments.max_bad_rows },
+    let bad_rows = match arguments.preparation.bad_rows {
+        BadRowsChoice::Fail => BadRows::Fail,
+        BadRowsChoice::Skip => BadRows::Skip { limit: arguments.preparation.max_bad_rows },
     };
     let config = PrepareConfig { bad_rows, ..PrepareConfig::default() };
     let input = match arguments.data.is_empty() {
