@@ -48,6 +48,14 @@ const NEXT_DAY: &str =
 const FROM_SHOP_LOG: &str = "--data {scratch}/shop-2 --from {scratch}/shop-model --from-data {scratch}/shop --epochs 1 \
          --batch-size 100 --out {scratch}/shop-model-2";
 
+/// A model of it with products that are wide enough to be quantised at each call.
+const WIDE_ON_SHOP_LOG: &str = "--data {scratch}/shop --stream --epochs 4 --batch-size 50 --settings \
+         xtask/serving/wide.json --out {scratch}/shop-wide";
+
+/// The whole log as one part, by the numbers of the first preparation.
+const WHOLE_SHOP_LOG: &str = "--train data/shop_log/log.csv --val data/shop_log/log.csv --test data/shop_log/log.csv \
+         --with {scratch}/shop/schema.json --out {scratch}/shop-log";
+
 /// A run with the lists of users, which are joined to streamed rows.
 const WITH_LISTS: &str = "--data {scratch}/prepared --stream --user-lists --epochs 1 --out {scratch}/lists";
 
@@ -128,6 +136,49 @@ const RUNS: &[Run] = &[
     run("ali_ccp", ON_SHOP_LOG, 0, "buy         "),
     run("prepare_table", NEXT_DAY, 0, "MB/s"),
     run("ali_ccp", FROM_SHOP_LOG, 0, "embedding.user.weight: 151 rows carried over, 0 new, 0 gone"),
+    run("ali_ccp", WIDE_ON_SHOP_LOG, 0, "optimizer.learning_rate = 0.003"),
+    run("prepare_table", WHOLE_SHOP_LOG, 0, "test    3000 rows"),
+    run(
+        "score",
+        "--model {scratch}/shop-wide --data {scratch}/shop-log/test --out {scratch}/shop-scores.parquet",
+        0,
+        "3000 rows in",
+    ),
+    run(
+        "export",
+        "--model {scratch}/shop-wide --data {scratch}/shop-log/test --raw-inputs {scratch}/shop \
+         --out {scratch}/shop-wide-f32.onnx",
+        0,
+        "It reads raw ids: the 238 keys in the file are those of the vocabularies.",
+    ),
+    run(
+        "export",
+        "--model {scratch}/shop-wide --data {scratch}/shop-log/test --raw-inputs {scratch}/shop \
+         --precision f16 --out {scratch}/shop-wide-f16.onnx",
+        0,
+        "f16, ",
+    ),
+    run(
+        "export",
+        "--model {scratch}/shop-wide --data {scratch}/shop-log/test --raw-inputs {scratch}/shop \
+         --precision int8 --out {scratch}/shop-wide-int8.onnx --json",
+        0,
+        r#""precision":"int8","proved_rows":512"#,
+    ),
+    run(
+        "export",
+        "--model {scratch}/shop-wide --data {scratch}/shop-log/test --raw-inputs {scratch}/shop \
+         --inputs packed --out {scratch}/none.onnx",
+        65,
+        "has an encoder, and inputs are packed",
+    ),
+    run(
+        "export",
+        "--model {scratch}/shop-wide --data {scratch}/shop-log/test --raw-inputs {scratch}/shop-log/test \
+         --out {scratch}/none.onnx",
+        66,
+        "schema.json: there is no such file",
+    ),
     run(
         "prepare_table",
         "--data data/shop_log/log.csv --features data/shop_log/log.csv --out {scratch}/none",
@@ -151,6 +202,46 @@ const RUNS: &[Run] = &[
         0,
         "300 rows in",
     ),
+    run(
+        "export",
+        "--model {scratch}/streamed --data data/ali_ccp_generated/ali_ccp_test_sample.parquet \
+         --precision f16 --out {scratch}/streamed-f16.onnx",
+        0,
+        "in 300 rows it differs from the model by at most",
+    ),
+    run(
+        "export",
+        "--model {scratch}/streamed --data data/ali_ccp_generated/ali_ccp_test_sample.parquet \
+         --precision int8 --out {scratch}/streamed-int8.onnx",
+        0,
+        "in 300 rows it differs from the model by at most",
+    ),
+    run(
+        "export",
+        "--model {scratch}/streamed --data data/ali_ccp_generated/ali_ccp_test_sample.parquet \
+         --inputs packed --outputs matrix --out {scratch}/packed.onnx",
+        0,
+        "f32, ",
+    ),
+    run(
+        "export",
+        "--model {scratch}/streamed --data {scratch}/scores.parquet --out {scratch}/none.onnx",
+        65,
+        "there is no column `101`, which the feature `101` needs",
+    ),
+    run(
+        "export",
+        "--model {scratch} --data {scratch}/scores.parquet --out {scratch}/none.onnx",
+        66,
+        "no complete checkpoint",
+    ),
+    run(
+        "export",
+        "--model {scratch}/streamed --data {scratch}/scores.parquet --precision int4 --out {scratch}/none.onnx",
+        2,
+        "nearest: `int8`",
+    ),
+    run("export", "--help", 0, "Examples:"),
     run(
         "score",
         "--model {scratch}/streamed --data data/ali_ccp_generated/*_sample.parquet --id 101 --id \

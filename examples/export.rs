@@ -1,0 +1,196 @@
+//! Writes a saved model as ONNX in another form than the training did: fewer bits, raw inputs, packed inputs.
+//!
+//! `cargo run --release -p ple-train --example export -- --model target/ali_ccp --data rows.parquet --out model.onnx`
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+#[path = "run/onnx.rs"]
+mod onnx;
+#[path = "run/raw_inputs.rs"]
+mod raw_inputs;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+use onnx::write_onnx;
+use ple_data::{DataError, FeatureSchema, PreparedFolder, UnlabelledRows};
+use ple_onnx::{ExportOptions, ExportReport, Inputs, OnnxError, Outputs, Precision, RawInput};
+use ple_train::{RankingModel, TrainError};
+use raw_inputs::raw_inputs;
+use serde_json::json;
+
+/// Writes a saved model as ONNX.
+#[derive(Parser)]
+#[command(
+    name = "export",
+    after_help = "Examples:\n  export --model target/ali_ccp --data rows.parquet --precision int8 --out model.onnx\n  export --model target/shop --data prepared/test --raw-inputs prepared --out model.onnx"
+)]
+struct Arguments {
+    /// The folder that a run saved its model into.
+    #[arg(long)]
+    model: PathBuf,
+    /// Parquet files with the columns that the model reads: files, folders or patterns. The file is proved on the first 512
+    /// of their rows at most.
+    #[arg(long, required = true, num_args = 1..)]
+    data: Vec<PathBuf>,
+    /// The ONNX file to write.
+    #[arg(long)]
+    out: PathBuf,
+    /// How exactly it keeps tables and weights: f32, f16 or int8.
+    #[arg(long, default_value_t = Precision::F32)]
+    precision: Precision,
+    /// Let it read raw ids and numbers, by the vocabularies and scales of this prepared folder.
+    #[arg(long, value_name = "PREPARED")]
+    raw_inputs: Option<PathBuf>,
+    /// How a server hands the features over.
+    #[arg(long, value_enum, default_value = "per-feature")]
+    inputs: InputsName,
+    /// How predictions come back.
+    #[arg(long, value_enum, default_value = "per-task")]
+    outputs: OutputsName,
+    /// Print the result as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum InputsName {
+    /// One input for each feature, named after it.
+    PerFeature,
+    /// All ids as one matrix `ids`, all numbers as one matrix `dense`; a sequence on its own.
+    Packed,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum OutputsName {
+    /// One output for each task, named after it.
+    PerTask,
+    /// One matrix `predictions` with a column for each task.
+    Matrix,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match export(&arguments) {
+        Ok(report) => {
+            print(&arguments, &report);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            if arguments.json {
+                println!("{}", json!({"error": error.to_string(), "exit_code": error.exit_code()}));
+            }
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn export(arguments: &Arguments) -> Result<ExportReport, ExportError> {
+    let (model, manifest) = RankingModel::load(&arguments.model)?;
+    let raw_inputs = match &arguments.raw_inputs {
+        Some(folder) => encoders(folder, model.schema())?,
+        None => Vec::new(),
+    };
+    let no_keys: [&str; 0] = [];
+    let mut rows = UnlabelledRows::open(&arguments.data, model.schema(), &no_keys)?;
+    let sample = rows.next().transpose()?.expect("the readers refuse files without rows");
+    let options = ExportOptions {
+        inputs: match arguments.inputs {
+            InputsName::PerFeature => Inputs::PerFeature,
+            InputsName::Packed => Inputs::Packed,
+        },
+        outputs: match arguments.outputs {
+            OutputsName::PerTask => Outputs::PerTask,
+            OutputsName::Matrix => Outputs::Matrix,
+        },
+        precision: arguments.precision,
+        raw_inputs,
+        ..ExportOptions::default()
+    };
+    Ok(write_onnx(&model, &sample, manifest.provenance(), &options, &arguments.out)?)
+}
+
+/// The encoders of a prepared folder, which has to be that of the model's data.
+fn encoders(folder: &Path, schema: &FeatureSchema) -> Result<Vec<RawInput>, ExportError> {
+    let missing = || DataError::MissingFile { path: folder.join("schema.json") };
+    let prepared = PreparedFolder::find(folder)?.ok_or_else(missing)?;
+    let same_name = |name: &str| prepared.schema().features.iter().find(|feature| feature.name == name);
+    for feature in &schema.features {
+        if same_name(&feature.name).is_some_and(|other| other != feature) {
+            return Err(ExportError::Train(TrainError::OtherState {
+                what: "model's schema",
+                found: format!("another feature `{}`", feature.name),
+                expected: format!("that of {}", folder.display()),
+            }));
+        }
+    }
+    Ok(raw_inputs(&prepared, schema)?)
+}
+
+fn print(arguments: &Arguments, report: &ExportReport) {
+    let ExportReport { bytes, nodes, precision, proved_rows, largest_difference, compared_keys, .. } = report;
+    if arguments.json {
+        let result = json!({
+            "out": arguments.out, "bytes": bytes, "nodes": nodes, "precision": precision.name(), "proved_rows": proved_rows,
+            "largest_difference": largest_difference, "compared_keys": compared_keys,
+        });
+        println!("{result}");
+        return;
+    }
+    println!(
+        "{}: {precision}, {nodes} nodes, {:.1} MB; in {proved_rows} rows it differs from the model by at most \
+         {largest_difference:.1e}",
+        arguments.out.display(),
+        *bytes as f64 / 1e6
+    );
+    if *compared_keys > 0 {
+        println!("It reads raw ids: the {compared_keys} keys in the file are those of the vocabularies.");
+    }
+}
+
+/// An error of the model, of the rows or of the file.
+#[derive(Debug)]
+enum ExportError {
+    Train(TrainError),
+    Onnx(OnnxError),
+}
+
+impl ExportError {
+    /// The code that the program ends with.
+    fn exit_code(&self) -> u8 {
+        match self {
+            ExportError::Train(error) => error.exit_code(),
+            ExportError::Onnx(error) => error.exit_code(),
+        }
+    }
+}
+
+impl fmt::Display for ExportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ExportError::Train(error) => error.fmt(f),
+            ExportError::Onnx(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<TrainError> for ExportError {
+    fn from(error: TrainError) -> Self {
+        ExportError::Train(error)
+    }
+}
+
+impl From<DataError> for ExportError {
+    fn from(error: DataError) -> Self {
+        ExportError::Train(error.into())
+    }
+}
+
+impl From<OnnxError> for ExportError {
+    fn from(error: OnnxError) -> Self {
+        ExportError::Onnx(error)
+    }
+}
