@@ -16,7 +16,7 @@ use clap::{Args, Parser};
 use ple_data::DataError;
 use ple_data::prepare::{
     BadRows, FeatureFile, Fitting, PrepareConfig, PreparePhase, PrepareProgress, PreparedTable, TableInput,
-    prepare_table,
+    TrainOrder, prepare_table,
 };
 use preparation::{BadRowsChoice, Preparation};
 use progress::Progress;
@@ -42,6 +42,12 @@ struct Arguments {
     test: Vec<PathBuf>,
     #[command(flatten)]
     fitting: FittingOptions,
+    /// Keep training rows in the order of the files. They are shuffled as a whole if not given.
+    #[arg(long)]
+    keep_order: bool,
+    /// Decides on the order of the training rows.
+    #[arg(long, default_value_t = 2020, conflicts_with = "keep_order")]
+    seed: u64,
     /// The folder to make. It must not exist yet, or be empty.
     #[arg(long)]
     out: PathBuf,
@@ -73,7 +79,11 @@ fn run(arguments: &Arguments) -> Result<(), DataError> {
         BadRowsChoice::Fail => BadRows::Fail,
         BadRowsChoice::Skip => BadRows::Skip { limit: arguments.preparation.max_bad_rows },
     };
-    let config = PrepareConfig { bad_rows, ..PrepareConfig::default() };
+    let order = match arguments.keep_order {
+        true => TrainOrder::AsInFiles,
+        false => TrainOrder::Shuffled { seed: arguments.seed },
+    };
+    let config = PrepareConfig { order, bad_rows, ..PrepareConfig::default() };
     let input = match arguments.data.is_empty() {
         true => TableInput::of_parts(&arguments.train, &arguments.val, &arguments.test)?,
         false => TableInput::find(&arguments.data)?,
@@ -90,6 +100,7 @@ fn run(arguments: &Arguments) -> Result<(), DataError> {
     };
 
     let passes = if matches!(fitting, Fitting::Apply(_)) { 1.0 } else { 2.0 };
+    let passes = passes + if arguments.keep_order { 0.0 } else { 1.0 };
     let lines = Progress::new();
     let observe = |progress: PrepareProgress| lines.show(|| line(progress, passes, lines.seconds()));
     let summary = prepare_table(&input, fitting, &arguments.out, &config, &observe);
@@ -110,7 +121,8 @@ fn line(progress: PrepareProgress, passes: f64, seconds: f64) -> String {
     let PrepareProgress { phase, done, total, rows } = progress;
     let phase = match phase {
         PreparePhase::Fitting => "counting ids".to_owned(),
-        PreparePhase::Writing => format!("writing rows, {rows} so far"),
+        PreparePhase::Writing if rows == 0 => "encoding rows".to_owned(),
+        PreparePhase::Writing | PreparePhase::Shuffling => format!("writing rows, {rows} so far"),
     };
     let rate = done as f64 / seconds;
     format!(

@@ -6,6 +6,8 @@ use crate::error::DataError;
 /// How a table is prepared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrepareConfig {
+    /// The order of the training rows. Rows for validation and test keep that of the files.
+    pub order: TrainOrder,
     /// What becomes of rows that are not as they must be.
     pub bad_rows: BadRows,
     /// How many bytes of a CSV file one thread takes apart at a time.
@@ -17,15 +19,31 @@ pub struct PrepareConfig {
 }
 
 impl Default for PrepareConfig {
-    /// No bad row, chunks of 1 MiB or 16,384 rows, shards of 64 MiB.
+    /// Training rows shuffled by the seed 2020, no bad row, chunks of 1 MiB or 16,384 rows, shards of 64 MiB.
     fn default() -> Self {
         PrepareConfig {
+            order: TrainOrder::Shuffled { seed: 2020 },
             bad_rows: BadRows::Fail,
             chunk_bytes: 1 << 20,
             chunk_rows: 16 << 10,
             shard_bytes: 64 << 20,
         }
     }
+}
+
+/// In which order training rows are written.
+///
+/// A training run permutes rows inside of windows of row groups. A log that comes sorted, by user or by time, is therefore
+/// shuffled as a whole when it is prepared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrainOrder {
+    /// By a hash of this seed and of each row's place in the input.
+    Shuffled {
+        /// Decides on the order.
+        seed: u64,
+    },
+    /// As they come.
+    AsInFiles,
 }
 
 /// What to do with a row that is not as it must be.
@@ -56,8 +74,10 @@ pub struct SkippedRows {
 pub enum PreparePhase {
     /// Ids are counted and dense values are looked at.
     Fitting,
-    /// Rows are written.
+    /// Rows are encoded. Those that keep their order are written, the others wait.
     Writing,
+    /// Training rows are written in their order.
+    Shuffling,
 }
 
 /// How far a preparation is.
@@ -65,7 +85,7 @@ pub enum PreparePhase {
 pub struct PrepareProgress {
     /// What is being done.
     pub phase: PreparePhase,
-    /// Bytes of the files that have been read, in both passes together.
+    /// Bytes of the files that have been read, in all passes together. Writing shuffled rows counts as one more.
     pub done: u64,
     /// The value of `done` at the end.
     pub total: u64,

@@ -43,6 +43,8 @@ pub(crate) struct EncodedRows {
     pub(crate) columns: Vec<ArrayRef>,
     /// The rows and positives of each task.
     pub(crate) tasks: Vec<(u64, u64)>,
+    /// A number for each row that depends on its place in the input alone.
+    pub(crate) draws: Vec<u64>,
 }
 
 impl<'a> RowEncoder<'a> {
@@ -124,7 +126,8 @@ impl<'a> RowEncoder<'a> {
                 _ => unreachable!("a feature is decoded as its kind asks"),
             }
         }
-        Ok(EncodedRows { rows: rows.len(), columns, tasks: self.count_tasks(decoded, rows) })
+        let draws = rows.iter().map(|&row| decoded.draws[row as usize]).collect();
+        Ok(EncodedRows { rows: rows.len(), columns, tasks: self.count_tasks(decoded, rows), draws })
     }
 
     /// The rows and positives of each task.

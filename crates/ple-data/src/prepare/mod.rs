@@ -39,6 +39,7 @@ mod tallies;
 mod encode;
 mod prepared_table;
 mod shard_writer;
+mod shuffle;
 mod vocabulary_file;
 
 // The way as a whole.
@@ -48,7 +49,9 @@ mod summary;
 // What can go wrong.
 mod error;
 
-pub use config::{BadRows, PrepareConfig, PreparePhase, PrepareProgress, PrepareProgressFn, SkippedRows};
+pub use config::{
+    BadRows, PrepareConfig, PreparePhase, PrepareProgress, PrepareProgressFn, SkippedRows, TrainOrder,
+};
 pub use encoder::{Encoder, HashBuckets, KeyVocabulary, VocabularyKeys};
 pub use error::PrepareError;
 pub use feature_file::{

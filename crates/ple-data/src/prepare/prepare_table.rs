@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use super::config::{
-    BadRowCounter, BadRows, PrepareConfig, PreparePhase, PrepareProgress, PrepareProgressFn,
+    BadRowCounter, BadRows, PrepareConfig, PreparePhase, PrepareProgress, PrepareProgressFn, TrainOrder,
 };
 use super::decode::Decoder;
 use super::draft::Draft;
-use super::encode::RowEncoder;
+use super::encode::{EncodedRows, RowEncoder};
 use super::encoder::{Encoder, VocabularyKeys};
 use super::error::PrepareError;
 use super::feature_file::FeatureFile;
@@ -17,6 +17,7 @@ use super::input::{Part, PartRule, TableInput};
 use super::prepared_table::{EncoderFacts, EncoderKind, KeyType, TABLE_FORMAT, TablePart, TableSchema};
 use super::row_layout::RowLayout;
 use super::shard_writer::ShardWriter;
+use super::shuffle::{Memory, RowShuffle};
 use super::summary::TableSummary;
 use super::tallies::{ChunkTally, Tallies};
 use super::transformation::{NamedEncoder, Transformation};
@@ -41,9 +42,10 @@ pub enum Fitting<'a> {
 /// Prepares CSV or Parquet files with raw ids for training.
 ///
 /// The folder `out` then holds `train`, `val` and `test` (those that have rows) with Parquet shards, `vocabulary` with a
-/// file for each vocabulary, and `schema.json`, which [`PreparedTable`](super::PreparedTable) reads. Rows keep the order of
-/// the files. Files are read twice, in chunks that all threads take apart; memory holds the vocabularies (while they are
-/// counted: all distinct ids), the chunks, and a shard for each part.
+/// file for each vocabulary, and `schema.json`, which [`PreparedTable`](super::PreparedTable) reads. Training rows are shuffled
+/// as a whole, unless [`PrepareConfig::order`] says otherwise; the others keep the order of the files. Files are read twice,
+/// in chunks that all threads take apart; memory holds the vocabularies (while they are counted: all distinct ids), the
+/// chunks, and a shard for each part. Rows that wait to be shuffled are in files inside of the folder that is being made.
 ///
 /// The result depends on the files, their order and the settings, and on nothing else.
 ///
@@ -55,7 +57,9 @@ pub enum Fitting<'a> {
 /// # Examples
 ///
 /// ```
-/// use ple_data::prepare::{FeatureFile, Fitting, PrepareConfig, PreparedTable, TableInput, prepare_table};
+/// use ple_data::prepare::{
+///     FeatureFile, Fitting, PrepareConfig, PreparedTable, TableInput, TrainOrder, prepare_table,
+/// };
 /// use ple_data::read_table;
 ///
 /// let folder = tempfile::tempdir()?;
@@ -77,7 +81,7 @@ pub enum Fitting<'a> {
 /// "#)?;
 /// let input = TableInput::find(&[&file])?;
 /// let out = folder.path().join("prepared");
-/// let config = PrepareConfig::default();
+/// let config = PrepareConfig { order: TrainOrder::AsInFiles, ..PrepareConfig::default() };
 /// prepare_table(&input, Fitting::New(&features), &out, &config, &|_| ())?;
 ///
 /// let prepared = PreparedTable::open(&out)?;
@@ -119,7 +123,8 @@ pub fn prepare_table(
     RowEncoder::new(of_input, &layout, out.as_ref())?;
     let output = OutputFolder::begin(out.as_ref())?;
     let n_passes = if unfitted.is_some() { 2 } else { 1 };
-    let progress = Progress::new(progress, n_passes * bytes);
+    let is_shuffled = matches!(config.order, TrainOrder::Shuffled { .. });
+    let progress = Progress::new(progress, bytes, n_passes + u64::from(is_shuffled));
     let waves = Waves {
         files: &files,
         layout: &layout,
@@ -210,9 +215,18 @@ fn write_rows(
 ) -> Result<Vec<TablePart>, DataError> {
     let decoder = Decoder { transformation, layout: waves.layout };
     let encoder = RowEncoder::new(transformation, waves.layout, output.path())?;
-    let n_tasks = transformation.schema.n_tasks();
     let mut writers =
-        Part::ALL.map(|part| ShardWriter::new(output, part, &encoder.columns, n_tasks, config.shard_bytes));
+        Part::ALL.map(|part| ShardWriter::new(output, part, &encoder.columns, config.shard_bytes));
+    let mut totals = Part::ALL.map(|_| PartTotals::new(transformation.schema.n_tasks()));
+    let mut training = match config.order {
+        TrainOrder::AsInFiles => None,
+        TrainOrder::Shuffled { seed } => {
+            let stretch = (config.shard_bytes / STRETCHES_A_SHARD).max(SMALLEST_STRETCH);
+            let memory = Memory { waiting: config.shard_bytes, stretch };
+            Some(RowShuffle::new(output, seed, memory))
+        }
+    };
+    let mut bytes_read = 0;
     waves.for_each(
         |chunk| {
             let mut rows = decoder.decode(chunk)?;
@@ -221,28 +235,69 @@ fn write_rows(
         },
         |(faults, bytes, encoded)| {
             bad.take(faults)?;
-            let mut n_rows = 0;
-            for (writer, rows) in writers.iter_mut().zip(encoded) {
-                n_rows += rows.rows as u64;
-                writer.push(rows)?;
+            bytes_read += bytes;
+            let mut n_written = 0;
+            for (part, rows) in Part::ALL.into_iter().zip(encoded) {
+                totals[part as usize].add(&rows);
+                match (&mut training, part) {
+                    (Some(training), Part::Train) => training.push(rows, progress.share(bytes_read))?,
+                    _ => {
+                        n_written += rows.rows as u64;
+                        writers[part as usize].push(&rows.columns, rows.rows)?;
+                    }
+                }
             }
-            progress.advance(bytes, n_rows);
+            progress.advance(bytes, n_written);
             Ok(())
         },
     )?;
+    if let Some(training) = training {
+        progress.enter(PreparePhase::Shuffling);
+        let all = totals[Part::Train as usize].rows;
+        training.finish(|columns, rows| {
+            writers[Part::Train as usize].push(&columns, rows)?;
+            progress.advance_by_rows(rows as u64, all);
+            Ok(())
+        })?;
+    }
     let mut parts = Vec::new();
-    for (part, writer) in Part::ALL.into_iter().zip(&mut writers) {
+    for ((part, writer), totals) in Part::ALL.into_iter().zip(&mut writers).zip(&totals) {
         writer.finish()?;
-        if writer.rows > 0 {
+        if totals.rows > 0 {
             parts.push(TablePart {
                 name: part.name().to_owned(),
-                rows: writer.rows,
-                tasks: encoder.task_facts(&writer.tasks),
+                rows: totals.rows,
+                tasks: encoder.task_facts(&totals.tasks),
                 shards: std::mem::take(&mut writer.shards),
             });
         }
     }
     if parts.is_empty() { Err(PrepareError::NoRows.into()) } else { Ok(parts) }
+}
+
+/// Rows that are shuffled wait in files, and are sorted, in stretches of about this part of a shard.
+const STRETCHES_A_SHARD: u64 = 4;
+/// Smaller stretches would be more files than rows.
+const SMALLEST_STRETCH: u64 = 16 << 10;
+
+/// What the rows of a part add up to.
+struct PartTotals {
+    rows: u64,
+    /// The rows and positives of each task.
+    tasks: Vec<(u64, u64)>,
+}
+
+impl PartTotals {
+    fn new(n_tasks: usize) -> Self {
+        PartTotals { rows: 0, tasks: vec![(0, 0); n_tasks] }
+    }
+
+    fn add(&mut self, rows: &EncodedRows) {
+        self.rows += rows.rows as u64;
+        for (all, more) in self.tasks.iter_mut().zip(&rows.tasks) {
+            *all = (all.0 + more.0, all.1 + more.1);
+        }
+    }
 }
 
 /// The folder of the vocabularies.
@@ -281,13 +336,25 @@ fn plain(name: &str) -> String {
 /// How far a preparation is, added up over its threads.
 struct Progress<'a> {
     observe: PrepareProgressFn<'a>,
+    /// The size of all files.
+    bytes: u64,
     now: Mutex<PrepareProgress>,
 }
 
 impl<'a> Progress<'a> {
-    fn new(observe: PrepareProgressFn<'a>, total: u64) -> Self {
-        let now = PrepareProgress { phase: PreparePhase::Fitting, done: 0, total, rows: 0 };
-        Progress { observe, now: Mutex::new(now) }
+    fn new(observe: PrepareProgressFn<'a>, bytes: u64, n_passes: u64) -> Self {
+        let now = PrepareProgress { phase: PreparePhase::Fitting, done: 0, total: n_passes * bytes, rows: 0 };
+        Progress { observe, bytes, now: Mutex::new(now) }
+    }
+
+    /// What share of the files some bytes are.
+    fn share(&self, bytes: u64) -> f64 {
+        bytes as f64 / self.bytes.max(1) as f64
+    }
+
+    /// Of a pass over `all` rows, so many have been done.
+    fn advance_by_rows(&self, rows: u64, all: u64) {
+        self.advance((u128::from(self.bytes) * u128::from(rows) / u128::from(all.max(1))) as u64, rows);
     }
 
     fn enter(&self, phase: PreparePhase) {

@@ -5,7 +5,7 @@ use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 use arrow_select::concat::concat;
 
-use super::encode::{EncodedRows, ShardColumn};
+use super::encode::ShardColumn;
 use super::input::Part;
 use crate::ali_ccp_raw::ShardFacts;
 use crate::error::DataError;
@@ -22,8 +22,6 @@ pub(crate) struct ShardWriter<'a> {
     waiting: Vec<Vec<ArrayRef>>,
     waiting_rows: usize,
     waiting_bytes: u64,
-    pub(crate) rows: u64,
-    pub(crate) tasks: Vec<(u64, u64)>,
     pub(crate) shards: Vec<ShardFacts>,
 }
 
@@ -32,7 +30,6 @@ impl<'a> ShardWriter<'a> {
         output: &'a OutputFolder,
         part: Part,
         columns: &'a [ShardColumn],
-        n_tasks: usize,
         shard_bytes: u64,
     ) -> Self {
         ShardWriter {
@@ -43,23 +40,17 @@ impl<'a> ShardWriter<'a> {
             waiting: Vec::new(),
             waiting_rows: 0,
             waiting_bytes: 0,
-            rows: 0,
-            tasks: vec![(0, 0); n_tasks],
             shards: Vec::new(),
         }
     }
 
     /// Appends rows, and writes the shards that are full.
-    pub(crate) fn push(&mut self, rows: EncodedRows) -> Result<(), DataError> {
-        self.rows += rows.rows as u64;
-        for (all, more) in self.tasks.iter_mut().zip(&rows.tasks) {
-            *all = (all.0 + more.0, all.1 + more.1);
-        }
-        let bytes = RowBytes::of(&rows.columns);
+    pub(crate) fn push(&mut self, columns: &[ArrayRef], rows: usize) -> Result<(), DataError> {
+        let bytes = RowBytes::of(columns);
         let mut start = 0;
-        while start < rows.rows {
-            let end = bytes.end(start, rows.rows, self.shard_bytes.saturating_sub(self.waiting_bytes));
-            let slice = rows.columns.iter().map(|column| column.slice(start, end - start)).collect();
+        while start < rows {
+            let end = bytes.end(start, rows, self.shard_bytes.saturating_sub(self.waiting_bytes));
+            let slice = columns.iter().map(|column| column.slice(start, end - start)).collect();
             self.waiting.push(slice);
             self.waiting_rows += end - start;
             self.waiting_bytes += bytes.between(start, end);

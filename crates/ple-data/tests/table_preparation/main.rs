@@ -8,4 +8,5 @@ mod extension;
 mod plain_fitting;
 mod random_log;
 mod serving;
+mod shuffled;
 mod splits;

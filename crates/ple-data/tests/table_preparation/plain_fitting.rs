@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ple_data::prepare::{Fitting, PrepareConfig, TableInput, prepare_table};
+use ple_data::prepare::{Fitting, PrepareConfig, TableInput, TrainOrder, prepare_table};
 use ple_data::{FeatureKind, Table, quantile_edges};
 use proptest::prelude::*;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -106,6 +106,7 @@ proptest! {
         chunk_bytes in 1_usize..400,
         chunk_rows in 1_usize..40,
         shard_bytes in 1_u64..3000,
+        order in prop::sample::select(vec![TrainOrder::AsInFiles, TrainOrder::Shuffled { seed: 3 }]),
         is_csv in any::<bool>(),
     ) {
         let folder = tempfile::tempdir().unwrap();
@@ -116,7 +117,7 @@ proptest! {
         }
         let input = TableInput { train: vec![file], ..TableInput::default() };
         let outs = ["plain", "cut"].map(|name| folder.path().join(name));
-        let plain = PrepareConfig { shard_bytes, ..PrepareConfig::default() };
+        let plain = PrepareConfig { shard_bytes, order, ..PrepareConfig::default() };
         let cut = PrepareConfig { chunk_bytes, chunk_rows, ..plain.clone() };
         for ((config, threads), out) in [(plain, 1), (cut, threads)].into_iter().zip(&outs) {
             in_pool(threads, || prepare_table(&input, Fitting::New(&features()), out, &config, &|_| ())).unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float32Array, Int64Array, RecordBatch, StringArray};
 use ple_data::prepare::{
-    FeatureFile, Fitting, PrepareConfig, PreparedTable, TableInput, TableSummary, prepare_table,
+    FeatureFile, Fitting, PrepareConfig, PreparedTable, TableInput, TableSummary, TrainOrder, prepare_table,
 };
 use ple_data::{DataError, Table, read_tables};
 use proptest::prelude::*;
@@ -128,9 +128,11 @@ pub(crate) fn write_batch(batch: &RecordBatch, path: &Path, rows_per_group: usiz
     writer.close().unwrap();
 }
 
+/// Prepares a file whose rows keep their order.
 pub(crate) fn prepare(file: &Path, fitting: Fitting<'_>, out: &Path) -> Result<TableSummary, DataError> {
     let input = TableInput { train: vec![file.to_owned()], ..TableInput::default() };
-    prepare_table(&input, fitting, out, &PrepareConfig::default(), &|_| ())
+    let config = PrepareConfig { order: TrainOrder::AsInFiles, ..PrepareConfig::default() };
+    prepare_table(&input, fitting, out, &config, &|_| ())
 }
 
 /// The rows of a part.

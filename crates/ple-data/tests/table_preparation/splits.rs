@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use arrow_array::cast::AsArray;
-use ple_data::prepare::{FeatureFile, Fitting, PrepareConfig, PreparedTable, TableInput, prepare_table};
+use ple_data::prepare::{
+    FeatureFile, Fitting, PrepareConfig, PreparedTable, TableInput, TrainOrder, prepare_table,
+};
 
 use super::random_log::part;
 
@@ -22,7 +24,8 @@ fn features(split: &str) -> FeatureFile {
 fn rows_of_parts(input: &TableInput, features: &FeatureFile) -> HashMap<String, Vec<usize>> {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
-    prepare_table(input, Fitting::New(features), &out, &PrepareConfig::default(), &|_| ()).unwrap();
+    let config = PrepareConfig { order: TrainOrder::AsInFiles, ..PrepareConfig::default() };
+    prepare_table(input, Fitting::New(features), &out, &config, &|_| ()).unwrap();
     let prepared = PreparedTable::open(&out).unwrap();
     let names = prepared.schema.parts.iter().map(|part| part.name.clone());
     names
