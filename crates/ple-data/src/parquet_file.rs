@@ -55,6 +55,21 @@ pub(crate) fn write_columns(
     name: &str,
     columns: Vec<(String, ColumnValues)>,
 ) -> Result<FileFacts, DataError> {
+    let few: Vec<String> =
+        columns.iter().filter(|(_, values)| values.are_few()).map(|(name, _)| name.clone()).collect();
+    write_batches(output, name, &few, std::iter::once(columns))
+}
+
+/// Writes the rows of batches, which have the same columns, one after the other as one file; the columns named in `few`
+/// have few different values. There has to be a batch.
+///
+/// Rows that are made batch by batch are still in the processor's cache when they are encoded.
+pub(crate) fn write_batches(
+    output: &OutputFolder,
+    name: &str,
+    few: &[String],
+    batches: impl IntoIterator<Item = Vec<(String, ColumnValues)>>,
+) -> Result<FileFacts, DataError> {
     // Reading has to be fast, and ids and values that are all different do not pack: columns stand as they are in
     // memory, but for those with few numbers, which a dictionary makes small.
     let mut properties = WriterProperties::builder()
@@ -62,12 +77,24 @@ pub(crate) fn write_columns(
         .set_dictionary_enabled(false)
         .set_statistics_enabled(EnabledStatistics::None)
         .set_max_row_group_row_count(Some(ROWS_PER_GROUP));
-    for (name, values) in &columns {
-        if values.are_few() {
-            properties = properties.set_column_dictionary_enabled(ColumnPath::from(name.as_str()), true);
-        }
+    for name in few {
+        properties = properties.set_column_dictionary_enabled(ColumnPath::from(name.as_str()), true);
     }
     let properties = properties.build();
+    let mut batches = batches.into_iter().map(record_batch);
+    output.write_hashed(name, |file| {
+        let first = batches.next().ok_or_else(|| std::io::Error::other("there is no batch"))??;
+        let writer = ArrowWriter::try_new(file, first.schema(), Some(properties));
+        let mut writer = writer.map_err(std::io::Error::other)?;
+        for batch in std::iter::once(Ok(first)).chain(batches) {
+            writer.write(&batch?).map_err(std::io::Error::other)?;
+        }
+        writer.close().map_err(std::io::Error::other)?;
+        Ok(())
+    })
+}
+
+fn record_batch(columns: Vec<(String, ColumnValues)>) -> std::io::Result<RecordBatch> {
     let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = columns
         .into_iter()
         .map(|(name, values)| {
@@ -76,19 +103,11 @@ pub(crate) fn write_columns(
             (Field::new(name, array.data_type().clone(), may_be_null), array)
         })
         .unzip();
-    let schema = Arc::new(Schema::new(fields));
-    output.write_hashed(name, |file| {
-        let batch = RecordBatch::try_new(Arc::clone(&schema), arrays).map_err(std::io::Error::other)?;
-        let mut writer =
-            ArrowWriter::try_new(file, schema, Some(properties)).map_err(std::io::Error::other)?;
-        writer.write(&batch).map_err(std::io::Error::other)?;
-        writer.close().map_err(std::io::Error::other)?;
-        Ok(())
-    })
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(std::io::Error::other)
 }
 
 /// Below this number, the numbers of a column are few.
-const FEW: u32 = 256;
+pub(crate) const FEW: u32 = 256;
 
 impl ColumnValues {
     fn are_few(&self) -> bool {

@@ -3,6 +3,7 @@
 //! A line belongs to the block in which it starts, so a block is read on until its last line ends.
 
 use std::fs::File;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -70,7 +71,7 @@ impl LineFile {
         self.block_bytes.min(self.length - block as u64 * self.block_bytes)
     }
 
-    /// Reads a block into `buffer`.
+    /// Reads a block into `buffer`, which may be used again for the next one.
     pub(super) fn read_block<'b>(
         &self,
         block: usize,
@@ -80,46 +81,44 @@ impl LineFile {
         let block_end = (block_start + self.block_bytes).min(self.length);
         // One byte before it shows whether a line starts at its first byte.
         let offset = block_start.saturating_sub(1);
-        buffer.clear();
-        self.read_on(buffer, offset, (block_end - offset) as usize)?;
+        let mut end = (block_end - offset) as usize;
+        self.read_at(buffer, 0..end, offset)?;
         let start = match block_start {
             0 => 0,
-            _ => match memchr::memchr(b'\n', buffer) {
-                Some(line_feed) => line_feed + 1,
-                None => buffer.len(),
-            },
+            _ => memchr::memchr(b'\n', &buffer[..end]).map_or(end, |line_feed| line_feed + 1),
         };
-        let lines_start_here = start < buffer.len();
-        if lines_start_here && buffer.last() != Some(&b'\n') {
-            let last_line = memchr::memrchr(b'\n', buffer).map_or(0, |line_feed| line_feed + 1);
+        if start < end && buffer[end - 1] != b'\n' {
+            let last_line = memchr::memrchr(b'\n', &buffer[..end]).map_or(0, |line_feed| line_feed + 1);
             loop {
-                let known = buffer.len();
+                let known = end;
                 let at = offset + known as u64;
                 let more = ((self.length - at) as usize).min(MORE_BYTES);
                 if more == 0 {
                     break;
                 }
-                self.read_on(buffer, at, more)?;
-                if let Some(line_feed) = memchr::memchr(b'\n', &buffer[known..]) {
-                    buffer.truncate(known + line_feed + 1);
+                end += more;
+                self.read_at(buffer, known..end, at)?;
+                if let Some(line_feed) = memchr::memchr(b'\n', &buffer[known..end]) {
+                    end = known + line_feed + 1;
                     break;
                 }
-                if buffer.len() - last_line > MAX_LINE {
+                if end - last_line > MAX_LINE {
                     let line = self.line_at(offset + last_line as u64)?;
                     return Err(RawError::LineTooLong { path: self.path.clone(), line }.into());
                 }
             }
         }
-        let end = buffer.len();
-        buffer.extend([b'\n'; PADDING]);
-        Ok(Block { bytes: buffer, start: start.min(end), end, offset })
+        let padded = end + PADDING;
+        grow(buffer, padded);
+        buffer[end..padded].fill(b'\n');
+        Ok(Block { bytes: &buffer[..padded], start, end, offset })
     }
 
-    fn read_on(&self, buffer: &mut Vec<u8>, at: u64, more: usize) -> Result<(), DataError> {
-        let known = buffer.len();
-        buffer.resize(known + more, 0);
+    /// Reads the bytes from `at` on into a range of `buffer`.
+    fn read_at(&self, buffer: &mut Vec<u8>, range: Range<usize>, at: u64) -> Result<(), DataError> {
+        grow(buffer, range.end + PADDING);
         self.file
-            .read_exact_at(&mut buffer[known..], at)
+            .read_exact_at(&mut buffer[range], at)
             .map_err(|error| DataError::io(&self.path, "read", error))
     }
 
@@ -140,6 +139,13 @@ impl LineFile {
             at += n as u64;
         }
         Ok(line)
+    }
+}
+
+/// Makes a buffer as long as it has to be at least. It is never shortened, so that nothing is filled with zeros twice.
+fn grow(buffer: &mut Vec<u8>, length: usize) {
+    if buffer.len() < length {
+        buffer.resize(length, 0);
     }
 }
 

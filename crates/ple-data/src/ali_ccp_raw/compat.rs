@@ -174,12 +174,12 @@ impl RowText<'_> {
             })
             .collect();
         let [first, second] = files;
-        let work = |texts: &mut DenseTexts, stretch: usize| {
-            let rows = spill.take(stretch)?;
+        let work = |(rows, texts): &mut (SpilledRows, DenseTexts), stretch: usize| {
+            spill.take(stretch, rows)?;
             let mut lines = [Vec::new(), Vec::new()];
             for place in 0..rows.len() {
                 let half = half(first_rows[stretch] + place as u64);
-                self.push_line(&rows, place, part, texts, &mut lines[usize::from(half == Half::Second)]);
+                self.push_line(rows, place, part, texts, &mut lines[usize::from(half == Half::Second)]);
             }
             Ok(lines)
         };
@@ -190,7 +190,7 @@ impl RowText<'_> {
             progress.advance(share as u64);
             Ok(())
         };
-        in_order(stretches.len(), DenseTexts::default, work, commit).map(|_| ())
+        in_order(stretches.len(), Default::default, work, commit).map(|_| ())
     }
 
     fn push_line(

@@ -20,14 +20,14 @@ pub struct RawConfig {
 }
 
 impl Default for RawConfig {
-    /// A minimum of 10 occurrences, seed 2020, no bad line, embeddings of 16, blocks of 2 MiB, shards of 64 MiB.
+    /// A minimum of 10 occurrences, seed 2020, no bad line, embeddings of 16, blocks of 512 KiB, shards of 64 MiB.
     fn default() -> Self {
         RawConfig {
             min_count: 10,
             seed: 2020,
             bad_lines: BadLines::Fail,
             embedding_dim: 16,
-            block_bytes: 2 << 20,
+            block_bytes: 512 << 10,
             shard_bytes: 64 << 20,
         }
     }

@@ -1,13 +1,15 @@
 //! Lines of the raw format as numbers: the loop that all of the bytes go through.
 //!
-//! Ids and values are read eight digits at a time, as in D. Lemire's and J. Mula's work on parsing numbers: eight bytes
-//! are loaded as one number, the digits at its start are counted and put into their places by multiplications.
+//! Nearly all features are of one form and are read at one go (`usual_feature.rs`). Any other feature is read step by step,
+//! which also says what is wrong with it.
 
+use super::digits::{TENS, TENS_F64, digits, load};
 use super::fault::{RawFault, shown};
 use super::format::{FEATURE_SEPARATOR, Fields, ID_SEPARATOR, VALUE_SEPARATOR};
+use super::usual_feature::{WINDOW, usual_feature};
 
-/// The bytes that have to follow the last line in memory, so that eight can be loaded from any of its places.
-pub(super) const PADDING: usize = 16;
+/// The bytes that have to follow the last line in memory, so that a window can be loaded from any of its places.
+pub(super) const PADDING: usize = WINDOW;
 
 /// The longest index.
 const MAX_INDEX: usize = 64;
@@ -32,6 +34,11 @@ pub(super) struct FeatureList {
     /// Where it ends.
     pub(super) end: usize,
 }
+
+/// The parts of a line of the skeleton.
+pub(super) const SKELETON_PARTS: usize = 6;
+/// The parts of a line of common features.
+pub(super) const COMMON_PARTS: usize = 3;
 
 /// Splits `bytes[start..end]`, a line of the skeleton without its end. Its index is not looked at.
 pub(super) fn skeleton_line(bytes: &[u8], start: usize, end: usize) -> Result<SkeletonLine, RawFault> {
@@ -61,22 +68,30 @@ pub(super) fn common_line(
     Ok((index, features))
 }
 
-/// The parts before the last one, which holds the features and no comma.
+/// The parts before the last one, which holds the features. A comma in the features is found when they are read.
 fn split<const N: usize>(bytes: &[u8], start: usize, end: usize) -> Result<[(usize, usize); N], RawFault> {
-    let fault = || {
-        let found = 1 + memchr::memchr_iter(b',', &bytes[start..end]).count();
-        RawFault::Parts { found, expected: N + 1 }
-    };
     let mut parts = [(0, 0); N];
     let mut at = start;
     for part in &mut parts {
-        let comma = bytes[at..end].iter().position(|&byte| byte == b',').ok_or_else(fault)?;
+        let comma = bytes[at..end].iter().position(|&byte| byte == b',');
+        let comma =
+            comma.ok_or_else(|| RawFault::Parts { found: n_parts(&bytes[start..end]), expected: N + 1 })?;
         *part = (at, at + comma);
         at += comma + 1;
     }
-    match memchr::memchr(b',', &bytes[at..end]) {
-        Some(_) => Err(fault()),
-        None => Ok(parts),
+    Ok(parts)
+}
+
+fn n_parts(line: &[u8]) -> usize {
+    1 + memchr::memchr_iter(b',', line).count()
+}
+
+/// What is said about a line in which there is a fault: where it has not `expected` parts, nothing else counts.
+#[cold]
+pub(super) fn first_fault(line: &[u8], expected: usize, fault: RawFault) -> RawFault {
+    match n_parts(line) {
+        found if found != expected => RawFault::Parts { found, expected },
+        _ => fault,
     }
 }
 
@@ -120,6 +135,22 @@ pub(super) fn for_each_feature(
     let (mut last_key, mut last_field) = (0, None);
     while at < end {
         let feature = at;
+        if let Some(window) = bytes[at..].first_chunk::<WINDOW>()
+            && let Some((key, feature)) = usual_feature(window)
+            && at + feature.length <= end
+            && (window[feature.length] == FEATURE_SEPARATOR && at + feature.length + 1 < end
+                || at + feature.length == end)
+        {
+            if key != last_key {
+                (last_key, last_field) = (key, fields.find(key));
+            }
+            if let Some(field) = last_field {
+                visit(field, feature.id, feature.value);
+                n_features += 1;
+                at += feature.length + 1;
+                continue;
+            }
+        }
         let malformed = |position| malformed(bytes, feature, end, position);
         n_features += 1;
         // The name of a field that is known has 3 or 6 bytes.
@@ -194,34 +225,6 @@ pub(super) fn for_each_feature(
     }
 }
 
-#[inline]
-fn load(bytes: &[u8], at: usize) -> u64 {
-    let mut word = [0; 8];
-    word.copy_from_slice(&bytes[at..at + 8]);
-    u64::from_le_bytes(word)
-}
-
-/// The number that the digits at the start of eight bytes make, and how many there are.
-#[inline]
-fn digits(word: u64) -> (u64, usize) {
-    let word = word ^ 0x3030_3030_3030_3030;
-    let others =
-        ((word & 0x7F7F_7F7F_7F7F_7F7F).wrapping_add(0x7676_7676_7676_7676) | word) & 0x8080_8080_8080_8080;
-    let n_digits = (others.trailing_zeros() / 8) as usize;
-    if n_digits == 0 {
-        return (0, 0);
-    }
-    // The digits move to the end, with zeros before them.
-    let word = word << (64 - 8 * n_digits);
-    let word = word.wrapping_mul(10).wrapping_add(word >> 8);
-    let pairs = (word & 0x0000_00FF_0000_00FF).wrapping_mul(0x000F_4240_0000_0064);
-    let other_pairs = ((word >> 16) & 0x0000_00FF_0000_00FF).wrapping_mul(0x0000_2710_0000_0001);
-    (pairs.wrapping_add(other_pairs) >> 32, n_digits)
-}
-
-const TENS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
-const TENS_F64: [f64; 9] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
-
 /// The end of the feature that starts at a place.
 fn feature_end(bytes: &[u8], at: usize, end: usize) -> usize {
     memchr::memchr(FEATURE_SEPARATOR, &bytes[at.min(end)..end]).map_or(end, |more| at + more)
@@ -232,7 +235,7 @@ fn malformed(bytes: &[u8], feature: usize, end: usize, position: u64) -> RawFaul
     RawFault::Feature { position, found: shown(&bytes[feature..feature_end(bytes, feature, end)]) }
 }
 
-/// The name of a field that is not known: not empty, inside of its feature, and text.
+/// The name of a field that is not known: not empty, inside of its feature, and text without a comma.
 #[cold]
 fn check_name(
     bytes: &[u8],
@@ -242,7 +245,7 @@ fn check_name(
     position: u64,
 ) -> Result<(), RawFault> {
     let feature_end = feature_end(bytes, start, end);
-    if name_end >= feature_end || name_end == start {
+    if name_end >= feature_end || name_end == start || bytes[start..name_end].contains(&b',') {
         return Err(malformed(bytes, start, end, position));
     }
     match std::str::from_utf8(&bytes[start..name_end]) {
@@ -278,11 +281,14 @@ fn other_value(bytes: &[u8], feature: usize, start: usize, feature_end: usize) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ali_ccp::ALI_CCP_SPARSE;
+
+    fn padded(line: &[u8]) -> Vec<u8> {
+        [line, &[b'\n'; PADDING]].concat()
+    }
 
     fn features(list: &str, stated: u64) -> Result<Vec<(usize, u64, f32)>, RawFault> {
-        let mut bytes = list.as_bytes().to_vec();
-        let end = bytes.len();
-        bytes.extend([b'\n'; PADDING]);
+        let (bytes, end) = (padded(list.as_bytes()), list.len());
         let mut found = Vec::new();
         let list = FeatureList { stated, start: 0, end };
         for_each_feature(&bytes, list, &Fields::new(), StatedNumber::Checked, |field, id, value| {
@@ -303,6 +309,93 @@ mod tests {
                 assert_eq!(features(&list, 3).unwrap(), [(0, id, expected), (22, 0, expected)], "{list:?}");
             }
         }
+    }
+
+    /// What a feature is by definition: its parts between separators, read as numbers are in Rust.
+    fn defined(feature: &str) -> Option<(&str, u64, f32)> {
+        let (name, rest) = feature.split_once('\x02')?;
+        let (id, value) = rest.split_once('\x03')?;
+        let is_id = id.bytes().all(|byte| byte.is_ascii_digit()) && (1..=18).contains(&id.len());
+        let is_id = is_id && (id.len() == 1 || !id.starts_with('0'));
+        let value = value.parse::<f64>().ok().map(|value| value as f32).filter(|value| value.is_finite())?;
+        (is_id && !name.is_empty()).then(|| Some((name, id.parse().ok()?, value)))?
+    }
+
+    #[test]
+    fn features_are_what_they_are_by_definition_wherever_they_stand() {
+        let names = ["101", "109_14", "999", "150_15", "1010", "x"];
+        let ids = ["0", "7", "00", "03", "48048", "12345678", "123456789", "12a4", "", "9/9", "9:9", "4 4"];
+        let values = [
+            "1.0",
+            "0",
+            "3",
+            "1234567",
+            "12345678",
+            "123456789",
+            "2.41568",
+            "0.000001",
+            "123456.7",
+            "1234567.8",
+            "12.345678",
+            "1.",
+            ".5",
+            "1..2",
+            "1.2.3",
+            "1.2x",
+            "x1.2",
+            "-1.5",
+            "+1",
+            "1e3",
+            "1E-2",
+            ".",
+            "",
+            "1/2",
+            "1:2",
+            "9999.999",
+            "0.33333",
+            "5.96046",
+        ];
+        let good = "121\x027958\x031.25";
+        for name in names {
+            for id in ids {
+                for value in values {
+                    let feature = format!("{name}\x02{id}\x03{value}");
+                    let number = |name: &str| ALI_CCP_SPARSE.iter().position(|field| *field == name);
+                    let found = defined(&feature);
+                    let seen = found.and_then(|(name, id, value)| Some((number(name)?, id, value)));
+                    let other = (1, 7958, 1.25);
+                    for (list, expected) in [
+                        (feature.clone(), vec![seen]),
+                        (format!("{feature}\x01{good}"), vec![seen, Some(other)]),
+                        (format!("{good}\x01{feature}"), vec![Some(other), seen]),
+                        (format!("{good}\x01{feature}\x01{good}"), vec![Some(other), seen, Some(other)]),
+                    ] {
+                        let n_features = expected.len() as u64;
+                        match features(&list, n_features) {
+                            Ok(read) => {
+                                assert!(found.is_some(), "{list:?} is no list");
+                                assert_eq!(
+                                    read,
+                                    expected.into_iter().flatten().collect::<Vec<_>>(),
+                                    "{list:?}"
+                                );
+                            }
+                            Err(fault) => assert!(found.is_none(), "{list:?}: {fault}"),
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_comma_too_many_is_what_is_wrong_first() {
+        let line = b"i,2,101\x025\x031\x01a,b\x021\x031";
+        let ((_, _), list) = common_line(&padded(line), 0, line.len()).unwrap();
+        let fault =
+            for_each_feature(&padded(line), list, &Fields::new(), StatedNumber::Checked, |_, _, _| ());
+        let fault = first_fault(line, COMMON_PARTS, fault.unwrap_err());
+        assert_eq!(fault, RawFault::Parts { found: 4, expected: 3 });
     }
 
     #[test]

@@ -90,12 +90,15 @@ impl ListFiles {
         Ok(ids)
     }
 
-    /// The weights of a stretch.
-    pub(super) fn weights(&self, range: &std::ops::Range<u64>) -> Result<Vec<f32>, DataError> {
-        let mut weights = vec![0.0; (range.end - range.start) as usize];
-        let read = self.weights.read_exact_at(bytemuck::cast_slice_mut(&mut weights), 4 * range.start);
-        read.map_err(|error| DataError::io(&self.paths[1], "read", error))?;
-        Ok(weights)
+    /// Reads the weights of a stretch into `weights`, in the place of what was there.
+    pub(super) fn read_weights(
+        &self,
+        range: &std::ops::Range<u64>,
+        weights: &mut Vec<f32>,
+    ) -> Result<(), DataError> {
+        weights.resize((range.end - range.start) as usize, 0.0);
+        let read = self.weights.read_exact_at(bytemuck::cast_slice_mut(weights), 4 * range.start);
+        read.map_err(|error| DataError::io(&self.paths[1], "read", error))
     }
 
     /// Puts other ids into the place of those that stand from `start` on.

@@ -16,10 +16,12 @@ mod format;
 
 // From bytes to rows and users.
 mod blocks;
+mod digits;
 mod features;
 mod line;
 mod rows;
 mod users;
+mod usual_feature;
 
 // Between reading and writing.
 mod list_files;

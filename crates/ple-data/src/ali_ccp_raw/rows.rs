@@ -7,7 +7,7 @@ use super::blocks::LineFile;
 use super::fault::{RawFault, shown};
 use super::features::{Features, Reading, fields_of};
 use super::format::N_DENSE;
-use super::line::{check_index, skeleton_line};
+use super::line::{SKELETON_PARTS, check_index, first_fault, skeleton_line};
 use super::progress::Progress;
 use super::spill::{NewRow, Spill, SpillBuffers};
 use super::tally::{Tallies, Tally};
@@ -160,7 +160,7 @@ impl Skeleton<'_> {
             let line = match line {
                 Ok(line) => line,
                 Err(fault) => {
-                    bad.push((offset, fault));
+                    bad.push((offset, first_fault(&block.bytes[start..end], SKELETON_PARTS, fault)));
                     if bad.len() as u64 >= most_bad {
                         break;
                     }

@@ -124,24 +124,24 @@ impl Spill {
         (0..).zip(&mut buffers.stretches).try_for_each(|(stretch, buffer)| self.flush(stretch, buffer))
     }
 
-    /// Reads a stretch, and removes its file.
-    pub(super) fn take(&self, stretch: usize) -> Result<SpilledRows, DataError> {
+    /// Reads a stretch in the place of the rows that were there, and removes its file.
+    pub(super) fn take(&self, stretch: usize, rows: &mut SpilledRows) -> Result<(), DataError> {
         let stretch = self.stretches[stretch].lock().unwrap_or_else(PoisonError::into_inner);
-        let read = || {
-            let mut words = vec![0u32; stretch.bytes as usize / 4];
-            File::open(&stretch.path)?.read_exact(bytemuck::cast_slice_mut(&mut words))?;
-            fs::remove_file(&stretch.path)?;
-            Ok(words)
+        let SpilledRows { words, order } = rows;
+        words.resize(stretch.bytes as usize / 4, 0);
+        let mut read = || {
+            File::open(&stretch.path)?.read_exact(bytemuck::cast_slice_mut(words))?;
+            fs::remove_file(&stretch.path)
         };
-        let words = read().map_err(|error| DataError::io(&stretch.path, "read", error))?;
-        let mut order = Vec::with_capacity(stretch.rows as usize);
+        read().map_err(|error| DataError::io(&stretch.path, "read", error))?;
+        order.clear();
         let mut at = 0;
         while at < words.len() {
             order.push((u64::from(words[at + 2]) << 32 | u64::from(words[at + 1]), at as u32));
             at += words[at] as usize;
         }
         order.sort_unstable();
-        Ok(SpilledRows { words, order })
+        Ok(())
     }
 }
 
@@ -203,6 +203,7 @@ impl SpillBuffer {
 }
 
 /// The rows of a stretch, sorted by their keys.
+#[derive(Default)]
 pub(super) struct SpilledRows {
     words: Vec<u32>,
     order: Vec<(u64, u32)>,

@@ -7,7 +7,7 @@ use super::blocks::LineFile;
 use super::fault::{RawFault, shown};
 use super::features::{Features, Reading};
 use super::format::{N_DENSE, N_FIELDS, N_LISTS};
-use super::line::common_line;
+use super::line::{COMMON_PARTS, common_line, first_fault};
 use super::list_files::ListWriter;
 use super::progress::Progress;
 use crate::error::DataError;
@@ -143,7 +143,9 @@ pub(super) fn read_common_features(
             });
             match read {
                 Ok((start, end)) => piece.push(reading, offset, &block.bytes[start..end], features),
-                Err(fault) => piece.bad.push((offset, fault)),
+                Err(fault) => {
+                    piece.bad.push((offset, first_fault(&block.bytes[start..end], COMMON_PARTS, fault)));
+                }
             }
             if piece.bad.len() as u64 >= most_bad {
                 break;

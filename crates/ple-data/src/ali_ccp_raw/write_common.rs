@@ -1,5 +1,7 @@
 //! What belongs to users, once more with numbers instead of codes: in place in the fixed layout, and as Parquet.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 use xxhash_rust::xxh3::Xxh3;
 
@@ -14,7 +16,7 @@ use crate::ali_ccp::ALI_CCP_SPARSE;
 use crate::error::DataError;
 use crate::in_order::in_order;
 use crate::output_folder::{FileFacts, OutputFolder, facts};
-use crate::parquet_file::{ColumnValues, write_columns};
+use crate::parquet_file::{ColumnValues, FEW, write_batches};
 use crate::user_lists::weights_column;
 
 /// The folder of what belongs to users.
@@ -23,6 +25,10 @@ pub(super) const COMMON: &str = "common";
 const OFFSETS: &str = "offsets.bin";
 /// The listed ids of a shard.
 const IDS_PER_SHARD: u64 = 4 << 20;
+/// The listed ids that are encoded together, few enough that they stay in the cache.
+const IDS_PER_BATCH: u64 = 32 << 10;
+/// The users that are encoded together, where they have few lists.
+const USERS_PER_BATCH: usize = 8 << 10;
 
 /// Replaces the codes of the users' single ids by numbers; a field that a user lacks gets `missing`.
 pub(super) fn number_users(users: &mut Users, vocabularies: &[FieldVocabulary], missing: &[u32]) {
@@ -57,7 +63,9 @@ impl CommonOutput<'_> {
         let seen = self.users.records.iter().fold(0, |seen, user| seen | user.mask);
         let stretches = user_stretches(self.users, self.users.len(), IDS_PER_SHARD);
         let (mut shards, mut hash, mut id_bytes) = (Vec::new(), Xxh3::new(), 0);
-        let work = |(): &mut (), number: usize| self.write_shard(number, stretches[number].clone(), seen);
+        let work = |weights: &mut Vec<f32>, number: usize| {
+            self.write_shard(weights, number, stretches[number].clone(), seen)
+        };
         let commit = |_, (shard, ids): (ShardFacts, Vec<u32>)| {
             let bytes: &[u8] = bytemuck::cast_slice(&ids);
             hash.update(bytes);
@@ -66,7 +74,7 @@ impl CommonOutput<'_> {
             shards.push(shard);
             Ok(())
         };
-        in_order(stretches.len(), || (), work, commit)?;
+        in_order(stretches.len(), Vec::new, work, commit)?;
         self.lists.sync_later(self.output)?;
         let place = |file: &str| format!("{COMMON}/{file}");
         let in_folder = |facts: FileFacts| FileFacts { file: place(&facts.file), ..facts };
@@ -104,30 +112,67 @@ impl CommonOutput<'_> {
         })
     }
 
-    /// Numbers the lists of some users in place, and writes them as Parquet. Gives the numbers back for their hash.
+    /// Numbers the lists of some users in place, and writes them as Parquet. Gives the numbers back for their hash;
+    /// `weights` is memory for the weights.
     fn write_shard(
         &self,
+        weights: &mut Vec<f32>,
         number: usize,
-        stretch: std::ops::Range<usize>,
+        stretch: Range<usize>,
         seen: u32,
     ) -> Result<(ShardFacts, Vec<u32>), DataError> {
-        let users = self.users;
-        let listed = users_lists(users, &stretch);
+        let listed = users_lists(self.users, &stretch);
         let mut ids = self.lists.ids(&listed)?;
-        let weights = self.lists.weights(&listed)?;
-        let n_users = stretch.len();
+        self.lists.read_weights(&listed, weights)?;
+        let mut left = stretch.start..stretch.end;
+        let batches = std::iter::from_fn(|| {
+            let users = self.next_batch(&left)?;
+            left.start = users.end;
+            let place = users_lists(self.users, &users);
+            let place = (place.start - listed.start) as usize..(place.end - listed.start) as usize;
+            Some(self.columns(users, seen, &mut ids[place.clone()], &weights[place]))
+        });
+        let single = |field: &usize| self.fields.list[*field].is_none();
+        let is_few = |field: &usize| self.vocabularies[*field].entries.len() < FEW as usize;
+        let few = fields_of(seen).filter(single).filter(is_few);
+        let few: Vec<String> = few.map(|field| ALI_CCP_SPARSE[field].to_owned()).collect();
+        let file = format!("{COMMON}/part-{number:05}.parquet");
+        let facts = write_batches(self.output, &file, &few, batches)?;
+        self.lists.put_ids(listed.start, &ids)?;
+        Ok((ShardFacts { rows: stretch.len() as u64, file: facts }, ids))
+    }
+
+    /// The first of some users, those whose lists are written together.
+    fn next_batch(&self, users: &Range<usize>) -> Option<Range<usize>> {
+        let is_enough = |end: &usize| {
+            let listed = users_lists(self.users, &(users.start..*end));
+            listed.end - listed.start >= IDS_PER_BATCH || end - users.start >= USERS_PER_BATCH
+        };
+        let end = (users.start + 1..=users.end).find(is_enough).unwrap_or(users.end);
+        (!users.is_empty()).then_some(users.start..end)
+    }
+
+    /// What some users have as columns. Their codes in `ids` become numbers.
+    fn columns(
+        &self,
+        users: Range<usize>,
+        seen: u32,
+        ids: &mut [u32],
+        weights: &[f32],
+    ) -> Vec<(String, ColumnValues)> {
         let mut columns: Vec<(String, ColumnValues)> = vec![
-            ("user".to_owned(), ColumnValues::UInt32(stretch.clone().map(|user| user as u32).collect())),
+            ("user".to_owned(), ColumnValues::UInt32(users.clone().map(|user| user as u32).collect())),
             (
                 "common_feature_index".to_owned(),
-                ColumnValues::Text(stretch.clone().map(|user| users.index(user).to_owned()).collect()),
+                ColumnValues::Text(users.clone().map(|user| self.users.index(user).to_owned()).collect()),
             ),
         ];
         let is_single = |field: &usize| self.fields.list[*field].is_none();
         for field in fields_of(seen).filter(is_single) {
-            let numbers = users.records[stretch.clone()].iter().map(|user| user.last[field]).collect();
+            let numbers = self.users.records[users.clone()].iter().map(|user| user.last[field]).collect();
             columns.push((ALI_CCP_SPARSE[field].to_owned(), ColumnValues::UInt32(numbers)));
         }
+        let first = users_lists(self.users, &users).start;
         for (list, name) in LISTS.iter().enumerate() {
             let field = self.fields.of_list[list];
             if seen >> field & 1 == 0 {
@@ -135,10 +180,10 @@ impl CommonOutput<'_> {
             }
             let numbers = &self.vocabularies[field].numbers;
             let (mut ends, mut list_ids, mut list_weights) =
-                (Vec::with_capacity(n_users), Vec::new(), Vec::new());
-            for user in stretch.clone() {
-                let range = users.list_range(user, list);
-                let range = (range.start - listed.start) as usize..(range.end - listed.start) as usize;
+                (Vec::with_capacity(users.len()), Vec::new(), Vec::new());
+            for user in users.clone() {
+                let range = self.users.list_range(user, list);
+                let range = (range.start - first) as usize..(range.end - first) as usize;
                 ids[range.clone()].iter_mut().for_each(|id| *id = numbers.get(*id));
                 list_ids.extend_from_slice(&ids[range.clone()]);
                 list_weights.extend_from_slice(&weights[range]);
@@ -148,10 +193,6 @@ impl CommonOutput<'_> {
             let weights = ColumnValues::Weights { ends, weights: list_weights };
             columns.push((weights_column(name), weights));
         }
-        drop(weights);
-        self.lists.put_ids(listed.start, &ids)?;
-        let file = format!("part-{number:05}.parquet");
-        let facts = write_columns(self.output, &format!("{COMMON}/{file}"), columns)?;
-        Ok((ShardFacts { rows: n_users as u64, file: facts }, ids))
+        columns
     }
 }

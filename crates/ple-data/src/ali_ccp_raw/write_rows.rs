@@ -14,7 +14,7 @@ use crate::ali_ccp::{ALI_CCP_DENSE, ALI_CCP_SPARSE};
 use crate::error::DataError;
 use crate::in_order::in_order;
 use crate::output_folder::OutputFolder;
-use crate::parquet_file::{ColumnValues, write_columns};
+use crate::parquet_file::{ColumnValues, FEW, write_batches};
 use crate::user_lists::weights_column;
 
 /// What rows are written with.
@@ -51,11 +51,11 @@ impl RowOutput<'_> {
         let total: u64 = stretches.iter().sum();
         let pieces = pieces(&stretches, parts);
         let mut facts: Vec<PartFacts> = parts.iter().map(|(part, _)| PartFacts::empty(part)).collect();
-        let work = |(): &mut (), stretch: usize| {
-            let rows = spill.take(stretch)?;
+        let work = |rows: &mut SpilledRows, stretch: usize| {
+            spill.take(stretch, rows)?;
             let mut shards = Vec::new();
             for piece in &pieces[stretch] {
-                shards.push(self.write_shard(&rows, piece, parts[piece.part].0)?);
+                shards.push(self.write_shard(rows, piece, parts[piece.part].0)?);
             }
             Ok(shards)
         };
@@ -67,35 +67,55 @@ impl RowOutput<'_> {
             progress.advance(share as u64);
             Ok(())
         };
-        in_order(stretches.len(), || (), work, commit)?;
+        in_order(stretches.len(), SpilledRows::default, work, commit)?;
         Ok(facts)
     }
 
     fn write_shard(&self, rows: &SpilledRows, piece: &Piece, part: &str) -> Result<Shard, DataError> {
-        let n = piece.end - piece.start;
-        let mut columns = Columns::new(n, &self.reading.fields);
+        let (mut clicks, mut purchases) = (0, 0);
         let mut users = Vec::with_capacity(ROWS_AT_A_TIME);
-        for start in (piece.start..piece.end).step_by(ROWS_AT_A_TIME) {
-            let places = start..(start + ROWS_AT_A_TIME).min(piece.end);
-            columns.push_users(self, rows, places.clone(), &mut users);
+        let batches = (piece.start..piece.end).step_by(ROWS_PER_BATCH).map(|start| {
+            let batch = start..(start + ROWS_PER_BATCH).min(piece.end);
+            let columns = self.columns(rows, batch, &mut users);
+            let sum = |labels: &[i32]| labels.iter().map(|&label| label as u64).sum::<u64>();
+            clicks += sum(&columns.click);
+            purchases += sum(&columns.purchase);
+            columns.into_named(self)
+        });
+        let file = format!("{part}/part-{:05}.parquet", piece.shard);
+        let file = write_batches(self.output, &file, &self.few(), batches)?;
+        let facts = ShardFacts { rows: (piece.end - piece.start) as u64, file };
+        Ok(Shard { part: piece.part, facts, clicks, purchases })
+    }
+
+    /// The columns whose numbers are few.
+    fn few(&self) -> Vec<String> {
+        let is_few = |field: &usize| self.vocabularies[*field].entries.len() < FEW as usize;
+        let single = (0..N_FIELDS).filter(|field| self.reading.fields.list[*field].is_none());
+        let ids = single.filter(is_few).map(|field| ALI_CCP_SPARSE[field]);
+        ["click", "purchase"].into_iter().chain(ids).map(str::to_owned).collect()
+    }
+
+    fn columns(&self, rows: &SpilledRows, batch: Range<usize>, users: &mut Vec<UserRecord>) -> Columns {
+        let mut columns = Columns::new(batch.len(), &self.reading.fields);
+        for start in batch.clone().step_by(ROWS_AT_A_TIME) {
+            let places = start..(start + ROWS_AT_A_TIME).min(batch.end);
+            columns.push_users(self, rows, places.clone(), users);
             for place in places {
-                columns.push_own(self, rows, place - piece.start, place);
+                columns.push_own(self, rows, place - batch.start, place);
             }
         }
         for (column, scaler) in columns.dense.iter_mut().zip(self.dense) {
             column.iter_mut().for_each(|value| *value = scaler.scale(*value));
         }
-        let sum = |labels: &[i32]| labels.iter().map(|&label| label as u64).sum();
-        let (clicks, purchases) = (sum(&columns.click), sum(&columns.purchase));
-        let file = format!("part-{:05}.parquet", piece.shard);
-        let file = write_columns(self.output, &format!("{part}/{file}"), columns.into_named(self))?;
-        let facts = ShardFacts { rows: n as u64, file };
-        Ok(Shard { part: piece.part, facts, clicks, purchases })
+        columns
     }
 }
 
+/// Rows that are encoded together: few enough that their columns stay in the cache.
+const ROWS_PER_BATCH: usize = 8 << 10;
 /// Rows whose users are looked up at a time: few enough that they are still in the cache when they are used.
-const ROWS_AT_A_TIME: usize = 512;
+const ROWS_AT_A_TIME: usize = 128;
 
 /// A shard that was written.
 struct Shard {
