@@ -31,6 +31,8 @@ pub struct Batch {
     dense: Vec<f32>,
     labels: Vec<f32>,
     weights: Vec<f32>,
+    copied_ids: Vec<u32>,
+    copied_values: Vec<f32>,
 }
 
 impl SequenceBatch {
@@ -67,6 +69,8 @@ impl Batch {
             dense: Vec::with_capacity(rows * schema.n_dense()),
             labels: Vec::with_capacity(rows * schema.n_tasks()),
             weights: Vec::with_capacity(rows * schema.n_tasks()),
+            copied_ids: Vec::new(),
+            copied_values: Vec::new(),
         }
     }
 
@@ -172,10 +176,13 @@ impl Table {
     pub(crate) fn gather_part(&self, indices: &[u32], first: usize, batch: &mut Batch) {
         let columns = self.columns();
         let rows = batch.rows;
-        gather_transposed(&columns.sparse, rows, first, indices, &mut batch.sparse);
-        gather_transposed(&columns.labels, rows, first, indices, &mut batch.labels);
+        let Batch { copied_ids, copied_values, .. } = batch;
+        gather_transposed(&columns.sparse, rows, first, indices, copied_ids, &mut batch.sparse);
+        gather_transposed(&columns.labels, rows, first, indices, copied_values, &mut batch.labels);
         match &columns.weights {
-            Some(weights) => gather_transposed(weights, rows, first, indices, &mut batch.weights),
+            Some(weights) => {
+                gather_transposed(weights, rows, first, indices, copied_values, &mut batch.weights)
+            }
             None => batch
                 .weights
                 .chunks_exact_mut(rows.max(1))
@@ -198,21 +205,32 @@ impl Table {
     }
 }
 
-/// The rows that are transposed together: their source lines stay in the first cache while each target column is
-/// written a whole cache line at a time.
-const BLOCK: usize = 16;
+/// The rows that are copied before they are transposed. They lie at random places of memory, and copied one after the
+/// other they are waited for together; the columns that are written from the copy get whole cache lines.
+const BLOCK: usize = 64;
 
 /// Copies the chosen rows of a `[_, width]` matrix into the columns of `target`, `[width, rows]`, from row `first` on.
-fn gather_transposed<T: Copy>(source: &[T], rows: usize, first: usize, indices: &[u32], target: &mut [T]) {
+fn gather_transposed<T: Copy>(
+    source: &[T],
+    rows: usize,
+    first: usize,
+    indices: &[u32],
+    copied: &mut Vec<T>,
+    target: &mut [T],
+) {
     if target.is_empty() {
         return;
     }
     let width = target.len() / rows;
     for (block, chosen) in indices.chunks(BLOCK).enumerate() {
+        copied.clear();
+        for &index in chosen {
+            copied.extend_from_slice(&source[index as usize * width..][..width]);
+        }
         let first = first + block * BLOCK;
         for (column, out) in target.chunks_exact_mut(rows).enumerate() {
-            for (slot, &index) in out[first..first + chosen.len()].iter_mut().zip(chosen) {
-                *slot = source[index as usize * width + column];
+            for (slot, row) in out[first..first + chosen.len()].iter_mut().zip(copied.chunks_exact(width)) {
+                *slot = row[column];
             }
         }
     }

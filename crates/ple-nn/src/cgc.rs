@@ -93,8 +93,6 @@ pub struct CgcLayer {
     shape: CgcShape,
     /// One group of experts and gates over the embeddings, or one for each stream: the tasks', then the shared one's.
     groups: Vec<Option<Experts>>,
-    task_gate: Gate,
-    shared_gate: Option<Gate>,
 }
 
 impl CgcLayer {
@@ -134,7 +132,7 @@ impl CgcLayer {
                 .map(|s| group(stream_experts(s), stream_gate(s).into_iter().collect()))
                 .collect(),
         };
-        Self { shape, groups, task_gate: task_gate(0), shared_gate }
+        Self { shape, groups }
     }
 
     /// Records the level.
@@ -144,21 +142,29 @@ impl CgcLayer {
     pub fn forward(&self, tape: &mut Tape<'_>, streams: &Streams) -> Streams {
         let n_tasks = self.shape.n_tasks;
         assert_eq!(streams.tasks.len(), n_tasks, "streams for a level of {n_tasks} tasks");
-        let [mut experts, mut logits, mut tasks, mut read] = [(); 4].map(|()| tape.list());
+        let [mut experts, mut logits, mut mixed, mut tasks] = [(); 4].map(|()| tape.list());
         for (index, group) in self.groups.iter().enumerate() {
             if let (Some(group), Some(x)) = (group, streams.tasks.get(index).copied().or(streams.shared)) {
                 group.forward(tape, x, &mut experts, &mut logits);
             }
         }
-        let (specific, shared) = experts.split_at(n_tasks * self.shape.n_specific_experts);
-        for (task, &logits) in logits[..n_tasks].iter().enumerate() {
-            let own = task * self.shape.n_specific_experts..(task + 1) * self.shape.n_specific_experts;
-            read.clear();
-            read.extend(specific[own].iter().chain(shared));
-            tasks.push(self.task_gate.forward(tape, logits, &read));
+        // Task k's gate mixes task k's experts and the shared ones, the shared gate all of them.
+        let n_specific = self.shape.n_specific_experts;
+        let (specific, shared) = experts.split_at(n_tasks * n_specific);
+        for task in 0..n_tasks {
+            mixed.extend_from_slice(&specific[task * n_specific..(task + 1) * n_specific]);
+            mixed.extend_from_slice(shared);
         }
-        let shared = self.shared_gate.as_ref().map(|gate| gate.forward(tape, logits[n_tasks], &experts));
-        [experts, logits, read].into_iter().for_each(|list| tape.recycle_list(list));
+        let has_shared_stream = self.shape.shared_stream == SharedStream::Mixed;
+        if has_shared_stream {
+            mixed.extend_from_slice(&experts);
+        }
+        let outputs = Gate::mix(tape, &logits, &mixed);
+        let dim = outputs.width() / logits.len();
+        let stream = |number: usize| outputs.columns(number * dim..(number + 1) * dim);
+        tasks.extend((0..n_tasks).map(stream));
+        let shared = has_shared_stream.then(|| stream(n_tasks));
+        [experts, logits, mixed].into_iter().for_each(|list| tape.recycle_list(list));
         Streams { tasks, shared }
     }
 }

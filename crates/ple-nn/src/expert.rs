@@ -39,13 +39,13 @@ pub struct Expert {
 /// let builder = &mut Builder { store: &mut store, random: &mut random, initialization: Initialization::Torch };
 /// let experts = [Expert { name: "expert.0".into() }, Expert { name: "expert.1".into() }];
 /// let gate = Gate { name: "gate.0".into(), n_experts: 2 };
-/// let layer = Experts::new(builder, &experts, &[gate.clone()], 3, &MlpConfig::new([8, 4]), [Norm::Batch, Norm::None]);
+/// let layer = Experts::new(builder, &experts, &[gate], 3, &MlpConfig::new([8, 4]), [Norm::Batch, Norm::None]);
 ///
 /// let mut tape = Tape::new(&store, Workspace::new(), Mode::Evaluate);
 /// let x = tape.input(array![[1.0, 2.0, 3.0]].view());
 /// let (mut outputs, mut logits) = (vec![], vec![]);
 /// layer.forward(&mut tape, x, &mut outputs, &mut logits);
-/// let mixed = gate.forward(&mut tape, logits[0], &outputs);
+/// let mixed = Gate::mix(&mut tape, &logits, &outputs);
 /// assert_eq!(tape.value(mixed).dim(), (1, 4));
 /// ```
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@
 //! - [`ModelConfig`] is a model as somebody asks for it; [`ModelConfig::check`] makes sure that it can be built.
 //! - [`Model`] is an [`EmbeddingBank`] and one of [`Ple`], [`Mmoe`] and [`SharedBottom`] over it. Training, inference and
 //!   export run the same forward code.
-//! - [`CgcLayer`], [`Experts`], [`Gate`], [`Tower`], [`Mlp`] are the parts, for those who build their own.
+//! - [`CgcLayer`], [`Experts`], [`Gate`], [`Towers`], [`Mlp`] are the parts, for those who build their own.
 //! - [`rechub`] brings weights over from torch-rechub.
 //!
 //! Letters in shapes: `batch` rows, `input_dim` the width of the embedding matrix, `expert_dim` the width of an expert's
@@ -53,4 +53,4 @@ pub use mmoe::{Mmoe, MmoeConfig};
 pub use model::{Architecture, CheckedModel, Model, ModelConfig, TaskKind, TaskSpec};
 pub use ple::{Ple, PleConfig};
 pub use shared_bottom::{SharedBottom, SharedBottomConfig};
-pub use tower::Tower;
+pub use tower::{TowerInput, Towers};

@@ -8,7 +8,7 @@ use crate::expert::{Expert, Experts};
 use crate::gate::Gate;
 use crate::init::Builder;
 use crate::mlp::MlpConfig;
-use crate::tower::{Tower, towers};
+use crate::tower::{TowerInput, Towers};
 
 /// The sizes of an MMOE.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,8 +50,7 @@ pub struct MmoeConfig {
 #[derive(Clone, Debug)]
 pub struct Mmoe {
     experts: Experts,
-    gates: Vec<Gate>,
-    towers: Vec<Tower>,
+    towers: Towers,
 }
 
 impl Mmoe {
@@ -70,19 +69,21 @@ impl Mmoe {
             .collect();
         let experts = Experts::new(builder, &names, &gates, input_dim, &config.expert, norms);
         let expert_dim = config.expert.dims[config.expert.dims.len() - 1];
-        Self { experts, gates, towers: towers(builder, n_tasks, expert_dim, &config.towers, norms[0]) }
+        let towers = Towers::new(builder, n_tasks, expert_dim, &config.towers, norms[0], TowerInput::Streams);
+        Self { experts, towers }
     }
 
     /// Records the model: one logit for each task.
     pub fn forward(&self, tape: &mut Tape<'_>, x: Var) -> Vec<Var> {
-        let [mut experts, mut logits] = [(); 2].map(|()| tape.list());
-        self.experts.forward(tape, x, &mut experts, &mut logits);
-        // What a gate was becomes what its task is.
-        for ((gate, tower), task) in self.gates.iter().zip(&self.towers).zip(&mut logits) {
-            let mixed = gate.forward(tape, *task, &experts);
-            *task = tower.forward(tape, mixed);
-        }
-        tape.recycle_list(experts);
+        let [mut experts, mut gates, mut mixed, mut tasks] = [(); 4].map(|()| tape.list());
+        self.experts.forward(tape, x, &mut experts, &mut gates);
+        // Each task's gate mixes all experts.
+        gates.iter().for_each(|_| mixed.extend_from_slice(&experts));
+        let outputs = Gate::mix(tape, &gates, &mixed);
+        let dim = outputs.width() / gates.len();
+        tasks.extend((0..gates.len()).map(|task| outputs.columns(task * dim..(task + 1) * dim)));
+        let logits = self.towers.forward(tape, &tasks);
+        [experts, gates, mixed, tasks].into_iter().for_each(|list| tape.recycle_list(list));
         logits
     }
 }

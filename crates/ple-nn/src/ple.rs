@@ -7,7 +7,7 @@ use crate::batch_norm::Norm;
 use crate::cgc::{CgcLayer, CgcShape, SharedStream, Source, Streams};
 use crate::init::Builder;
 use crate::mlp::MlpConfig;
-use crate::tower::{Tower, towers};
+use crate::tower::{TowerInput, Towers};
 
 /// The sizes of a PLE.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,7 +59,8 @@ pub struct PleConfig {
 #[derive(Clone, Debug)]
 pub struct Ple {
     levels: Vec<CgcLayer>,
-    towers: Vec<Tower>,
+    n_tasks: usize,
+    towers: Towers,
 }
 
 impl Ple {
@@ -87,22 +88,21 @@ impl Ple {
         };
         let levels =
             (0..config.n_levels).map(|l| CgcLayer::new(builder, level(l), &config.expert, norms)).collect();
-        Self { levels, towers: towers(builder, n_tasks, expert_dim, &config.towers, norms[0]) }
+        let towers = Towers::new(builder, n_tasks, expert_dim, &config.towers, norms[0], TowerInput::Streams);
+        Self { levels, n_tasks, towers }
     }
 
     /// Records the model: one logit for each task.
     pub fn forward(&self, tape: &mut Tape<'_>, x: Var) -> Vec<Var> {
         let mut tasks = tape.list();
-        tasks.resize(self.towers.len(), x);
+        tasks.resize(self.n_tasks, x);
         let mut streams = Streams { tasks, shared: Some(x) };
         for level in &self.levels {
             let next = level.forward(tape, &streams);
             tape.recycle_list(std::mem::replace(&mut streams, next).tasks);
         }
-        let mut logits = streams.tasks;
-        for (tower, stream) in self.towers.iter().zip(&mut logits) {
-            *stream = tower.forward(tape, *stream);
-        }
+        let logits = self.towers.forward(tape, &streams.tasks);
+        tape.recycle_list(streams.tasks);
         logits
     }
 }

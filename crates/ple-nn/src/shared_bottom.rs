@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch_norm::Norm;
 use crate::init::Builder;
 use crate::mlp::{Mlp, MlpConfig};
-use crate::tower::{Tower, towers};
+use crate::tower::{TowerInput, Towers};
 
 /// The sizes of a shared-bottom model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,7 +45,8 @@ pub struct SharedBottomConfig {
 #[derive(Clone, Debug)]
 pub struct SharedBottom {
     bottom: Mlp,
-    towers: Vec<Tower>,
+    n_tasks: usize,
+    towers: Towers,
 }
 
 impl SharedBottom {
@@ -58,18 +59,18 @@ impl SharedBottom {
         norm: Norm,
     ) -> Self {
         let bottom = Mlp::new(builder, "bottom", input_dim, &config.bottom, norm);
-        let towers = towers(builder, n_tasks, bottom.output_dim(), &config.towers, norm);
-        Self { bottom, towers }
+        let (dim, configs) = (bottom.output_dim(), &config.towers);
+        let towers = Towers::new(builder, n_tasks, dim, configs, norm, TowerInput::Shared);
+        Self { bottom, n_tasks, towers }
     }
 
     /// Records the model: one logit for each task.
     pub fn forward(&self, tape: &mut Tape<'_>, x: Var) -> Vec<Var> {
         let stream = self.bottom.forward(tape, x);
-        let mut logits = tape.list();
-        for tower in &self.towers {
-            let logit = tower.forward(tape, stream);
-            logits.push(logit);
-        }
+        let mut streams = tape.list();
+        streams.resize(self.n_tasks, stream);
+        let logits = self.towers.forward(tape, &streams);
+        tape.recycle_list(streams);
         logits
     }
 }

@@ -1,73 +1,100 @@
-//! The tower of a task: from its stream to one logit.
+//! The towers: from each task's stream to its logit.
 
 use ple_tensor::{Tape, Var};
 
 use crate::batch_norm::Norm;
 use crate::init::Builder;
-use crate::linear::Linear;
-use crate::mlp::{Mlp, MlpConfig};
+use crate::linear::{Linear, Part};
+use crate::mlp::{Layers, MlpConfig};
 
-/// A perceptron and a linear map to one value, the task's logit (or its prediction, in regression).
+/// What the towers read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TowerInput {
+    /// Each task's tower a stream of its own; the streams lie side by side.
+    Streams,
+    /// All of them the same value.
+    Shared,
+}
+
+/// A tower for each task: a perceptron and a linear map to one value, the task's logit (or its prediction, in
+/// regression).
 ///
-/// Source: H. Tang et al., "Progressive Layered Extraction", RecSys 2020, section 4.1.
+/// Towers of one shape whose streams lie side by side are one operation a layer. Source: H. Tang et al., "Progressive
+/// Layered Extraction", RecSys 2020, section 4.1.
 ///
 /// # Shapes
-/// `x` is `[batch, fan_in]`, the result `[batch, 1]`.
+/// Each stream is `[batch, fan_in]`, each logit `[batch, 1]`.
 ///
 /// ```
 /// use ndarray::array;
-/// use ple_nn::{Builder, Initialization, MlpConfig, Norm, Tower};
+/// use ple_nn::{Builder, Initialization, MlpConfig, Norm, TowerInput, Towers};
 /// use ple_tensor::{Mode, ParamStore, Tape, Workspace};
 /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 ///
 /// let mut store = ParamStore::new();
 /// let mut random = ChaCha8Rng::seed_from_u64(0);
 /// let builder = &mut Builder { store: &mut store, random: &mut random, initialization: Initialization::Torch };
-/// let tower = Tower::new(builder, "tower.0", 2, &MlpConfig::new([8]), Norm::Batch);
+/// let towers = Towers::new(builder, 2, 3, &[MlpConfig::new([8])], Norm::Batch, TowerInput::Streams);
 ///
 /// let mut tape = Tape::new(&store, Workspace::new(), Mode::Evaluate);
-/// let x = tape.input(array![[0.5, -1.0]].view());
-/// let logit = tower.forward(&mut tape, x);
-/// assert_eq!(tape.value(logit).dim(), (1, 1));
+/// let x = tape.input(array![[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]].view());
+/// let logits = towers.forward(&mut tape, &[x.columns(0..3), x.columns(3..6)]);
+/// assert_eq!(tape.value(logits[1]).dim(), (1, 1));
 /// ```
 #[derive(Clone, Debug)]
-pub struct Tower {
-    mlp: Mlp,
+pub struct Towers {
+    groups: Vec<Group>,
+}
+
+/// The towers of neighbouring tasks.
+#[derive(Clone, Debug)]
+struct Group {
+    n_tasks: usize,
+    hidden: Layers,
     output: Linear,
 }
 
-impl Tower {
-    /// A tower whose parameters are named `PREFIX.layer.0.weight` and so on, the output layer being the last.
+impl Towers {
+    /// Towers whose parameters are named `tower.TASK.layer.0.weight` and so on, the output layer being the last. There is
+    /// one configuration for all tasks, or one for each.
     pub fn new(
         builder: &mut Builder<'_>,
-        prefix: &str,
+        n_tasks: usize,
         fan_in: usize,
-        config: &MlpConfig,
+        configs: &[MlpConfig],
         norm: Norm,
+        input: TowerInput,
     ) -> Self {
-        let mlp = Mlp::new(builder, prefix, fan_in, config, norm);
-        let output = (format!("{prefix}.layer.{}", config.dims.len()), 1);
-        let output = Linear::new(builder, &[output], mlp.output_dim());
-        Self { mlp, output }
+        let config = |task: usize| &configs[if configs.len() == 1 { 0 } else { task }];
+        let tasks: Vec<usize> = (0..n_tasks).collect();
+        let together = |&a: &usize, &b: &usize| input == TowerInput::Streams && config(a) == config(b);
+        let groups = tasks.chunk_by(together).map(|tasks| {
+            let (config, n_tasks) = (config(tasks[0]), tasks.len());
+            let prefixes: Vec<String> = tasks.iter().map(|task| format!("tower.{task}")).collect();
+            let hidden = Layers::new(builder, &prefixes, config, norm, 0, fan_in);
+            let depth = config.dims.len();
+            let outputs: Vec<Part> =
+                prefixes.iter().map(|prefix| (format!("{prefix}.layer.{depth}"), 1)).collect();
+            let last = config.dims.last().copied().unwrap_or(fan_in);
+            Group { n_tasks, hidden, output: Linear::grouped(builder, &outputs, last) }
+        });
+        Self { groups: groups.collect() }
     }
 
-    /// Records the tower.
-    pub fn forward(&self, tape: &mut Tape<'_>, x: Var) -> Var {
-        let hidden = self.mlp.forward(tape, x);
-        self.output.forward(tape, hidden)
+    /// Records the towers, each over its task's stream: one logit for each task.
+    ///
+    /// # Panics
+    /// If there are fewer streams than tasks, or those of [`TowerInput::Streams`] do not lie side by side.
+    pub fn forward(&self, tape: &mut Tape<'_>, streams: &[Var]) -> Vec<Var> {
+        let (mut logits, mut streams) = (tape.list(), streams);
+        for group in &self.groups {
+            let (own, others) = streams.split_at(group.n_tasks);
+            streams = others;
+            let x = own[1..].iter().fold(own[0], |x, &next| x.joined(next));
+            let hidden = group.hidden.forward(tape, x);
+            let output = group.output.forward(tape, hidden);
+            logits.extend((0..group.n_tasks).map(|task| output.columns(task..task + 1)));
+        }
+        logits
     }
-}
-
-/// One tower for each task, from one configuration for all or one for each.
-pub(crate) fn towers(
-    builder: &mut Builder<'_>,
-    n_tasks: usize,
-    fan_in: usize,
-    configs: &[MlpConfig],
-    norm: Norm,
-) -> Vec<Tower> {
-    let config = |task: usize| &configs[if configs.len() == 1 { 0 } else { task }];
-    (0..n_tasks)
-        .map(|task| Tower::new(builder, &format!("tower.{task}"), fan_in, config(task), norm))
-        .collect()
 }

@@ -85,9 +85,10 @@ fn network(criterion: &mut Criterion) {
     op(criterion, "batch norm 86", &store, 86, |tape, x| tape.batch_norm(x, norm));
     op(criterion, "relu 86", &store, 86, |tape, x| tape.relu(x));
     op(criterion, "softmax 2 x 3", &store, 6, |tape, x| tape.softmax(x, 2));
-    op(criterion, "mixture 3 x 16", &store, 51, |tape, x| {
-        let experts: Vec<Var> = (0..3).map(|i| x.columns(3 + 16 * i..19 + 16 * i)).collect();
-        tape.mixture(x.columns(0..3), &experts)
+    op(criterion, "2 mixtures 3 x 16", &store, 86, |tape, x| {
+        let expert = |i: usize| x.columns(16 * i..16 * (i + 1));
+        let experts = [0, 1, 4, 2, 3, 4].map(expert);
+        tape.mixtures(&[x.columns(80..83), x.columns(83..86)], &experts)
     });
     op(criterion, "binary cross-entropy", &store, 1, |tape, x| {
         tape.bce_with_logits(x, &[1.0; BATCH], &[1.0; BATCH]);

@@ -66,9 +66,9 @@ pub use kernel::team::{for_each_in_parallel, in_team};
 pub use kernel::transcendental::sigmoid;
 pub use op_times::{Direction, OpTime, OpTimes};
 pub use ops::{
-    BatchNorm, BatchNormParams, BceWithLogits, Dice, Dropout, Embedding, Input, LeakyRelu, Linear, Mixture,
-    Op, Pooling, Prelu, Projection, Relu, Segment, Sigmoid, Softmax, SquaredError, Uncertainty,
-    UncertaintyTerm, WeightedSum,
+    BatchNorm, BatchNormParams, BceWithLogits, Dice, Dropout, Embedding, GatedExperts, Input, LeakyRelu,
+    Linear, Mixture, Op, Pooling, Prelu, Projection, Relu, Segment, Sigmoid, Softmax, SquaredError,
+    Uncertainty, UncertaintyTerm, WeightedSum,
 };
 pub use replay::ReferenceParams;
 pub use store::{Entry, MatrixId, NamedBlock, ParamStore, Role, Snapshot, TableId};

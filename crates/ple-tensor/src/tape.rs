@@ -69,6 +69,32 @@ impl Var {
         );
         Self { node: self.node, start: self.start + columns.start as u32, width: columns.len() as u32 }
     }
+
+    /// Whether the columns of `next` begin where those of this value end, in one node.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ple_tensor::{Mode, ParamStore, Tape, Workspace};
+    ///
+    /// let store = ParamStore::new();
+    /// let mut tape = Tape::new(&store, Workspace::new(), Mode::Evaluate);
+    /// let x = tape.input(array![[1.0, 2.0, 3.0]].view());
+    /// let (left, right) = (x.columns(0..2), x.columns(2..3));
+    /// assert!(left.precedes(right) && !right.precedes(left));
+    /// assert_eq!(left.joined(right), x);
+    /// ```
+    pub fn precedes(self, next: Self) -> bool {
+        self.node == next.node && self.start + self.width == next.start
+    }
+
+    /// This value's columns and those of the one that it precedes, as one.
+    ///
+    /// # Panics
+    /// If it does not precede it.
+    pub fn joined(self, next: Self) -> Self {
+        assert!(self.precedes(next), "{self:?} does not precede {next:?}");
+        Self { width: self.width + next.width, ..self }
+    }
 }
 
 /// One recorded operation and its value.

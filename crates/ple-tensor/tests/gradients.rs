@@ -129,16 +129,29 @@ proptest! {
     }
 
     #[test]
-    fn mixture(seed: u64, rows in 1usize..200, width in 1usize..20, n in 1usize..6) {
+    fn mixtures(
+        seed: u64,
+        rows in 1usize..200,
+        width in 1usize..20,
+        n in 1usize..6,
+        mixed in proptest::collection::vec(proptest::collection::vec(0usize..6, 1..5), 1..4),
+        adjacent: bool,
+    ) {
         let random = &mut Random::seed_from_u64(seed);
         let store = ParamStore::new();
-        let (gate, experts) = (normal(random, rows, n, 1.0), normal(random, rows, n * width, 1.0));
+        let columns = mixed.iter().map(Vec::len).sum();
+        let (logits, outputs) = (normal(random, rows, columns, 1.0), normal(random, rows, n * width, 1.0));
         check(&store, |tape| {
-            let gate = tape.variable(gate.view());
-            let experts = tape.variable(experts.view());
-            let weights = tape.softmax(gate, 1);
-            let experts: Vec<_> = (0..n).rev().map(|i| experts.columns(i * width..(i + 1) * width)).collect();
-            tape.mixture(weights, &experts)
+            let logits = tape.variable(logits.view());
+            let outputs = tape.variable(outputs.view());
+            let (mut gates, mut experts, mut first) = (Vec::new(), Vec::new(), 0);
+            for mixed in &mixed {
+                let own = first..first + mixed.len();
+                first = own.end;
+                gates.push(if adjacent { logits.columns(own) } else { tape.softmax(logits.columns(own), 1) });
+                experts.extend(mixed.iter().map(|i| i % n).map(|i| outputs.columns(i * width..(i + 1) * width)));
+            }
+            tape.mixtures(&gates, &experts)
         });
     }
 

@@ -3,10 +3,10 @@
 use ndarray::{Array2, Axis, s};
 use serde_json::{Value, json};
 
-use super::columns::groups_of;
+use super::columns::{gate_and_expert_blocks, groups_of};
 use super::{Emitter, Piece};
 use crate::graph::Values;
-use crate::plan::{Affine, Form, Operand, Part, layer_name, widest};
+use crate::plan::{Affine, Form, Gated, Operand, Part, layer_name, widest};
 
 /// What an initialiser has of a layer's rows: row `i` of the parameter for each place, or nothing but zeros.
 pub(super) type Rows = Vec<Option<usize>>;
@@ -35,25 +35,46 @@ impl Emitter<'_> {
                     self.product(&input, affine, rows, "weight", None)
                 }
             },
-            Operand::Gated { gate, sources, slots } => {
-                let sources: Vec<String> = sources.iter().map(|&source| self.value(source)).collect();
-                let experts = self.side_by_side(&sources);
-                let slot = affine.weight.nrows() / slots.len().max(1);
-                let mut spread = Array2::<f32>::zeros((gate.width, slots.len() * slot));
-                for (place, expert) in slots.iter().enumerate() {
-                    if let Some(expert) = expert {
-                        spread.slice_mut(s![*expert, place * slot..(place + 1) * slot]).fill(1.0);
-                    }
-                }
-                let gate = self.value(*gate);
-                let dims = [spread.nrows(), spread.ncols()];
-                let spread = self.graph.floats(&spread.into_raw_vec_and_offset().0, &dims);
-                let spread = self.graph.node("MatMul", &[&gate, &spread], Vec::new());
-                let gated = self.graph.node("Mul", &[&spread, &experts], Vec::new());
-                let rows = slots.iter().flat_map(|expert| (0..slot).map(move |row| expert.map(|_| row)));
-                self.product(&gated, affine, rows.collect(), "weight", None)
+            Operand::Gated(mixtures) if affine.groups > 1 => {
+                let parts: Vec<String> = mixtures
+                    .iter()
+                    .enumerate()
+                    .map(|(group, mixture)| {
+                        self.product_of_gated(&affine.group(group), std::slice::from_ref(mixture))
+                    })
+                    .collect();
+                self.side_by_side(&parts)
             }
+            Operand::Gated(mixtures) => self.product_of_gated(affine, mixtures),
         }
+    }
+
+    /// The product of gated experts: the gates are spread over the experts' columns by a product with zeros and ones.
+    fn product_of_gated(&mut self, affine: &Affine, mixtures: &[Gated]) -> String {
+        let n_slots: usize = mixtures.iter().map(|mixture| mixture.slots.len()).sum();
+        let n_gates = mixtures.iter().map(|mixture| mixture.gate.width).sum();
+        let slot = affine.weight.nrows() / n_slots.max(1);
+        let mut spread = Array2::<f32>::zeros((n_gates, n_slots * slot));
+        let (mut rows, mut column, mut first_gate): (Rows, usize, usize) = (Vec::new(), 0, 0);
+        for (number, mixture) in mixtures.iter().enumerate() {
+            for expert in &mixture.slots {
+                if let Some(expert) = expert {
+                    spread.slice_mut(s![first_gate + expert, column..column + slot]).fill(1.0);
+                }
+                rows.extend((0..slot).map(|row| expert.map(|_| number * slot + row)));
+                column += slot;
+            }
+            first_gate += mixture.gate.width;
+        }
+        let [gates, experts] = gate_and_expert_blocks(mixtures).map(|blocks| {
+            let values: Vec<String> = blocks.into_iter().map(|block| self.value(block)).collect();
+            self.side_by_side(&values)
+        });
+        let dims = [spread.nrows(), spread.ncols()];
+        let spread = self.graph.floats(&spread.into_raw_vec_and_offset().0, &dims);
+        let spread = self.graph.node("MatMul", &[&gates, &spread], Vec::new());
+        let gated = self.graph.node("Mul", &[&spread, &experts], Vec::new());
+        self.product(&gated, affine, rows, "weight", None)
     }
 
     /// The product of the widest piece starts from that of the others, and that of the codes of tables from that of all

@@ -1,7 +1,7 @@
 //! Blocks of columns: one Split for a step whose readers want blocks that do not overlap, else a Slice for each.
 
 use super::Emitter;
-use crate::plan::{Block, Operand, Step};
+use crate::plan::{Affine, Block, Gated, Operand, Step, joined};
 use crate::proto::AttributeProto;
 
 impl Emitter<'_> {
@@ -100,6 +100,9 @@ impl Emitter<'_> {
                         wanted.extend(groups_of(x, affine.groups));
                     }
                 }
+                Step::Affine(Affine { x: Operand::Gated(mixtures), groups: 1, .. }) => {
+                    gate_and_expert_blocks(mixtures).into_iter().for_each(|blocks| wanted.extend(blocks));
+                }
                 _ => wanted.extend(reader.inputs()),
             }
         }
@@ -113,6 +116,13 @@ impl Emitter<'_> {
 pub(super) fn groups_of(x: Block, groups: usize) -> impl Iterator<Item = Block> {
     let width = x.width / groups;
     (0..groups).map(move |group| Block { step: x.step, start: x.start + group * width, width })
+}
+
+/// The blocks of gates, and those of experts, that a product of gated experts reads.
+pub(super) fn gate_and_expert_blocks(mixtures: &[Gated]) -> [Vec<Block>; 2] {
+    let gates = mixtures.iter().map(|mixture| mixture.gate);
+    let experts = mixtures.iter().flat_map(|mixture| mixture.sources.iter().copied());
+    [joined(gates), joined(experts)]
 }
 
 fn key(block: Block) -> (usize, usize, usize) {

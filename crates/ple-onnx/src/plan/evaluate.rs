@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 use ple_nn::{BankInput, FeatureKind, FeatureSpec, SequenceInput};
 use ple_tensor::{ParamStore, Pooling};
 
-use super::{Affine, Block, Form, Map, Operand, Plan, Segment, Source, Step};
+use super::{Affine, Block, Form, Gated, Map, Operand, Plan, Segment, Source, Step};
 use crate::error::OnnxError;
 use crate::rounding::Rounding;
 
@@ -147,18 +147,10 @@ fn affine_value(
 ) -> Result<Array2<f64>, OnnxError> {
     let x = match &affine.x {
         Operand::Block(x) => block(values, *x).to_owned(),
-        Operand::Gated { gate, sources, slots } => {
-            let sources: Vec<_> = sources.iter().map(|&source| block(values, source)).collect();
-            let mut x = side_by_side(&sources, values[gate.step].nrows());
-            let (gate, slot) = (block(values, *gate), x.ncols() / slots.len().max(1));
-            for (place, expert) in slots.iter().enumerate() {
-                let mut own = x.slice_mut(s![.., place * slot..(place + 1) * slot]);
-                match expert {
-                    Some(expert) => own *= &gate.column(*expert).insert_axis(Axis(1)),
-                    None => own.fill(0.0),
-                }
-            }
-            x
+        Operand::Gated(mixtures) => {
+            let gated: Vec<_> = mixtures.iter().map(|mixture| gated_value(mixture, values)).collect();
+            let views: Vec<_> = gated.iter().map(|gated| gated.view()).collect();
+            side_by_side(&views, views.first().map_or(0, |first| first.nrows()))
         }
     };
     let (columns, width) = (x.ncols() / affine.groups, affine.weight.ncols() / affine.groups);
@@ -182,6 +174,22 @@ fn affine_value(
         column += f64::from(bias as f32);
     }
     Ok(y)
+}
+
+/// The experts of a mixture, each times its gate.
+fn gated_value(mixture: &Gated, values: &[Array2<f64>]) -> Array2<f64> {
+    let Gated { gate, sources, slots } = mixture;
+    let sources: Vec<_> = sources.iter().map(|&source| block(values, source)).collect();
+    let mut x = side_by_side(&sources, values[gate.step].nrows());
+    let (gate, slot) = (block(values, *gate), x.ncols() / slots.len().max(1));
+    for (place, expert) in slots.iter().enumerate() {
+        let mut own = x.slice_mut(s![.., place * slot..(place + 1) * slot]);
+        match expert {
+            Some(expert) => own *= &gate.column(*expert).insert_axis(Axis(1)),
+            None => own.fill(0.0),
+        }
+    }
+    x
 }
 
 /// What codes may be off, in scales: half a scale, and what is lost in 32 bits where a value lies between two codes.

@@ -37,7 +37,7 @@ impl Operand {
     pub(super) fn block(&self) -> Option<Block> {
         match self {
             Operand::Block(block) => Some(*block),
-            Operand::Gated { .. } => None,
+            Operand::Gated(_) => None,
         }
     }
 }

@@ -38,10 +38,27 @@ impl Block {
         self.start + self.width
     }
 
+    /// Whether the columns of `next` begin where these end.
+    fn precedes(self, next: Block) -> bool {
+        self.step == next.step && self.end() == next.start
+    }
+
     /// Whether the two share a column.
     fn overlaps(self, other: Block) -> bool {
         self.step == other.step && self.start < other.end() && other.start < self.end()
     }
+}
+
+/// The blocks, those that lie side by side as one.
+pub(crate) fn joined(blocks: impl IntoIterator<Item = Block>) -> Vec<Block> {
+    let mut runs: Vec<Block> = Vec::new();
+    for block in blocks {
+        match runs.last_mut() {
+            Some(run) if run.precedes(block) => run.width += block.width,
+            _ => runs.push(block),
+        }
+    }
+    runs
 }
 
 /// The whole pass: the steps, and the block of each output.
@@ -66,8 +83,8 @@ pub(crate) enum Step {
     Softmax { x: Block, groups: usize },
     /// Dice, see [`ple_tensor::Tape::dice`]: a slope for each of the equal groups of columns.
     Dice { x: Block, alpha: Vec<f32> },
-    /// The gated mixture of experts.
-    Mixture { gate: Block, experts: Vec<Block> },
+    /// Gated mixtures of experts side by side: each gate's columns are those of the next experts.
+    Mixture { gates: Vec<Block>, experts: Vec<Block> },
     /// A step that a pass has made part of another one.
     Gone,
 }
@@ -158,12 +175,17 @@ pub(crate) enum Form {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Operand {
     Block(Block),
-    /// Blocks side by side, cut into slots of one width, each scaled by its column of the gate, or by 0.
-    Gated {
-        gate: Block,
-        sources: Vec<Block>,
-        slots: Vec<Option<usize>>,
-    },
+    /// Gated experts, those of several mixtures side by side; of a map in groups each group reads one mixture.
+    Gated(Vec<Gated>),
+}
+
+/// What a mixture adds up: blocks side by side, cut into slots of one width, each scaled by its column of the gate, or by
+/// 0.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Gated {
+    pub(crate) gate: Block,
+    pub(crate) sources: Vec<Block>,
+    pub(crate) slots: Vec<Option<usize>>,
 }
 
 /// A parameter's columns of a weight.
@@ -205,7 +227,9 @@ impl Plan {
             Step::Affine(affine) => affine.weight.ncols(),
             Step::Scale(scale) => scale.x.width,
             Step::Map { x, .. } | Step::Softmax { x, .. } | Step::Dice { x, .. } => x.width,
-            Step::Mixture { experts, .. } => experts.first().map_or(0, |expert| expert.width),
+            Step::Mixture { gates, experts } => {
+                experts.first().map_or(0, |expert| gates.len() * expert.width)
+            }
             Step::Gone => 0,
         }
     }
@@ -230,14 +254,14 @@ impl Step {
         match self {
             Step::Embedding(_) | Step::Gone => Vec::new(),
             Step::Affine(Affine { x: Operand::Block(x), .. }) => vec![*x],
-            Step::Affine(Affine { x: Operand::Gated { gate, sources, .. }, .. }) => {
-                [&[*gate], &sources[..]].concat()
+            Step::Affine(Affine { x: Operand::Gated(mixtures), .. }) => {
+                mixtures.iter().flat_map(|mixture| [&[mixture.gate], &mixture.sources[..]].concat()).collect()
             }
             Step::Scale(Scale { x, .. })
             | Step::Map { x, .. }
             | Step::Softmax { x, .. }
             | Step::Dice { x, .. } => vec![*x],
-            Step::Mixture { gate, experts } => [&[*gate], &experts[..]].concat(),
+            Step::Mixture { gates, experts } => [&gates[..], &experts[..]].concat(),
         }
     }
 
@@ -249,10 +273,11 @@ impl Step {
             | Step::Map { x, .. }
             | Step::Softmax { x, .. }
             | Step::Dice { x, .. } => vec![x],
-            Step::Affine(Affine { x: Operand::Gated { gate, sources, .. }, .. }) => {
-                std::iter::once(gate).chain(sources).collect()
-            }
-            Step::Mixture { gate, experts } => std::iter::once(gate).chain(experts).collect(),
+            Step::Affine(Affine { x: Operand::Gated(mixtures), .. }) => mixtures
+                .iter_mut()
+                .flat_map(|mixture| std::iter::once(&mut mixture.gate).chain(&mut mixture.sources))
+                .collect(),
+            Step::Mixture { gates, experts } => gates.iter_mut().chain(experts).collect(),
         }
     }
 }

@@ -49,7 +49,7 @@ pub(crate) fn record(tape: &Tape<'_>, outputs: &[Var], names: &FeatureNames) -> 
             Op::Dice(op) => Step::Dice { x: block(op.x), alpha: values(store, op.alpha) },
             Op::Softmax(op) => Step::Softmax { x: block(op.x), groups: op.groups },
             Op::Mixture(op) => Step::Mixture {
-                gate: block(op.gate),
+                gates: op.gates.iter().map(|&gate| block(gate)).collect(),
                 experts: op.experts.iter().map(|&expert| block(expert)).collect(),
             },
             other => return Err(OnnxError::Operation { operation: other.name() }),

@@ -31,7 +31,7 @@ pub use dropout::Dropout;
 pub use embedding::{Embedding, Pooling, Segment};
 pub use leaky_relu::LeakyRelu;
 pub use linear::Linear;
-pub use mixture::Mixture;
+pub use mixture::{GatedExperts, Mixture};
 pub use prelu::Prelu;
 pub use projection::Projection;
 pub use relu::Relu;
