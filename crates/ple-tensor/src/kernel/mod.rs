@@ -6,6 +6,7 @@ pub(crate) mod columns;
 pub(crate) mod gather;
 pub(crate) mod gemm;
 pub(crate) mod instruction_set;
+pub(crate) mod one_column;
 pub(crate) mod prefetch;
 pub(crate) mod row_sums;
 pub(crate) mod rows;

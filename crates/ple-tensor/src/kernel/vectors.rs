@@ -18,13 +18,13 @@ fn add(sum: &mut [f32], x: &[f32]) {
 
 /// `sum += factor x`.
 #[inline(always)]
-fn add_scaled(sum: &mut [f32], factor: f32, x: &[f32]) {
+pub(super) fn add_scaled(sum: &mut [f32], factor: f32, x: &[f32]) {
     sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += factor * x);
 }
 
 /// `Σ x y`, in 8 lanes that are added in pairs at the end.
 #[inline(always)]
-fn dot(x: &[f32], y: &[f32]) -> f32 {
+pub(super) fn dot(x: &[f32], y: &[f32]) -> f32 {
     let mut lanes = [0.0; 8];
     let ((x, x_rest), (y, y_rest)) = (x.as_chunks::<8>(), y.as_chunks::<8>());
     for (x, y) in x.iter().zip(y) {

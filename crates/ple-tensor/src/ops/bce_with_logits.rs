@@ -1,6 +1,6 @@
 //! Binary cross-entropy on logits, exact for logits of any size, over the rows of a task's own sample space.
 
-use ndarray::{Array2, arr2};
+use ndarray::{Array2, arr2, s};
 
 use super::{Op, Operation};
 use crate::kernel::rows::BLOCK_ROWS;
@@ -56,13 +56,13 @@ impl<'a> Tape<'a> {
             labels.len(),
             weights.len()
         );
-        let total = total_weight(weights);
+        let (z, total) = (z.column(0), total_weight(weights));
         let mut sum = 0.0;
         for first in (0..labels.len()).step_by(BLOCK_ROWS) {
             let rows = first..labels.len().min(first + BLOCK_ROWS);
             let mut block = [0.0_f32; BLOCK_ROWS];
             let mut terms = [0.0; BLOCK_ROWS];
-            block.iter_mut().zip(z.iter().skip(first)).for_each(|(copy, z)| *copy = *z);
+            block.iter_mut().zip(z.slice(s![rows.clone()])).for_each(|(copy, z)| *copy = *z);
             bce_terms(&mut terms, &block, &labels[rows.clone()], &weights[rows]);
             // Terms past the end are zeros.
             sum += terms.iter().sum::<f64>();
@@ -86,13 +86,15 @@ impl Operation for BceWithLogits<'_> {
         }
         let scale = (f64::from(gradient[[0, 0]]) / total) as f32;
         let z = pass.value(self.logits);
+        let z = z.column(0);
         pass.accumulate(self.logits, |mut target| {
+            let mut target = target.column_mut(0);
             for first in (0..self.labels.len()).step_by(BLOCK_ROWS) {
                 let rows = first..self.labels.len().min(first + BLOCK_ROWS);
                 let mut block = [0.0_f32; BLOCK_ROWS];
-                block.iter_mut().zip(z.iter().skip(first)).for_each(|(copy, z)| *copy = *z);
-                bce_gradient(&mut block, &self.labels[rows.clone()], &self.weights[rows], scale);
-                target.iter_mut().skip(first).zip(&block).for_each(|(dz, term)| *dz += term);
+                block.iter_mut().zip(z.slice(s![rows.clone()])).for_each(|(copy, z)| *copy = *z);
+                bce_gradient(&mut block, &self.labels[rows.clone()], &self.weights[rows.clone()], scale);
+                target.slice_mut(s![rows]).iter_mut().zip(&block).for_each(|(dz, term)| *dz += term);
             }
         });
     }

@@ -1,14 +1,19 @@
 //! Linear maps: one product for all linears that read one input, or one product for each group of columns.
 
-use ndarray::{Array2, Axis, s};
+use ndarray::{Array2, ArrayView2, Axis, s};
 
 use super::{Op, Operation};
-use crate::kernel::columns::add_column_sums;
+use crate::kernel::columns::{add_column_sums, sum_rows};
 use crate::kernel::gemm::{Product, Start, gemm};
+use crate::kernel::one_column::{add_weight_gradient, dot_products, input_gradient};
+use crate::kernel::rows::for_each_block;
+use crate::kernel::scratch::{Pool, Scratch};
 use crate::replay::Replay;
 use crate::store::MatrixId;
 use crate::tape::{BackwardPass, Tape, Var};
 use crate::workspace::emptied;
+
+static COLUMNS: Pool = Pool::new();
 
 /// `y = x W + b`, group by group: see [`Tape::linear`].
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +59,7 @@ impl<'a> Tape<'a> {
             w.dim(),
             self.store.matrix_name(weight)
         );
+        let linear = Linear { x, weight, bias, groups };
         let rows = self.value(x).nrows();
         let mut value = self.workspace.matrix(rows, width);
         let bias_values = bias.map(|bias| {
@@ -62,6 +68,14 @@ impl<'a> Tape<'a> {
             bias.to_slice().expect("matrices are contiguous")
         });
         let out = width / groups;
+        if out == 1 {
+            let (x, weights) = (self.value(x), one_after_the_other(w));
+            for_each_block(value.view_mut(), x.len(), |first, y| {
+                dot_products(y, first, x, &weights, bias_values);
+            });
+            drop(weights);
+            return self.push(value, Op::Linear(linear));
+        }
         let mut products = emptied(std::mem::take(&mut self.workspace.products));
         let inputs = self.value(x);
         products.extend(value.axis_chunks_iter_mut(Axis(1), out.max(1)).enumerate().map(|(group, c)| {
@@ -75,8 +89,43 @@ impl<'a> Tape<'a> {
         }));
         gemm(&mut products);
         self.workspace.products = emptied(products);
-        self.push(value, Op::Linear(Linear { x, weight, bias, groups }))
+        self.push(value, Op::Linear(linear))
     }
+}
+
+impl Linear {
+    fn backward_of_one_column(&self, gradient: ArrayView2<'_, f32>, pass: &mut BackwardPass<'_, '_>) {
+        let (x, weight) = (pass.value(self.x), pass.store.matrix(self.weight));
+        let sums = sum_rows(x.nrows(), x.ncols() + self.groups, |rows, sums| {
+            add_weight_gradient(sums, rows, x, gradient);
+        });
+        let (of_weight, of_bias) = sums.split_at(x.ncols());
+        // The matrix has a row for each input and a column for each group.
+        pass.accumulate_matrix(self.weight, |mut target| {
+            target
+                .view_mut()
+                .reversed_axes()
+                .iter_mut()
+                .zip(of_weight)
+                .for_each(|(value, &sum)| *value += sum as f32);
+        });
+        if let Some(bias) = self.bias {
+            pass.accumulate_matrix(bias, |mut target| {
+                target.iter_mut().zip(of_bias).for_each(|(value, &sum)| *value += sum as f32);
+            });
+        }
+        let weights = one_after_the_other(weight);
+        pass.accumulate_blocks(self.x, x.len(), |first, fresh, dx| {
+            input_gradient(dx, first, fresh, gradient, &weights);
+        });
+    }
+}
+
+/// The columns of a matrix, each without gaps.
+fn one_after_the_other(weight: ArrayView2<'_, f32>) -> Scratch {
+    let mut columns = COLUMNS.take(weight.len());
+    columns.iter_mut().zip(weight.t()).for_each(|(to, &from)| *to = from);
+    columns
 }
 
 impl Operation for Linear {
@@ -91,6 +140,9 @@ impl Operation for Linear {
     fn backward(&self, _: &Array2<f32>, gradient: &mut Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
         let weight = pass.store.matrix(self.weight);
         let (fan_in, out) = (weight.nrows(), weight.ncols() / self.groups);
+        if out == 1 {
+            return self.backward_of_one_column(gradient.view(), pass);
+        }
         if let Some(bias) = self.bias {
             pass.accumulate_matrix(bias, |sums| add_column_sums(gradient.view(), sums));
         }

@@ -28,6 +28,9 @@ use super::team::for_each_task;
 /// Rows of the result to a task: a multiple of every kernel's rows, few enough for two threads to share 376 rows evenly.
 const TASK_ROWS: usize = 48;
 
+/// Multiply-adds to a task, at least: finding out where its rows lie takes as long as some thousands.
+const TASK_WORK: usize = 1 << 15;
+
 /// Below so many multiply-adds a fork and join costs more than it saves.
 const PARALLEL_WORK: usize = 1 << 12;
 
@@ -90,8 +93,8 @@ fn gemm_with(kernels: Kernels, products: &mut Vec<Product<'_>>) {
     let n_packed = parts.partition_point(|part| !turned::is_turned(&part.product));
     let packed = Panels::pack(parts[..n_packed].iter().map(|part| part.product.b), &kernels);
     let task = |p: usize, product: &Product<'_>, number: usize| {
-        let first = number * TASK_ROWS;
-        let rows = TASK_ROWS.min(product.c.nrows() - first);
+        let first = number * product.task_rows();
+        let rows = product.task_rows().min(product.c.nrows() - first);
         // SAFETY: the result is borrowed exclusively, and each task has rows of its own.
         unsafe {
             match packed.get(p) {
@@ -100,7 +103,7 @@ fn gemm_with(kernels: Kernels, products: &mut Vec<Product<'_>>) {
             }
         }
     };
-    let n_tasks = |p: usize| parts[p].product.c.nrows().div_ceil(TASK_ROWS);
+    let n_tasks = |p: usize| parts[p].product.n_tasks();
     let mut tasks = TASKS.take();
     tasks.clear();
     tasks.extend((0..parts.len()).flat_map(|p| (0..n_tasks(p)).map(move |number| (p, number))));
@@ -132,6 +135,19 @@ impl<'r, 'a> Results<'r, 'a> {
 }
 
 impl Product<'_> {
+    /// Rows of the result to a task.
+    fn task_rows(&self) -> usize {
+        if turned::is_turned(self) {
+            return TASK_ROWS;
+        }
+        let work = TASK_ROWS * self.a.ncols() * self.b.ncols();
+        TASK_ROWS * (TASK_WORK / work.max(1)).max(1)
+    }
+
+    fn n_tasks(&self) -> usize {
+        self.c.nrows().div_ceil(self.task_rows())
+    }
+
     /// Checks the shapes, and does what there is to do where no element is a sum of products.
     fn is_trivial(&mut self) -> bool {
         let ((m, k), n) = (self.a.dim(), self.b.ncols());
