@@ -8,7 +8,8 @@ use rand_chacha::ChaCha8Rng;
 use crate::ops::Op;
 use crate::replay::ReferenceParams;
 use crate::store::{ParamStore, Role};
-use crate::tape::{Mode, Tape, Var};
+use crate::tape::{Mode, Tape};
+use crate::var::Var;
 use crate::workspace::Workspace;
 
 /// How [`gradient_check`] checks.

@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayView2};
 
 use crate::store::{MatrixId, TableId};
-use crate::tape::Var;
+use crate::var::Var;
 
 /// The gradient of a table: only the rows that the batch read, each once, in the order in which it first read them.
 #[derive(Clone, Debug, Default, PartialEq)]

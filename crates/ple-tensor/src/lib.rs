@@ -49,6 +49,7 @@ mod gradients;
 mod node_gradient;
 mod op_times;
 mod tape;
+mod var;
 mod workspace;
 
 mod ops;
@@ -73,5 +74,6 @@ pub use ops::{
 pub use replay::ReferenceParams;
 pub use store::{Entry, MatrixId, NamedBlock, ParamStore, Role, Snapshot, TableId};
 pub use table::{RowStamps, Table, TableRows};
-pub use tape::{Mode, Node, NonFinite, Tape, Var};
+pub use tape::{Mode, Node, NonFinite, Tape};
+pub use var::Var;
 pub use workspace::Workspace;

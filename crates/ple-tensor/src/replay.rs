@@ -5,7 +5,8 @@ use ndarray::{Array2, ArrayView2, s};
 
 use crate::ops::Op;
 use crate::store::{MatrixId, ParamStore, TableId};
-use crate::tape::{Mode, Tape, Var};
+use crate::tape::{Mode, Tape};
+use crate::var::Var;
 
 /// A store's values in f64, to be perturbed.
 #[derive(Clone, Debug)]

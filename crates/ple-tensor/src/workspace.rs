@@ -10,7 +10,8 @@ use crate::gradients::{Gradients, RowGradients};
 use crate::kernel::gemm::Product;
 use crate::op_times::OpTimes;
 use crate::ops::Segment;
-use crate::tape::{Node, Var};
+use crate::tape::Node;
+use crate::var::Var;
 
 /// The handles that a list has room for from the start.
 const SHORT_LIST: usize = 64;

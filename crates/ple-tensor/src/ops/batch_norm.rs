@@ -10,7 +10,8 @@ use crate::kernel::rows::for_each_block;
 use crate::kernel::vectors::{self, NormColumns};
 use crate::replay::Replay;
 use crate::store::MatrixId;
-use crate::tape::{BackwardPass, Mode, Tape, Var};
+use crate::tape::{BackwardPass, Mode, Tape};
+use crate::var::Var;
 use crate::workspace::Workspace;
 
 /// The parameters, buffers and constants of a batch norm over `width` columns; each matrix is `[1, width]`.

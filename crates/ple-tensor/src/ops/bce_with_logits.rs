@@ -6,7 +6,8 @@ use super::{Op, Operation};
 use crate::kernel::rows::BLOCK_ROWS;
 use crate::kernel::transcendental::{bce_gradient, bce_terms};
 use crate::replay::Replay;
-use crate::tape::{BackwardPass, Tape, Var};
+use crate::tape::{BackwardPass, Tape};
+use crate::var::Var;
 
 /// `Σ w (softplus(z) - y z) / Σ w`: see [`Tape::bce_with_logits`].
 #[derive(Clone, Copy, Debug)]

@@ -8,7 +8,8 @@ use crate::kernel::rows::{for_each_row, row};
 use crate::kernel::transcendental::sigmoid;
 use crate::replay::Replay;
 use crate::store::MatrixId;
-use crate::tape::{BackwardPass, Tape, Var};
+use crate::tape::{BackwardPass, Tape};
+use crate::var::Var;
 
 /// Added to each squared deviation, as in torch-rechub.
 const EPSILON: f32 = 1e-3;

@@ -7,7 +7,8 @@ use rand_chacha::ChaCha8Rng;
 use super::{Op, Operation};
 use crate::kernel::rows::{for_each_block, for_each_run};
 use crate::replay::Replay;
-use crate::tape::{BackwardPass, Mode, Tape, Var};
+use crate::tape::{BackwardPass, Mode, Tape};
+use crate::var::Var;
 use crate::workspace::Workspace;
 
 /// `y = x * mask`: see [`Tape::dropout`].

@@ -14,7 +14,8 @@ use crate::kernel::rows::{for_each_block, row};
 use crate::kernel::team::for_each_in_parallel;
 use crate::replay::Replay;
 use crate::store::{MatrixId, ParamStore, TableId};
-use crate::tape::{BackwardPass, Tape, Var};
+use crate::tape::{BackwardPass, Tape};
+use crate::var::Var;
 use crate::workspace::{Workspace, emptied};
 
 /// How the embeddings of a sequence become one.

@@ -4,7 +4,8 @@ use ndarray::Array2;
 
 use super::{Op, Operation};
 use crate::replay::Replay;
-use crate::tape::{BackwardPass, Tape, Var};
+use crate::tape::{BackwardPass, Tape};
+use crate::var::Var;
 
 /// `y = x` above zero, `slope * x` below: see [`Tape::leaky_relu`].
 #[derive(Clone, Copy, Debug)]

@@ -10,7 +10,8 @@ use crate::kernel::rows::for_each_block;
 use crate::kernel::scratch::{Pool, Scratch};
 use crate::replay::Replay;
 use crate::store::MatrixId;
-use crate::tape::{BackwardPass, Tape, Var};
+use crate::tape::{BackwardPass, Tape};
+use crate::var::Var;
 use crate::workspace::emptied;
 
 static COLUMNS: Pool = Pool::new();

@@ -7,7 +7,8 @@ use super::{Op, Operation};
 use crate::kernel::rows::for_each_block;
 use crate::kernel::vectors::{expert_gradient, gate_gradient, mix};
 use crate::replay::Replay;
-use crate::tape::{BackwardPass, Tape, Var};
+use crate::tape::{BackwardPass, Tape};
+use crate::var::Var;
 use crate::workspace::{Workspace, emptied};
 
 /// `yₜ = Σᵢ gateₜᵢ expertₜᵢ`: see [`Tape::mixtures`].

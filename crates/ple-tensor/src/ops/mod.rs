@@ -21,7 +21,8 @@ use ndarray::Array2;
 
 use crate::replay::Replay;
 use crate::store::{MatrixId, ParamStore};
-use crate::tape::{BackwardPass, Var};
+use crate::tape::BackwardPass;
+use crate::var::Var;
 use crate::workspace::Workspace;
 
 pub use batch_norm::{BatchNorm, BatchNormParams};

@@ -6,7 +6,8 @@ use super::{Op, Operation};
 use crate::kernel::rows::{for_each_row, row};
 use crate::replay::Replay;
 use crate::store::MatrixId;
-use crate::tape::{BackwardPass, Tape, Var};
+use crate::tape::{BackwardPass, Tape};
+use crate::var::Var;
 
 /// `y = x` above zero, `slope * x` below: see [`Tape::prelu`].
 #[derive(Clone, Copy, Debug)]

@@ -6,7 +6,8 @@ use super::{Op, Operation};
 use crate::kernel::rows::for_each_run;
 use crate::kernel::vectors;
 use crate::replay::Replay;
-use crate::tape::{BackwardPass, Tape, Var};
+use crate::tape::{BackwardPass, Tape};
+use crate::var::Var;
 
 /// `y = max(x, 0)`: see [`Tape::relu`].
 #[derive(Clone, Copy, Debug)]

@@ -5,7 +5,8 @@ use ndarray::Array2;
 use super::{Op, Operation};
 use crate::kernel::transcendental::sigmoid;
 use crate::replay::Replay;
-use crate::tape::{BackwardPass, Tape, Var};
+use crate::tape::{BackwardPass, Tape};
+use crate::var::Var;
 
 /// `y = 1 / (1 + exp(-x))`: see [`Tape::sigmoid`].
 #[derive(Clone, Copy, Debug)]

@@ -7,7 +7,8 @@ use crate::kernel::rows::{for_each_block, row};
 use crate::kernel::scratch::Pool;
 use crate::kernel::softmax::{softmax_columns, softmax_gradient};
 use crate::replay::Replay;
-use crate::tape::{BackwardPass, Tape, Var};
+use crate::tape::{BackwardPass, Tape};
+use crate::var::Var;
 
 static COLUMNS: Pool = Pool::new();
 

@@ -5,7 +5,8 @@ use ndarray::{Array2, arr2};
 use super::bce_with_logits::total_weight;
 use super::{Op, Operation};
 use crate::replay::Replay;
-use crate::tape::{BackwardPass, Tape, Var};
+use crate::tape::{BackwardPass, Tape};
+use crate::var::Var;
 
 /// `Σ w (x - y)² / Σ w`: see [`Tape::squared_error`].
 #[derive(Clone, Copy, Debug)]

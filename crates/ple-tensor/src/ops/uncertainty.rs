@@ -6,7 +6,8 @@ use super::{Op, Operation};
 use crate::kernel::transcendental::exp_f64;
 use crate::replay::Replay;
 use crate::store::MatrixId;
-use crate::tape::{BackwardPass, Tape, Var};
+use crate::tape::{BackwardPass, Tape};
+use crate::var::Var;
 
 /// One task of an uncertainty-weighted total.
 #[derive(Clone, Copy, Debug)]

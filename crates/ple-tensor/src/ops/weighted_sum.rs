@@ -4,7 +4,8 @@ use ndarray::{Array2, arr2};
 
 use super::{Op, Operation};
 use crate::replay::Replay;
-use crate::tape::{BackwardPass, Tape, Var};
+use crate::tape::{BackwardPass, Tape};
+use crate::var::Var;
 
 /// `y = Σ weight * term`: see [`Tape::weighted_sum`].
 #[derive(Clone, Debug)]
