@@ -2,6 +2,7 @@
 
 use ndarray::{Array2, ArrayView2};
 
+use crate::reach::Reach;
 use crate::store::{MatrixId, TableId};
 use crate::var::Var;
 
@@ -20,6 +21,7 @@ pub struct RowGradients {
 #[derive(Debug, Default)]
 pub struct Gradients {
     pub(crate) matrices: Vec<Option<Array2<f32>>>,
+    pub(crate) reach: Option<Reach>,
     pub(crate) tables: Vec<Option<RowGradients>>,
     pub(crate) buffers: Vec<(MatrixId, Array2<f32>)>,
     pub(crate) inputs: Vec<(Var, Array2<f32>)>,
@@ -29,6 +31,13 @@ impl Gradients {
     /// The gradient of a matrix, in its shape.
     pub fn matrix(&self, id: MatrixId) -> Option<ArrayView2<'_, f32>> {
         self.matrices[id.index()].as_ref().map(|gradient| gradient.view())
+    }
+
+    /// Which columns of a matrix the loss depends on; none where it depends on all of them. The gradient of the others is
+    /// zero.
+    pub fn reached_columns(&self, id: MatrixId) -> Option<&[bool]> {
+        let columns = self.reach.as_ref()?.matrix(id);
+        columns.contains(&false).then_some(columns)
     }
 
     /// The gradient of a table.

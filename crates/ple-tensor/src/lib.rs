@@ -48,6 +48,7 @@ mod table;
 mod gradients;
 mod node_gradient;
 mod op_times;
+mod reach;
 mod tape;
 mod var;
 mod workspace;

@@ -12,12 +12,14 @@ use crate::kernel::gemm::Start;
 pub(crate) struct NodeGradient {
     values: Array2<f32>,
     written: Range<usize>,
+    /// Whether a column was filled with zeros: perhaps nobody came to write it.
+    filled: bool,
 }
 
 impl NodeGradient {
     /// A gradient without a column in use.
     pub(crate) fn new(values: Array2<f32>) -> Self {
-        Self { values, written: 0..0 }
+        Self { values, written: 0..0, filled: false }
     }
 
     /// The columns for somebody who adds to them, or who writes all of them if they start with [`Start::Zero`].
@@ -41,14 +43,15 @@ impl NodeGradient {
         (start, self.values.slice_mut(s![.., columns]))
     }
 
-    /// The whole gradient.
-    pub(crate) fn finish(mut self) -> Array2<f32> {
+    /// The whole gradient, and whether there may be columns that nobody has written.
+    pub(crate) fn finish(mut self) -> (Array2<f32>, bool) {
         self.fill_unwritten();
-        self.values
+        (self.values, self.filled)
     }
 
     fn fill_unwritten(&mut self) {
         let Range { start, end } = self.written;
+        self.filled |= start > 0 || end < self.values.ncols();
         self.values.slice_mut(s![.., ..start]).fill(0.0);
         self.values.slice_mut(s![.., end..]).fill(0.0);
         self.written = 0..self.values.ncols();
@@ -80,7 +83,7 @@ mod tests {
                 }
                 expected.slice_mut(ndarray::s![.., columns]).mapv_inplace(|value| value + number as f32);
             }
-            prop_assert_eq!(gradient.finish(), expected);
+            prop_assert_eq!(gradient.finish().0, expected);
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::kernel::rows::{for_each_block, for_each_run};
 use crate::node_gradient::NodeGradient;
 use crate::op_times::Direction;
 use crate::ops::{Input, Op};
+use crate::reach::Reach;
 use crate::store::{MatrixId, ParamStore, TableId};
 use crate::var::Var;
 use crate::workspace::{Workspace, emptied};
@@ -221,8 +222,11 @@ impl<'a> Tape<'a> {
             times.begin();
         }
         pass.accumulate(loss, |mut gradient| gradient.fill(1.0));
+        let mut reaches_all = true;
         for (index, node) in self.nodes.iter().enumerate().rev() {
-            if let Some(mut gradient) = pass.node_gradients[index].take().map(NodeGradient::finish) {
+            if let Some((mut gradient, filled)) = pass.node_gradients[index].take().map(NodeGradient::finish)
+            {
+                reaches_all &= !filled;
                 if matches!(node.op, Op::Input(_)) {
                     pass.gradients.inputs.push((Var::whole(index, node.value.ncols()), gradient));
                 } else {
@@ -239,6 +243,7 @@ impl<'a> Tape<'a> {
             }
         }
         let (mut gradients, mut workspace) = (pass.gradients, pass.workspace);
+        gradients.reach = (!reaches_all).then(|| Reach::of(&self.nodes, self.store, loss));
         for node in self.nodes.drain(..) {
             node.op.release(Some(&mut gradients.buffers), &mut workspace);
             workspace.recycle(node.value);

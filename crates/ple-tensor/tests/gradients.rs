@@ -269,3 +269,31 @@ fn the_checker_finds_a_wrong_derivative() {
     });
     assert!(matches!(result, Err(GradientMismatch::Forward { op: "linear", .. })), "{result:?}");
 }
+
+/// A loss that reads some groups of a product depends on their columns alone, whichever they are.
+#[test]
+fn columns_that_a_loss_does_not_read_are_not_reached() {
+    let mut store = ParamStore::new();
+    let random = &mut Random::seed_from_u64(3);
+    let hidden = store.add("hidden", normal(random, 4, 6, 1.0), Role::Decayed);
+    let output = store.add("output", normal(random, 2, 3, 1.0), Role::Decayed);
+    let x = normal(random, 5, 12, 1.0);
+    for read in [[true, false, true], [false, true, false], [true, true, true]] {
+        let mut tape = Tape::new(&store, Workspace::new(), Mode::Train { dropout_seed: 0 });
+        let input = tape.variable(x.view());
+        let product = tape.linear(input, hidden, None, 3);
+        let rectified = tape.relu(product);
+        let logits = tape.linear(rectified, output, None, 3);
+        let chosen = (0..3).filter(|&group| read[group]).collect::<Vec<_>>();
+        let losses: Vec<_> = chosen
+            .into_iter()
+            .map(|group| (tape.squared_error(logits.columns(group..group + 1), &[0.5; 5], &[1.0; 5]), 1.0))
+            .collect();
+        let loss = tape.weighted_sum(&losses);
+        let (gradients, _) = tape.backward(loss);
+        let all = read.iter().all(|&read| read);
+        let twice: Vec<bool> = read.iter().flat_map(|&read| [read, read]).collect();
+        assert_eq!(gradients.reached_columns(output), (!all).then_some(&read[..]));
+        assert_eq!(gradients.reached_columns(hidden), (!all).then_some(&twice[..]));
+    }
+}

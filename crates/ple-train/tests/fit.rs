@@ -10,7 +10,7 @@ use ple_data::{
     generate_split,
 };
 use ple_nn::{Architecture, ModelConfig};
-use ple_tensor::{ParamStore, Workspace};
+use ple_tensor::{ParamStore, Role, Workspace};
 use ple_train::early_stopping::{EarlyStopping, Watch};
 use ple_train::metrics::Metric;
 use ple_train::{
@@ -530,6 +530,57 @@ fn a_task_without_rows_in_a_batch_adds_nothing_to_its_step() {
     let (losses, total, variances, first, second) = run(|_| [0.0, 0.0]);
     assert_eq!((losses, total, variances), (vec![None, None], 0.0, [0.0, 0.0]));
     assert!(first != trained && first != tower && second == untouched);
+}
+
+/// A task without rows leaves alone what belongs to it, moments and decay or not, though towers and experts share matrices.
+#[test]
+fn what_belongs_to_a_task_without_rows_takes_no_step() {
+    let table = data().train.table;
+    let mut schema = table.schema().clone();
+    schema.labels.iter_mut().for_each(|label| label.weight = Some("weight".to_owned()));
+    let rows: Vec<u32> = (0..200).collect();
+    let batch = |inside: [f32; 2]| {
+        let weights = Some(inside.repeat(rows.len()));
+        let rows_of = table.select(&(0..200).collect::<Vec<_>>());
+        let weighted = TableColumns { weights, ..rows_of.columns().clone() };
+        let mut batch = Batch::new();
+        Table::new(schema.clone(), weighted).unwrap().gather(&rows, &mut batch);
+        batch
+    };
+    let mut config = ModelConfig::default();
+    if let Architecture::Ple(ple) = &mut config.architecture {
+        ple.n_levels = 2;
+    }
+    let checked = config.check(feature_specs(&schema), task_specs(&schema)).unwrap();
+    let mut store = ParamStore::new();
+    let model = ple_nn::Model::new(&mut store, checked, &mut RunSeed(1).generator("initialization", 0));
+    let balancer = Balancer::new(&Balance::Uwl, model.tasks(), &mut store).unwrap();
+    let mut optimizer = Adam::new(AdamConfig::default(), 2, &mut store).unwrap();
+    let mut snapshots = Vec::new();
+    for (step, inside) in [[1.0, 1.0], [1.0, 0.0]].into_iter().enumerate() {
+        let mut state = TrainState {
+            schema: &schema,
+            model: &model,
+            store: &mut store,
+            balancer: &balancer,
+            optimizer: &mut optimizer,
+            workspace: Workspace::new(),
+        };
+        let pass = state.forward_backward(&batch(inside), step as u64).unwrap();
+        state.update(pass);
+        snapshots
+            .push(store.blocks().iter().map(|b| store.get(&b.name).unwrap().to_owned()).collect::<Vec<_>>());
+    }
+    for (index, block) in store.blocks().iter().enumerate() {
+        let name = &block.name;
+        if store.role(block.matrix) == Role::Buffer {
+            continue;
+        }
+        // The shared gate of the first level hands the other task's experts on; its own gate there does not reach it.
+        let prefixes = ["tower.1.", "cgc.1.task.1.", "cgc.0.task.1.gate.", "balance.conversion."];
+        let belongs = prefixes.iter().any(|prefix| name.starts_with(prefix));
+        assert_eq!(snapshots[0][index] == snapshots[1][index], belongs, "{name}");
+    }
 }
 
 /// Weighted lists from Parquet, some of them empty, through training and prediction.

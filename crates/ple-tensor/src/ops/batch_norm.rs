@@ -8,6 +8,7 @@ use super::{Op, Operation};
 use crate::kernel::columns::sum_rows;
 use crate::kernel::rows::for_each_block;
 use crate::kernel::vectors::{self, NormColumns};
+use crate::reach::Reach;
 use crate::replay::Replay;
 use crate::store::MatrixId;
 use crate::tape::{BackwardPass, Mode, Tape};
@@ -230,6 +231,13 @@ impl Operation for BatchNorm {
 
     fn in_place(&self) -> Option<Var> {
         Some(self.x)
+    }
+
+    fn reach(&self, reached: &[bool], reach: &mut Reach) {
+        reach.columns_of(self.x, reached.iter().copied());
+        for id in self.matrices() {
+            reach.columns_of_matrix(id, reached.iter().copied());
+        }
     }
 
     /// With `x̂ = (x - mean) / deviation` and sums over the batch of n rows:

@@ -5,6 +5,7 @@ use ndarray::{Array2, arr2, s};
 use super::{Op, Operation};
 use crate::kernel::rows::BLOCK_ROWS;
 use crate::kernel::transcendental::{bce_gradient, bce_terms};
+use crate::reach::Reach;
 use crate::replay::Replay;
 use crate::tape::{BackwardPass, Tape};
 use crate::var::Var;
@@ -77,6 +78,12 @@ impl<'a> Tape<'a> {
 impl Operation for BceWithLogits<'_> {
     fn inputs(&self) -> Box<dyn Iterator<Item = Var> + '_> {
         Box::new(std::iter::once(self.logits))
+    }
+
+    fn reach(&self, _: &[bool], reach: &mut Reach) {
+        if total_weight(self.weights) != 0.0 {
+            reach.all_of(self.logits);
+        }
     }
 
     /// `dz = w (sigmoid(z) - y) / Σ w`.

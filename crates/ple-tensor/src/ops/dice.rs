@@ -6,6 +6,7 @@ use super::{Op, Operation};
 use crate::kernel::columns::sum_rows;
 use crate::kernel::rows::{for_each_row, row};
 use crate::kernel::transcendental::sigmoid;
+use crate::reach::{Reach, by_group, repeated};
 use crate::replay::Replay;
 use crate::store::MatrixId;
 use crate::tape::{BackwardPass, Tape};
@@ -84,6 +85,12 @@ impl Operation for Dice {
 
     fn matrices(&self) -> Vec<MatrixId> {
         vec![self.alpha]
+    }
+
+    fn reach(&self, reached: &[bool], reach: &mut Reach) {
+        let groups = by_group(reached, reach.matrix(self.alpha).len());
+        reach.columns_of(self.x, repeated(&groups, reached.len() / groups.len()));
+        reach.columns_of_matrix(self.alpha, groups);
     }
 
     /// With `z = (x - m) r`, `r = 1 / sqrt(v)` and `e = dy (1 - alpha) x p (1 - p)`, the gradient of z:

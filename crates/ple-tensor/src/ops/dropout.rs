@@ -6,6 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Op, Operation};
 use crate::kernel::rows::{for_each_block, for_each_run};
+use crate::reach::Reach;
 use crate::replay::Replay;
 use crate::tape::{BackwardPass, Mode, Tape};
 use crate::var::Var;
@@ -82,6 +83,10 @@ impl Dropout {
 impl Operation for Dropout {
     fn inputs(&self) -> Box<dyn Iterator<Item = Var> + '_> {
         Box::new(std::iter::once(self.x))
+    }
+
+    fn reach(&self, reached: &[bool], reach: &mut Reach) {
+        reach.columns_of(self.x, reached.iter().copied());
     }
 
     fn backward(&self, _: &Array2<f32>, gradient: &mut Array2<f32>, pass: &mut BackwardPass<'_, '_>) {

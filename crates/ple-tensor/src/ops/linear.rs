@@ -8,6 +8,7 @@ use crate::kernel::gemm::{Product, Start, gemm};
 use crate::kernel::one_column::{add_weight_gradient, dot_products, input_gradient};
 use crate::kernel::rows::for_each_block;
 use crate::kernel::scratch::{Pool, Scratch};
+use crate::reach::{Reach, by_group, repeated};
 use crate::replay::Replay;
 use crate::store::MatrixId;
 use crate::tape::{BackwardPass, Tape};
@@ -136,6 +137,12 @@ impl Operation for Linear {
 
     fn matrices(&self) -> Vec<MatrixId> {
         std::iter::once(self.weight).chain(self.bias).collect()
+    }
+
+    fn reach(&self, reached: &[bool], reach: &mut Reach) {
+        self.matrices().into_iter().for_each(|id| reach.columns_of_matrix(id, reached.iter().copied()));
+        let groups = by_group(reached, self.groups);
+        reach.columns_of(self.x, repeated(&groups, self.x.width() / self.groups));
     }
 
     fn backward(&self, _: &Array2<f32>, gradient: &mut Array2<f32>, pass: &mut BackwardPass<'_, '_>) {

@@ -6,6 +6,7 @@ use ndarray::{Array2, ArrayView2, s};
 use super::{Op, Operation};
 use crate::kernel::rows::for_each_block;
 use crate::kernel::vectors::{expert_gradient, gate_gradient, mix};
+use crate::reach::Reach;
 use crate::replay::Replay;
 use crate::tape::{BackwardPass, Tape};
 use crate::var::Var;
@@ -108,6 +109,14 @@ type Readers = Vec<(Var, usize, usize)>;
 impl Operation for Mixture {
     fn inputs(&self) -> Box<dyn Iterator<Item = Var> + '_> {
         Box::new(self.gates.iter().chain(&self.experts).copied())
+    }
+
+    fn reach(&self, reached: &[bool], reach: &mut Reach) {
+        let width = self.experts[0].width();
+        for (part, reached) in self.parts().zip(reached.chunks(width)).filter(|(_, r)| r.contains(&true)) {
+            reach.all_of(part.gate);
+            part.experts.iter().for_each(|&expert| reach.columns_of(expert, reached.iter().copied()));
+        }
     }
 
     /// `dgateₜᵢ = Σ dyₜ expertₜᵢ` in each row, `dexpert = Σₜ gateₜ dyₜ`, one pass for all that lie side by side.

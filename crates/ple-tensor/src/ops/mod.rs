@@ -19,6 +19,7 @@ mod weighted_sum;
 
 use ndarray::Array2;
 
+use crate::reach::Reach;
 use crate::replay::Replay;
 use crate::store::{MatrixId, ParamStore};
 use crate::tape::BackwardPass;
@@ -64,6 +65,12 @@ pub(crate) trait Operation {
     /// The input whose gradient [`Operation::backward`] leaves in the place of the output's, if there is one.
     fn in_place(&self) -> Option<Var> {
         None
+    }
+
+    /// Marks what the columns `reached` of its output depend on.
+    fn reach(&self, _reached: &[bool], reach: &mut Reach) {
+        self.inputs().for_each(|input| reach.all_of(input));
+        self.matrices().into_iter().for_each(|id| reach.columns_of_matrix(id, std::iter::repeat(true)));
     }
 
     /// Adds, for the gradient of its output, the gradients of its inputs and parameters.

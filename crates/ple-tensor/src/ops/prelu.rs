@@ -4,6 +4,7 @@ use ndarray::Array2;
 
 use super::{Op, Operation};
 use crate::kernel::rows::{for_each_row, row};
+use crate::reach::{Reach, by_group, repeated};
 use crate::replay::Replay;
 use crate::store::MatrixId;
 use crate::tape::{BackwardPass, Tape};
@@ -66,6 +67,12 @@ impl Operation for Prelu {
 
     fn matrices(&self) -> Vec<MatrixId> {
         vec![self.slope]
+    }
+
+    fn reach(&self, reached: &[bool], reach: &mut Reach) {
+        let groups = by_group(reached, reach.matrix(self.slope).len());
+        reach.columns_of(self.x, repeated(&groups, reached.len() / groups.len()));
+        reach.columns_of_matrix(self.slope, groups);
     }
 
     fn backward(&self, _: &Array2<f32>, gradient: &mut Array2<f32>, pass: &mut BackwardPass<'_, '_>) {

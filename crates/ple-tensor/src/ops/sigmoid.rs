@@ -4,6 +4,7 @@ use ndarray::Array2;
 
 use super::{Op, Operation};
 use crate::kernel::transcendental::sigmoid;
+use crate::reach::Reach;
 use crate::replay::Replay;
 use crate::tape::{BackwardPass, Tape};
 use crate::var::Var;
@@ -40,6 +41,10 @@ impl<'a> Tape<'a> {
 impl Operation for Sigmoid {
     fn inputs(&self) -> Box<dyn Iterator<Item = Var> + '_> {
         Box::new(std::iter::once(self.x))
+    }
+
+    fn reach(&self, reached: &[bool], reach: &mut Reach) {
+        reach.columns_of(self.x, reached.iter().copied());
     }
 
     fn backward(&self, output: &Array2<f32>, gradient: &mut Array2<f32>, pass: &mut BackwardPass<'_, '_>) {

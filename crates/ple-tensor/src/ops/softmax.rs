@@ -6,6 +6,7 @@ use super::{Op, Operation};
 use crate::kernel::rows::{for_each_block, row};
 use crate::kernel::scratch::Pool;
 use crate::kernel::softmax::{softmax_columns, softmax_gradient};
+use crate::reach::{Reach, by_group, repeated};
 use crate::replay::Replay;
 use crate::tape::{BackwardPass, Tape};
 use crate::var::Var;
@@ -69,6 +70,11 @@ impl<'a> Tape<'a> {
 impl Operation for Softmax {
     fn inputs(&self) -> Box<dyn Iterator<Item = Var> + '_> {
         Box::new(std::iter::once(self.x))
+    }
+
+    fn reach(&self, reached: &[bool], reach: &mut Reach) {
+        let groups = by_group(reached, self.groups);
+        reach.columns_of(self.x, repeated(&groups, reached.len() / self.groups));
     }
 
     /// `dx = y (dy - Σ y dy)`.

@@ -4,6 +4,7 @@ use ndarray::{Array2, arr2};
 
 use super::bce_with_logits::total_weight;
 use super::{Op, Operation};
+use crate::reach::Reach;
 use crate::replay::Replay;
 use crate::tape::{BackwardPass, Tape};
 use crate::var::Var;
@@ -59,6 +60,12 @@ impl<'a> Tape<'a> {
 impl Operation for SquaredError<'_> {
     fn inputs(&self) -> Box<dyn Iterator<Item = Var> + '_> {
         Box::new(std::iter::once(self.predictions))
+    }
+
+    fn reach(&self, _: &[bool], reach: &mut Reach) {
+        if total_weight(self.weights) != 0.0 {
+            reach.all_of(self.predictions);
+        }
     }
 
     /// `dx = 2 w (x - y) / Σ w`.

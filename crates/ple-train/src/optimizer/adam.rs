@@ -14,8 +14,9 @@ use crate::error::TrainError;
 /// Adam with PyTorch's arithmetic, or AdamW.
 ///
 /// Source: D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1; the order of
-/// operations is that of `torch.optim.Adam`. A matrix that received no gradient is left alone, as there. The moments of
-/// a table's row lie beside its weights; see [`TableUpdates`] for which rows a step reaches.
+/// operations is that of `torch.optim.Adam`. A matrix that received no gradient is left alone, as there, and so are the
+/// columns of a matrix that the loss does not depend on, such as the tower of a task that has no rows in a batch. The
+/// moments of a table's row lie beside its weights; see [`TableUpdates`] for which rows a step reaches.
 #[derive(Debug)]
 pub struct Adam {
     pub(super) config: AdamConfig,
@@ -121,7 +122,8 @@ impl Adam {
         }
         for id in store.matrix_ids() {
             let (role, Some(gradient)) = (store.role(id), gradients.matrix(id)) else { continue };
-            if role == Role::Buffer {
+            let reached = gradients.reached_columns(id);
+            if role == Role::Buffer || reached.is_some_and(|columns| !columns.contains(&true)) {
                 continue;
             }
             let zeros = || Array2::zeros(gradient.dim());
@@ -130,12 +132,20 @@ impl Adam {
             moments.steps += 1;
             let rule = adam_step(&self.config, moments.steps, self.n_steps, role == Role::Decayed);
             let mut weights = store.matrix_mut(id);
+            let before = reached.map(|_| [weights.to_owned(), moments.m.clone(), moments.v.clone()]);
             let (m, v) = (moments.m.as_slice_mut(), moments.v.as_slice_mut());
             let slices = (weights.as_slice_mut(), m, v, gradient.to_slice());
             let (Some(weights), Some(m), Some(v), Some(gradient)) = slices else {
                 unreachable!("matrices and their gradients are contiguous")
             };
             rule.update(weights, m, v, gradient);
+            if let (Some(reached), Some(before)) = (reached, &before) {
+                let after = [store.matrix_mut(id), moments.m.view_mut(), moments.v.view_mut()];
+                for (mut after, before) in after.into_iter().zip(before) {
+                    let unreached = (0..reached.len()).filter(|&column| !reached[column]);
+                    unreached.for_each(|column| after.column_mut(column).assign(&before.column(column)));
+                }
+            }
         }
         self.update_tables(store, gradients);
         store.mark_learned();
