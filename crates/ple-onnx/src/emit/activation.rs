@@ -1,6 +1,7 @@
 //! Activations, softmax, and a batch norm that was not folded.
 
 use super::Emitter;
+use super::columns::groups_of;
 use crate::graph::Values;
 use crate::plan::{Block, Map, Scale};
 use crate::proto::AttributeProto;
@@ -42,6 +43,15 @@ impl Emitter<'_> {
         let input = self.grouped(&input, groups, x.width);
         let softmax = self.graph.node("Softmax", &[&input], axis);
         self.flat(&softmax, x.width)
+    }
+
+    /// A softmax for each group, so that nobody has to cut them apart.
+    pub(super) fn softmax_of_each(&mut self, x: Block, groups: usize) {
+        for (number, group) in groups_of(x, groups).enumerate() {
+            let value = self.softmax(group, 1);
+            let start = number * group.width;
+            self.keep(Block { step: self.step, start, width: group.width }, value);
+        }
     }
 
     /// `y = x (alpha + p (1 - alpha))`, `p = sigmoid((x - m) / sqrt(Σ (x - m)² + n epsilon))` over the n columns of a

@@ -63,6 +63,18 @@ impl Emitter<'_> {
         self.values.get(&key(block)).cloned().unwrap_or_default()
     }
 
+    /// Keeps the value of a block.
+    pub(super) fn keep(&mut self, block: Block, value: String) {
+        self.values.insert(key(block), value);
+    }
+
+    /// Whether all that read a step of several equal groups of columns read one group each.
+    pub(super) fn is_read_by_group(&self, step: usize, groups: usize) -> bool {
+        let width = self.plan.width(step) / groups.max(1);
+        let is_group = |block: &Block| block.width == width && block.start.is_multiple_of(width.max(1));
+        groups > 1 && self.wanted(step).iter().all(is_group)
+    }
+
     /// Values side by side.
     pub(super) fn side_by_side(&mut self, values: &[String]) -> String {
         match values {
@@ -93,7 +105,7 @@ impl Emitter<'_> {
     /// The blocks of a step that are read as values.
     fn wanted(&self, step: usize) -> Vec<Block> {
         let mut wanted = Vec::new();
-        for reader in &self.plan.steps {
+        for (index, reader) in self.plan.steps.iter().enumerate() {
             match reader {
                 Step::Affine(affine) if affine.groups > 1 => {
                     if let Operand::Block(x) = affine.x {
@@ -102,6 +114,9 @@ impl Emitter<'_> {
                 }
                 Step::Affine(Affine { x: Operand::Gated(mixtures), groups: 1, .. }) => {
                     gate_and_expert_blocks(mixtures).into_iter().for_each(|blocks| wanted.extend(blocks));
+                }
+                Step::Softmax { x, groups } if x.step == step && self.is_read_by_group(index, *groups) => {
+                    wanted.extend(groups_of(*x, *groups));
                 }
                 _ => wanted.extend(reader.inputs()),
             }

@@ -68,6 +68,10 @@ pub(crate) fn emit(
             Step::Affine(affine) => emitter.affine(affine),
             Step::Scale(scale) => emitter.scale(scale),
             Step::Map { x, map } => emitter.map(*x, map),
+            Step::Softmax { x, groups } if emitter.is_read_by_group(index, *groups) => {
+                emitter.softmax_of_each(*x, *groups);
+                continue;
+            }
             Step::Softmax { x, groups } => emitter.softmax(*x, *groups),
             Step::Dice { x, alpha } => emitter.dice(*x, alpha),
             Step::Mixture { .. } => {

@@ -11,11 +11,13 @@ impl Plan {
     /// Replaces the weight of a grouped map by a block-diagonal one, where the zeros cost less than a product for each
     /// group.
     pub(super) fn spread_groups(&mut self) {
-        for step in &mut self.steps {
-            let Step::Affine(affine) = step else { continue };
+        for index in 0..self.steps.len() {
+            let of_mixtures = self.reads_mixtures(index);
+            let Step::Affine(affine) = &mut self.steps[index] else { continue };
             let (rows, width) = affine.weight.dim();
             let groups = affine.groups;
-            if groups == 1 || rows * width * (groups - 1) > MOST_ZEROS {
+            // A group that reads a mixture becomes a product of its own experts.
+            if groups == 1 || of_mixtures || rows * width * (groups - 1) > MOST_ZEROS {
                 continue;
             }
             let columns = width / groups;
@@ -28,5 +30,10 @@ impl Plan {
             }
             (affine.weight, affine.groups) = (weight, 1);
         }
+    }
+
+    fn reads_mixtures(&self, step: usize) -> bool {
+        let is_mixture = |block: &super::Block| matches!(self.steps[block.step], Step::Mixture { .. });
+        self.steps[step].inputs().iter().any(is_mixture)
     }
 }
