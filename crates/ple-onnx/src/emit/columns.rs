@@ -107,10 +107,8 @@ impl Emitter<'_> {
         let mut wanted = Vec::new();
         for (index, reader) in self.plan.steps.iter().enumerate() {
             match reader {
-                Step::Affine(affine) if affine.groups > 1 => {
-                    if let Operand::Block(x) = affine.x {
-                        wanted.extend(groups_of(x, affine.groups));
-                    }
+                Step::Affine(Affine { x: Operand::Block(x), groups, .. }) if *groups > 1 => {
+                    wanted.extend(groups_of(*x, *groups));
                 }
                 Step::Affine(Affine { x: Operand::Gated(mixtures), groups: 1, .. }) => {
                     gate_and_expert_blocks(mixtures).into_iter().for_each(|blocks| wanted.extend(blocks));
