@@ -2,6 +2,7 @@
 //! threads never changes a result.
 
 pub(crate) mod adam;
+pub(crate) mod bags;
 pub(crate) mod columns;
 pub(crate) mod gather;
 pub(crate) mod gemm;

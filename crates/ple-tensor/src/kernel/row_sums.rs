@@ -1,11 +1,14 @@
 //! The gradient of a table: what the readings of each distinct row bring, summed in the order of the batch.
 //!
 //! A hash table finds the place of a row, so that the gradients are read in the order in which they lie in memory;
-//! sorting the readings first would be slower, and would read them at random.
+//! sorting the readings first would be slower, and would read them at random. Where the table has not many more rows than
+//! the batch has readings, as with lists, each row of the table has a cell of its own and nothing is hashed.
 
 use std::mem::take;
 
 use crate::gradients::RowGradients;
+use crate::kernel::bags::Bags;
+use crate::kernel::instruction_set::multiversion;
 use crate::kernel::prefetch::{ROWS_AHEAD, prefetch};
 
 /// Sums into the gradients of one table.
@@ -17,9 +20,16 @@ pub(crate) struct RowSums {
 }
 
 impl RowSums {
-    /// Adds to `sums`, rows of `dim` values, up to `readings` readings; `cells` is memory to use.
-    pub(crate) fn new(sums: RowGradients, dim: usize, readings: usize, cells: Vec<u64>) -> Self {
-        let mut places = Places::new(cells, sums.rows.len() + readings);
+    /// Adds to `sums`, rows of `dim` values, up to `readings` readings of a table of `table_rows` rows; `cells` is memory
+    /// to use.
+    pub(crate) fn new(
+        sums: RowGradients,
+        dim: usize,
+        readings: usize,
+        table_rows: usize,
+        cells: Vec<u64>,
+    ) -> Self {
+        let mut places = Places::new(cells, sums.rows.len() + readings, table_rows);
         for (place, &row) in sums.rows.iter().enumerate() {
             places.find_or_insert(row, place as u32);
         }
@@ -89,30 +99,92 @@ impl RowSums {
     }
 }
 
-/// The places of keys, by open addressing with steps of one. A cell holds a key in its upper half and its place below.
+multiversion! {
+    /// For each bag adds the values from `column` on of its row of `gradients`, whose rows are `width` long, times the
+    /// factor of each element, to the row of that element.
+    pub(crate) fn add_bags(
+        sums: &mut RowSums,
+        bags: Bags<'_>,
+        gradients: &[f32],
+        width: usize,
+        column: usize,
+    ) {
+        match sums.dim {
+            8 => add_bags_fixed::<8>(sums, bags, gradients, width, column),
+            16 => add_bags_fixed::<16>(sums, bags, gradients, width, column),
+            32 => add_bags_fixed::<32>(sums, bags, gradients, width, column),
+            64 => add_bags_fixed::<64>(sums, bags, gradients, width, column),
+            dim => {
+                for (index, gradient) in gradients.chunks_exact(width).enumerate() {
+                    let gradient = &gradient[column..column + dim];
+                    for (_, id, factor) in bags.elements(index) {
+                        sums.add(id, factor, gradient);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The gradient of a bag stays in registers, as its length is known to the compiler.
+#[inline(always)]
+fn add_bags_fixed<const DIM: usize>(
+    sums: &mut RowSums,
+    bags: Bags<'_>,
+    gradients: &[f32],
+    width: usize,
+    column: usize,
+) {
+    let RowSums { places, sums, .. } = sums;
+    for (index, gradient) in gradients.chunks_exact(width).enumerate() {
+        let Some(&gradient) = gradient[column..].first_chunk::<DIM>() else { continue };
+        for (_, id, factor) in bags.elements(index) {
+            let n = sums.rows.len();
+            let place = places.find_or_insert(id, n as u32) as usize;
+            if place == n {
+                sums.rows.push(id);
+                sums.values.extend_from_slice(&gradient.map(|value| factor * value));
+            } else if let Some(sum) = sums.values[place * DIM..].first_chunk_mut::<DIM>() {
+                for lane in 0..DIM {
+                    sum[lane] += factor * gradient[lane];
+                }
+            }
+        }
+    }
+}
+
+/// The places of keys: by a cell for each key, or by open addressing with steps of one. A cell holds a key in its upper
+/// half and its place below.
 #[derive(Debug)]
 struct Places {
     cells: Vec<u64>,
-    /// Brings a hash of 32 bits down to a cell's number.
-    shift: u32,
+    /// Brings a hash of 32 bits down to a cell's number, where there is not a cell for each key.
+    shift: Option<u32>,
 }
 
 const EMPTY: u64 = u64::MAX;
 
 impl Places {
-    /// Room for so many keys, at most half full.
-    fn new(mut cells: Vec<u64>, keys: usize) -> Self {
+    /// Room for so many keys, all below `limit`; where they are hashed, at most half full.
+    fn new(mut cells: Vec<u64>, keys: usize, limit: usize) -> Self {
         let bits = (2 * keys).next_power_of_two().trailing_zeros().max(4);
+        let (n_cells, shift) = match limit <= 2 * keys {
+            true => (limit, None),
+            false => (1 << bits, Some(u32::BITS.saturating_sub(bits))),
+        };
         cells.clear();
-        cells.resize(1 << bits, EMPTY);
-        Self { cells, shift: u32::BITS.saturating_sub(bits) }
+        cells.resize(n_cells, EMPTY);
+        Self { cells, shift }
     }
 
     /// The place of a key, which is `next` if the key is new.
     #[inline(always)]
     fn find_or_insert(&mut self, key: u32, next: u32) -> u32 {
         // The multiplier is 2^32 over the golden ratio: D. E. Knuth, "The Art of Computer Programming", volume 3, 6.4.
-        let mut cell = (key.wrapping_mul(0x9E37_79B1) >> self.shift) as usize;
+        let mut cell = match self.shift {
+            None => key as usize,
+            Some(shift) => (key.wrapping_mul(0x9E37_79B1) >> shift) as usize,
+        };
         loop {
             let content = self.cells[cell];
             if content == EMPTY {
@@ -130,7 +202,7 @@ impl Places {
 impl RowGradients {
     /// The sum of two gradients of one table of dimension `dim`.
     pub(crate) fn merge(mut self, other: &RowGradients, dim: usize) -> RowGradients {
-        let mut sums = RowSums::new(take(&mut self), dim, other.rows.len(), Vec::new());
+        let mut sums = RowSums::new(take(&mut self), dim, other.rows.len(), usize::MAX, Vec::new());
         sums.add_columns(&other.rows, &other.values, dim, 0);
         sums.finish().0
     }
@@ -155,7 +227,7 @@ mod tests {
             let gradients: Vec<f32> = (0..ids.len() * width).map(|i| (i % 13) as f32 - 6.0).collect();
             let (first, second) = ids.split_at(ids.len() / 2);
             let (first_dy, second_dy) = gradients.split_at(first.len() * width);
-            let mut sums = RowSums::new(RowGradients::default(), dim, ids.len(), Vec::new());
+            let mut sums = RowSums::new(RowGradients::default(), dim, ids.len(), usize::MAX, Vec::new());
             sums.add_columns(first, first_dy, width, offset);
             for (&id, dy) in second.iter().zip(second_dy.chunks(width)) {
                 sums.add(id, 2.0, &dy[offset..offset + dim]);

@@ -7,25 +7,19 @@ use std::ops::Range;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 
 use super::{Op, Operation};
+pub use crate::kernel::bags::Pooling;
+use crate::kernel::bags::{Bags, pool};
 use crate::kernel::gather::gather;
 use crate::kernel::prefetch::ROWS_AHEAD;
-use crate::kernel::row_sums::RowSums;
+use crate::kernel::row_sums::{RowSums, add_bags};
 use crate::kernel::rows::{for_each_block, row};
 use crate::kernel::team::for_each_in_parallel;
 use crate::replay::Replay;
 use crate::store::{MatrixId, ParamStore, TableId};
+use crate::table::Table;
 use crate::tape::{BackwardPass, Tape};
 use crate::var::Var;
 use crate::workspace::{Workspace, emptied};
-
-/// How the embeddings of a sequence become one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pooling {
-    /// `Σ wᵢ eᵢ / Σ wᵢ`, all weights 1 where none are given; zero for an empty sequence.
-    Mean,
-    /// `Σ wᵢ eᵢ`.
-    Sum,
-}
 
 /// What fills a block of columns of the embedding matrix.
 #[derive(Clone, Debug)]
@@ -185,32 +179,20 @@ impl Segment<'_> {
                 }
             }
             Segment::Bag { table, .. } => {
-                for (i, out) in out.chunks_exact_mut(width).enumerate() {
-                    let out = &mut out[columns.clone()];
-                    out.fill(0.0);
-                    self.for_each_element(first + i, |id, factor| {
-                        let weights = store.table_row(*table, id as usize);
-                        out.iter_mut().zip(weights).for_each(|(out, weight)| *out += factor * weight);
-                    });
+                if let Some(bags) = self.bags() {
+                    store.check_ids(*table, bags.largest_id(first..first + rows).as_slice());
+                    pool(bags, store.rows_of(*table), first, out, width, columns.start);
                 }
             }
         }
     }
 
-    /// Calls `visit` with the id and the factor of each element that row `index` reads from the table.
-    fn for_each_element(&self, index: usize, mut visit: impl FnMut(u32, f32)) {
-        if let Segment::Bag { offsets, ids, weights, pooling, padding, .. } = self {
-            let elements = offsets[index] as usize..offsets[index + 1] as usize;
-            let counted = || elements.clone().filter(|&element| Some(ids[element]) != *padding);
-            let weight = |element: usize| weights.map_or(1.0, |weights| weights[element]);
-            let scale = match pooling {
-                Pooling::Sum => 1.0,
-                Pooling::Mean => match counted().map(weight).sum::<f32>() {
-                    0.0 => 0.0,
-                    total => 1.0 / total,
-                },
-            };
-            counted().for_each(|element| visit(ids[element], weight(element) * scale));
+    fn bags(&self) -> Option<Bags<'_>> {
+        match *self {
+            Segment::Bag { offsets, ids, weights, pooling, padding, .. } => {
+                Some(Bags { offsets, ids, weights, pooling, padding })
+            }
+            _ => None,
         }
     }
 }
@@ -239,13 +221,15 @@ impl Operation for Embedding<'_> {
         let mut sums: Vec<_> = tables
             .into_iter()
             .map(|table| {
-                let readings = self.of_table(table).map(|(_, segment)| segment.readings()).sum();
-                let rows = pass.workspace.row_gradients(readings, store.table(table).dim);
-                (table, readings, rows, pass.workspace.cells())
+                let readings: usize = self.of_table(table).map(|(_, segment)| segment.readings()).sum();
+                let Table { rows, dim, .. } = *store.table(table);
+                let sums = pass.workspace.row_gradients(readings.min(rows), dim);
+                (table, readings, sums, pass.workspace.cells())
             })
             .collect();
         for_each_in_parallel(&mut sums, |_, (table, readings, rows, cells)| {
-            let mut sums = RowSums::new(take(rows), store.table(*table).dim, *readings, take(cells));
+            let Table { rows: table_rows, dim, .. } = *store.table(*table);
+            let mut sums = RowSums::new(take(rows), dim, *readings, table_rows, take(cells));
             self.sum_rows(store, *table, gradient, &mut sums);
             (*rows, *cells) = sums.finish();
         });
@@ -319,10 +303,8 @@ impl<'a> Embedding<'a> {
                     }
                 }
                 Segment::Bag { .. } => {
-                    for (index, dy) in all.chunks_exact(width).enumerate() {
-                        segment.for_each_element(index, |id, factor| {
-                            sums.add(id, factor, &dy[columns.clone()]);
-                        });
+                    if let Some(bags) = segment.bags() {
+                        add_bags(sums, bags, all, width, columns.start);
                     }
                 }
             }
