@@ -1,6 +1,7 @@
 //! An ONNX graph as it is put together: nodes in order, and initialisers whose values may still lie in the store.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use ple_tensor::TableId;
 use serde_json::Value;
@@ -17,6 +18,8 @@ pub(crate) struct Graph {
     pub(crate) initializers: Vec<Initializer>,
     /// For each initialiser that is not one parameter as it is: its name, and what it is made of.
     pub(crate) notes: Vec<(String, Value)>,
+    /// The positions of the nodes that read dense inputs for the sake of their bins alone.
+    pub(crate) bin_readers: Vec<Range<usize>>,
     names: HashSet<String>,
 }
 

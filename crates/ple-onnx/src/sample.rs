@@ -88,6 +88,7 @@ pub(crate) fn check(model: &Model, sample: &BankInput<'_>) -> Result<(), OnnxErr
         return differs(format!("a feature has {found} rows"), format!("{}", sample.batch));
     }
     let (mut sparse, mut sequences) = (sample.sparse.iter(), sample.sequences.iter());
+    let mut columns = sample.dense.columns().into_iter();
     for feature in features {
         let (ids, vocabulary, padding): (&[u32], _, _) = match &feature.kind {
             FeatureKind::Sparse { vocab_size, .. } => {
@@ -98,7 +99,16 @@ pub(crate) fn check(model: &Model, sample: &BankInput<'_>) -> Result<(), OnnxErr
                 check_sequence(&feature.name, sequence)?;
                 (sequence.ids, *vocab_size, *padding_id)
             }
-            FeatureKind::Dense { .. } => continue,
+            FeatureKind::Dense { .. } => {
+                let mut values = columns.next().into_iter().flatten().enumerate();
+                match values.find(|(_, value)| !value.is_finite()) {
+                    Some((row, value)) => {
+                        let found = format!("the feature `{}` is {value} in row {row}", feature.name);
+                        return differs(found, "finite numbers".to_owned());
+                    }
+                    None => continue,
+                }
+            }
         };
         let outside = ids.iter().find(|&&id| id as usize >= vocabulary && Some(id) != padding);
         if let Some(id) = outside {
@@ -116,12 +126,18 @@ fn check_sequence(feature: &str, sequence: &SequenceInput<'_>) -> Result<(), Onn
     let ascending = offsets.first() == Some(&0)
         && offsets.is_sorted()
         && offsets.last().map(|&last| last as usize) == Some(ids.len());
-    match ascending && weights.is_none_or(|weights| weights.len() == ids.len()) {
-        true => Ok(()),
-        false => Err(OnnxError::Sample {
+    if !ascending || weights.is_some_and(|weights| weights.len() != ids.len()) {
+        return Err(OnnxError::Sample {
             found: format!("the lists of the feature `{feature}` do not cover its {} ids", ids.len()),
             expected: "ascending offsets from 0 to the number of ids, and as many weights".to_owned(),
+        });
+    }
+    match weights.unwrap_or(&[]).iter().find(|weight| !weight.is_finite()) {
+        Some(weight) => Err(OnnxError::Sample {
+            found: format!("a weight of the feature `{feature}` is {weight}"),
+            expected: "finite numbers".to_owned(),
         }),
+        None => Ok(()),
     }
 }
 

@@ -32,7 +32,7 @@ fn an_export_adds_less_than_one_and_a_half_times_its_file() {
     let (users, items) = ([1_199_999, 0, 7], [379_999, 0, 7]);
     let dense = Array2::zeros((3, 0));
     let folder = tempfile::tempdir().unwrap();
-    for precision in [Precision::F32, Precision::Int8] {
+    for precision in Precision::ALL {
         let sample =
             BankInput { batch: 3, sparse: vec![&users, &items], sequences: vec![], dense: dense.view() };
         let input = ExportInput {
@@ -48,6 +48,8 @@ fn an_export_adds_less_than_one_and_a_half_times_its_file() {
         let Some(before) = status("VmHWM").filter(|_| reset.is_ok()) else { return };
         let report = export(&input, &options, &folder.path().join("model.onnx")).unwrap();
         let added = status("VmHWM").unwrap().saturating_sub(before);
-        assert!(added < report.bytes * 3 / 2, "{precision}: {added} bytes for {}", report.bytes);
+        // The runtime of the proof widens 16-bit floats as it loads them.
+        let halves = if precision == Precision::F16 { 7 } else { 3 };
+        assert!(added < report.bytes * halves / 2, "{precision}: {added} bytes for {}", report.bytes);
     }
 }

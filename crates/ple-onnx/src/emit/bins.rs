@@ -26,7 +26,9 @@ impl Emitter<'_> {
         }
         let edges = self.graph.floats(&edges, &[features.len(), longest]);
 
+        let before = self.graph.nodes.len();
         let values = self.dense(&features);
+        self.graph.bin_readers.push(before..self.graph.nodes.len());
         let last = self.graph.list(&[2]);
         let values = self.graph.node("Unsqueeze", &[&values, &last], Vec::new());
         let reached = self.graph.node("GreaterOrEqual", &[&values, &edges], Vec::new());

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use ple_nn::{FeatureKind, FeatureSpec};
 use serde_json::{Value, json};
 
+use super::scale::{edge_reached, scaled};
 use super::{Encoder, Keys, PADDING_INT, PADDING_STRING, RawInput, Scaler};
 use crate::emit::NO_ELEMENT;
 use crate::graph::Graph;
@@ -18,7 +19,10 @@ pub(crate) const ML_DOMAIN: &str = "ai.onnx.ml";
 pub(crate) fn encode(graph: Graph, features: &[FeatureSpec], raw_inputs: &[RawInput]) -> Graph {
     let mut graph = graph;
     let behind = std::mem::take(&mut graph.nodes);
+    let bin_readers = std::mem::take(&mut graph.bin_readers);
     let mut encoded: HashMap<&str, String> = HashMap::new();
+    // What takes the place of a scaled number where only its bin counts.
+    let mut binned: HashMap<&str, String> = HashMap::new();
     for raw in raw_inputs {
         let name = raw.feature.as_str();
         let made = match &raw.encoder {
@@ -44,6 +48,9 @@ pub(crate) fn encode(graph: Graph, features: &[FeatureSpec], raw_inputs: &[RawIn
                         graph.node("Where", &[&is_missing, &value, name], Vec::new())
                     }
                 };
+                if let (edges @ [_, ..], false) = (edges(features, name), *scaler == Scaler::Identity) {
+                    binned.insert(name, edge_reached(&mut graph, &present, *scaler, edges));
+                }
                 scaled(&mut graph, &present, *scaler)
             }
             // Refused before.
@@ -51,9 +58,11 @@ pub(crate) fn encode(graph: Graph, features: &[FeatureSpec], raw_inputs: &[RawIn
         };
         encoded.insert(name, made);
     }
-    for mut node in behind {
+    for (position, mut node) in behind.into_iter().enumerate() {
+        let for_bins = bin_readers.iter().any(|readers| readers.contains(&position));
         for input in &mut node.input {
-            if let Some(made) = encoded.get(input.as_str()) {
+            let made = binned.get(input.as_str()).filter(|_| for_bins);
+            if let Some(made) = made.or_else(|| encoded.get(input.as_str())) {
                 input.clone_from(made);
             }
         }
@@ -106,6 +115,14 @@ pub(super) fn padding(features: &[FeatureSpec], name: &str) -> Option<i64> {
     }
 }
 
+/// The edges of a dense feature's bins; none where it has no bins.
+fn edges<'f>(features: &'f [FeatureSpec], name: &str) -> &'f [f32] {
+    match features.iter().find(|feature| feature.name == name).map(|feature| &feature.kind) {
+        Some(FeatureKind::Dense { bins: Some(bins) }) => &bins.edges,
+        _ => &[],
+    }
+}
+
 fn label_encoder(keys: &Keys, unknown: u32, padding: Option<i64>) -> Vec<AttributeProto> {
     let ids = |ids: &mut dyn Iterator<Item = u32>| {
         let ids: Vec<i64> = ids.map(i64::from).chain(padding).collect();
@@ -142,23 +159,4 @@ fn bins(graph: &mut Graph, name: &str, edges: &[f32], first: u32, missing: u32) 
     let is_missing = graph.node("IsNaN", &[name], Vec::new());
     let missing = graph.ints(&[i64::from(missing)], &[]);
     graph.node("Where", &[&is_missing, &missing, &id], Vec::new())
-}
-
-fn scaled(graph: &mut Graph, x: &str, scaler: Scaler) -> String {
-    let (shift, width) = match scaler {
-        Scaler::Identity => return graph.node("Identity", &[x], Vec::new()),
-        Scaler::MinMax { minimum, maximum } => (minimum, maximum - minimum),
-        Scaler::Standard { mean, deviation } => (mean, deviation),
-        Scaler::Log => {
-            let (sign, size) = (graph.node("Sign", &[x], Vec::new()), graph.node("Abs", &[x], Vec::new()));
-            let one = graph.floats(&[1.0], &[]);
-            let above = graph.node("Add", &[&size, &one], Vec::new());
-            let log = graph.node("Log", &[&above], Vec::new());
-            return graph.node("Mul", &[&sign, &log], Vec::new());
-        }
-    };
-    let shift = graph.floats(&[shift], &[]);
-    let centred = graph.node("Sub", &[x, &shift], Vec::new());
-    let constant = graph.floats(&[if width > 0.0 { width } else { 0.0 }], &[]);
-    graph.node(if width > 0.0 { "Div" } else { "Mul" }, &[&centred, &constant], Vec::new())
 }

@@ -144,7 +144,17 @@ fn varint(file: &mut BufReader<File>) -> io::Result<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::same;
+    use std::fs;
+    use std::path::Path;
+
+    use ple_nn::{FeatureKind, FeatureSpec, Pooling};
+    use ple_tensor::ParamStore;
+
+    use super::{compare, same};
+    use crate::graph::{Graph, Port, batch};
+    use crate::proto::DataType;
+    use crate::raw::{Encoder, Keys, RawInput, encode};
+    use crate::write::write_model;
 
     #[test]
     fn every_difference_of_two_tables_is_found() {
@@ -156,5 +166,100 @@ mod tests {
         assert_eq!(same(keys(&[5]), &[1], expected()), Err(1));
         assert_eq!(same(keys(&[5, 6, 7]), &[1, 2, 3], expected()), Err(2));
         assert_eq!(same(keys(&[5, 6]), &[1], expected()), Err(1));
+    }
+
+    fn features() -> Vec<FeatureSpec> {
+        let kind = FeatureKind::Sequence {
+            vocab_size: 9,
+            embedding_dim: 2,
+            pooling: Pooling::Mean,
+            padding_id: Some(8),
+            shared_with: None,
+        };
+        vec![FeatureSpec::sparse("city", 9, 2), FeatureSpec { name: "tags".to_owned(), kind }]
+    }
+
+    fn raw(feature: &str, keys: Keys, unknown: u32) -> RawInput {
+        RawInput { feature: feature.to_owned(), encoder: Encoder::Vocabulary { keys, unknown } }
+    }
+
+    fn strings(keys: &[(&str, u32)]) -> Keys {
+        Keys::Strings(keys.iter().map(|(key, id)| ((*key).to_owned(), *id)).collect())
+    }
+
+    /// A file whose only nodes are these encoders.
+    fn write(raw_inputs: &[RawInput], path: &Path) {
+        let mut graph = Graph::default();
+        for raw in raw_inputs {
+            let (name, dims) = (raw.feature.clone(), vec![batch()]);
+            graph.inputs.push(Port { name, data_type: DataType::Int64, dims });
+        }
+        let graph = encode(graph, &features(), raw_inputs);
+        let mut bytes = Vec::new();
+        write_model(&graph, &ParamStore::new(), &[], None, &mut bytes).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+
+    #[test]
+    fn a_file_with_another_table_is_refused_with_the_place_that_differs() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.onnx");
+        let written = [
+            raw("city", strings(&[("oslo", 1), ("rome", 2)]), 0),
+            raw("tags", Keys::Ints(vec![(-7, 1), (40, 2)]), 3),
+        ];
+        write(&written, &path);
+        // The padding of the sequence is an entry, too.
+        assert_eq!(compare(&path, &features(), &written).unwrap(), 2 + 3);
+
+        let differs = |other: RawInput, detail: &str| {
+            let error = compare(&path, &features(), std::slice::from_ref(&other)).unwrap_err();
+            let text = format!(
+                "the key table of `{}` in the file is not its vocabulary: {detail}\n\
+                 expected: the same keys and ids in the same order\n\
+                 next: please report this with the model's configuration",
+                other.feature
+            );
+            assert_eq!((error.to_string(), error.exit_code()), (text, 70));
+        };
+        let city = |keys: &[(&str, u32)]| raw("city", strings(keys), 0);
+        differs(city(&[("oslo", 1), ("rome", 3)]), "its entry 1 is another one");
+        differs(city(&[("bonn", 1), ("rome", 2)]), "its entry 0 is another one");
+        differs(city(&[("rome", 2), ("oslo", 1)]), "its entry 0 is another one");
+        differs(city(&[("oslo", 1)]), "its entry 1 is another one");
+        differs(city(&[("oslo", 1), ("rome", 2), ("bonn", 3)]), "its entry 2 is another one");
+        differs(raw("city", strings(&[("oslo", 1), ("rome", 2)]), 4), "other keys have another id");
+        differs(raw("city", Keys::Ints(vec![(1, 1), (2, 2)]), 0), "it has no keys_int64s");
+        differs(raw("tags", Keys::Ints(vec![(-7, 1), (40, 1)]), 3), "its entry 1 is another one");
+        differs(raw("tags", Keys::Ints(vec![(-7, 1)]), 3), "its entry 1 is another one");
+        differs(raw("tags", strings(&[]), 3), "it has no keys_strings");
+        differs(raw("place", strings(&[]), 0), "it is not there");
+
+        // Another padding is another last entry.
+        let mut padded_with_7 = features();
+        if let FeatureKind::Sequence { padding_id, .. } = &mut padded_with_7[1].kind {
+            *padding_id = Some(7);
+        }
+        let error = compare(&path, &padded_with_7, &written).unwrap_err().to_string();
+        assert!(
+            error.contains("`tags` in the file is not its vocabulary: its entry 2 is another one\n"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_file_that_ends_early_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.onnx");
+        let written = [raw("city", strings(&[("oslo", 1), ("rome", 2)]), 0)];
+        write(&written, &path);
+        let whole = fs::read(&path).unwrap();
+        for length in 0..whole.len() {
+            fs::write(&path, &whole[..length]).unwrap();
+            // What is behind the node is not needed.
+            if let Ok(entries) = compare(&path, &features(), &written) {
+                assert_eq!(entries, 2, "{length}");
+            }
+        }
     }
 }

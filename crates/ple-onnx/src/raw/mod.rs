@@ -6,6 +6,7 @@
 mod check;
 mod encode;
 mod key_tables;
+mod scale;
 
 pub(crate) use check::check;
 pub(crate) use encode::{ML_DOMAIN, describe, encode};
@@ -83,7 +84,8 @@ pub enum Keys {
     Ints(Vec<(i64, u32)>),
 }
 
-/// The scale of a dense feature. All arithmetic is in 32 bits, in the order of the formula.
+/// The scale of a dense feature. All arithmetic is in 32 bits, in the order of the formula; in a runtime a
+/// scaled number may be off in its last bits, but a feature with bins has the bin that the formula gives.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Scaler {

@@ -5,5 +5,6 @@
 mod bad_input;
 mod every_form;
 mod models;
+mod odd;
 mod precisions;
 mod raw_inputs;

@@ -9,7 +9,7 @@ use ple_nn::{
     ModelConfig, Norm, PleConfig, Pooling, SequenceInput, SharedBottomConfig, TaskKind, TaskSpec,
 };
 use ple_onnx::{ExportInput, ExportOptions, ExportReport, OnnxError, export};
-use ple_tensor::{Entry, ParamStore};
+use ple_tensor::{Entry, Mode, ParamStore, Tape, Workspace};
 use rand::Rng;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
@@ -176,6 +176,14 @@ pub(crate) fn sampled(
 }
 
 impl Sampled {
+    /// What the model predicts for its rows, for the first task.
+    pub(crate) fn predictions(&self) -> Vec<f32> {
+        let mut tape = Tape::new(&self.store, Workspace::new(), Mode::Evaluate);
+        let logits = self.model.forward(&mut tape, &self.rows.input());
+        let outputs = self.model.outputs(&mut tape, &logits);
+        tape.value(outputs[0]).column(0).to_vec()
+    }
+
     pub(crate) fn export(&self, options: &ExportOptions, path: &Path) -> Result<ExportReport, OnnxError> {
         let input = ExportInput {
             model: &self.model,

@@ -5,7 +5,7 @@ use std::fs;
 use ple_nn::{FeatureSpec, ModelConfig, TaskKind};
 use ple_onnx::{Encoder, ExportOptions, Inputs, Keys, OnnxError, Precision, RawInput, Scaler};
 
-use crate::models::{Sampled, features, sampled, sequence, task};
+use crate::models::{Sampled, binned, features, sampled, sequence, task};
 use ple_nn::Pooling;
 
 fn raw(feature: &str, encoder: Encoder) -> RawInput {
@@ -138,4 +138,53 @@ fn key_tables_of_a_large_vocabulary_are_compared_to_the_last_entry() {
     let raw_inputs = vec![ints("user", &keys, 0)];
     let report = model.export(&options(raw_inputs), &folder.path().join("model.onnx")).unwrap();
     assert_eq!(report.compared_keys, n);
+}
+
+/// rten has no LabelEncoder, but runs everything else.
+#[test]
+fn raw_numbers_are_scaled_and_put_into_the_bins_of_the_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    let scalers = [
+        Scaler::Log,
+        Scaler::MinMax { minimum: -3.0, maximum: 96.9 },
+        Scaler::Standard { mean: 11.1, deviation: 7.3 },
+        Scaler::Identity,
+    ];
+    for scaler in scalers {
+        // The numbers of the formula, as they were in training; some of them are the edges.
+        let scale = |x: f32| match scaler {
+            Scaler::MinMax { minimum, maximum } => (x - minimum) / (maximum - minimum),
+            Scaler::Standard { mean, deviation } => (x - mean) / deviation,
+            Scaler::Log => x.abs().ln_1p().copysign(x),
+            _ => x,
+        };
+        let raw_rows: Vec<f32> = (0..300).map(|row| row as f32 * 0.37 - 11.0).collect();
+        let edges: Vec<f32> = raw_rows.iter().skip(3).step_by(7).map(|&x| scale(x)).collect();
+        let features = vec![binned("price", &edges), FeatureSpec::dense("age"), binned("size", &edges)];
+        let tasks = vec![task("click", TaskKind::Classification)];
+        let mut model = sampled(ModelConfig::default(), features, tasks, raw_rows.len(), 4);
+        for (mut row, &x) in model.rows.dense.outer_iter_mut().zip(&raw_rows) {
+            row.assign(&ndarray::array![scale(x), scale(x), scale(x)]);
+        }
+        let expected = model.predictions();
+        let raw_inputs = ["price", "age", "size"].map(|name| {
+            // The mean of the raw rows does not matter, but what stands in for NaN does.
+            raw(name, Encoder::Dense { missing: Some(raw_rows[10]), scaler })
+        });
+        model.export(&options(raw_inputs.to_vec()), &path).unwrap();
+
+        let graph = rten::Model::load_file(&path).unwrap();
+        let mut sent = raw_rows.clone();
+        sent[10] = f32::NAN;
+        let inputs = ["price", "age", "size"].map(|name| {
+            let value = rten::Value::from_shape(&[sent.len()], sent.clone()).unwrap();
+            (graph.node_id(name).unwrap(), value.into())
+        });
+        let outputs = graph.run(inputs.to_vec(), &[graph.node_id("click").unwrap()], None).unwrap();
+        let Some(rten::Value::FloatTensor(found)) = outputs.into_iter().next() else { panic!("no floats") };
+        for (row, (found, expected)) in found.into_data().into_iter().zip(expected).enumerate() {
+            assert!((found - expected).abs() < 1e-5, "{scaler:?} {row} {found} {expected}");
+        }
+    }
 }
