@@ -25,13 +25,20 @@ pub enum BucketError {
         /// The name asked for.
         path: PathBuf,
     },
+
+    /// A name in a bucket was given where a local file is read.
+    #[error("{}: this is read from local files alone\nexpected: a local file; Parquet shards in buckets are streamed under a given schema\nnext: give --stream and --schema FILE (in a program, use ParquetShards::open), or copy the files", path.display())]
+    NotLocal {
+        /// The name asked for.
+        path: PathBuf,
+    },
 }
 
 impl BucketError {
     pub(crate) fn kind(&self) -> ErrorKind {
         match self {
             BucketError::Refused { .. } => ErrorKind::InputOutput,
-            BucketError::NotBuilt { .. } => ErrorKind::Configuration,
+            BucketError::NotBuilt { .. } | BucketError::NotLocal { .. } => ErrorKind::Configuration,
         }
     }
 }
@@ -39,6 +46,7 @@ impl BucketError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Feature, FeatureSchema, Label, Roles, TaskType, infer_schema, read_table};
 
     #[test]
     fn each_has_its_text_and_its_kind() {
@@ -58,5 +66,30 @@ mod tests {
              next: build it with --features buckets, or copy the files"
         );
         assert_eq!([refused.kind(), not_built.kind()], [ErrorKind::InputOutput, ErrorKind::Configuration]);
+    }
+
+    #[test]
+    fn a_reader_of_local_files_says_so() {
+        let schema = FeatureSchema::new(
+            vec![Feature::sparse("user", 5, 4)],
+            vec![Label::new("click", TaskType::Classification)],
+            vec![],
+        )
+        .unwrap();
+        let roles = Roles { labels: schema.labels.clone(), keys: vec![], embedding_dim: 4 };
+        for name in ["s3://rows/a.parquet", "gs://rows/a.csv"] {
+            let errors = [read_table(name, &schema).unwrap_err(), infer_schema(&[name], &roles).unwrap_err()];
+            for error in errors {
+                assert_eq!(
+                    error.to_string(),
+                    format!(
+                        "{name}: this is read from local files alone\n\
+                         expected: a local file; Parquet shards in buckets are streamed under a given schema\n\
+                         next: give --stream and --schema FILE (in a program, use ParquetShards::open), or copy the files"
+                    )
+                );
+                assert_eq!(error.kind(), ErrorKind::Configuration);
+            }
+        }
     }
 }

@@ -11,6 +11,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::error::DataError;
+use crate::not_a_table::NotATable;
 
 /// The bytes read at a time, and so the most that one line may have.
 pub(crate) const BLOCK_BYTES: usize = 8 << 20;
@@ -64,7 +65,7 @@ impl<'a> BlockReader<'a> {
             return Ok(None);
         }
         if !self.is_at_end {
-            let Some(end) = bytes.iter().rposition(|&byte| byte == b'\n') else {
+            let Some(end) = memchr::memrchr(b'\n', &bytes) else {
                 return Err(DataError::LineTooLong {
                     path: self.path.to_path_buf(),
                     line: self.next_line,
@@ -87,9 +88,7 @@ impl Block {
         let (mut start, mut line) = (0, self.first_line);
         while start < self.bytes.len() {
             let wanted = (start + size).min(self.bytes.len());
-            let end = self.bytes[wanted..]
-                .iter()
-                .position(|&byte| byte == b'\n')
+            let end = memchr::memchr(b'\n', &self.bytes[wanted..])
                 .map_or(self.bytes.len(), |more| wanted + more + 1);
             let piece = &self.bytes[start..end];
             pieces.push((line, piece));
@@ -102,8 +101,14 @@ impl Block {
 
 /// The lines of a piece with their numbers, without line ends; lines that are blank are passed over.
 pub(crate) fn numbered_lines(first_line: usize, bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
-    bytes
-        .split(|&byte| byte == b'\n')
+    let mut rest = Some(bytes);
+    let next = move || {
+        let bytes = rest?;
+        let end = memchr::memchr(b'\n', bytes);
+        rest = end.map(|end| &bytes[end + 1..]);
+        Some(&bytes[..end.unwrap_or(bytes.len())])
+    };
+    std::iter::from_fn(next)
         .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
         .enumerate()
         .filter(|(_, line)| !line.is_empty())
@@ -155,14 +160,30 @@ fn quoted_field(mut rest: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     }
 }
 
+/// How files begin that are no text, what they hold and what to do with them.
+const NO_TEXT: [(&[u8], &str, &str); 4] = [
+    (b"\x1F\x8B", "what gzip has packed", "unpack it with gunzip"),
+    (b"\x28\xB5\x2F\xFD", "what zstd has packed", "unpack it with unzstd"),
+    (b"PK\x03\x04", "a zip archive", "unpack it"),
+    (b"PAR1", "a Parquet file", "give it a name that ends in .parquet"),
+];
+
 /// The names in the header line.
 pub(crate) fn header_names(path: &Path, line_number: usize, line: &[u8]) -> Result<Vec<String>, DataError> {
+    if let Some((_, found, next)) = NO_TEXT.iter().find(|(start, ..)| line.starts_with(start)) {
+        return Err(NotATable::NotText { path: path.to_path_buf(), found, next }.into());
+    }
+    if line.contains(&b'\r') {
+        let (found, next) =
+            ("lines that end in CR alone", "write it again with LF or CR LF at the ends of lines");
+        return Err(NotATable::NotText { path: path.to_path_buf(), found, next }.into());
+    }
     let mut fields = Vec::new();
     let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
     split_fields(line, &mut fields)
         .map_err(|()| DataError::Quotes { path: path.to_path_buf(), line: line_number })?;
     if let ([_], Some(&separator)) = (&fields[..], line.iter().find(|byte| b";\t|".contains(byte))) {
-        return Err(DataError::Separator { path: path.to_path_buf(), found: char::from(separator) });
+        return Err(NotATable::Separator { path: path.to_path_buf(), found: char::from(separator) }.into());
     }
     let name = |field: &Cow<'_, [u8]>| utf8(path, line_number, field).map(|name| name.trim().to_string());
     fields.iter().map(name).collect()
@@ -187,7 +208,7 @@ pub(crate) fn shortened(text: &str) -> String {
 }
 
 fn count_lines(bytes: &[u8]) -> usize {
-    bytes.iter().filter(|&&byte| byte == b'\n').count()
+    memchr::memchr_iter(b'\n', bytes).count()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::ali_ccp_raw::RawError;
 use crate::bucket_error::BucketError;
 use crate::nearest::nearest_line;
+use crate::not_a_table::NotATable;
 use crate::place::{Place, after_comma};
 use crate::prepare::PrepareError;
 
@@ -183,14 +184,9 @@ pub enum DataError {
         found: &'static str,
     },
 
-    /// The header is one name that holds another separator than the comma.
-    #[error("{}: the header has no comma, but `{}`\nexpected: fields separated by commas\nnext: write the file again with commas", path.display(), found.escape_debug())]
-    Separator {
-        /// The file.
-        path: PathBuf,
-        /// The separator that the file seems to use.
-        found: char,
-    },
+    /// There is no table where one should be.
+    #[error(transparent)]
+    NotATable(#[from] NotATable),
 
     /// A line has another number of fields than the header.
     #[error("{}, line {line}: found {found} fields\nexpected: {expected}, as in the header\nnext: look at the line; a value that holds a comma stands in double quotes", path.display())]
@@ -217,7 +213,7 @@ pub enum DataError {
     },
 
     /// A quoted field is not closed on its line, or something follows the closing quote.
-    #[error("{}, line {line}: a quoted field is not closed before the end of the field\nexpected: \"text\", with quotes inside doubled, on one line\nnext: correct the line", path.display())]
+    #[error("{}, line {line}: a quoted field is not closed before the end of the field\nexpected: \"text\", with quotes inside doubled, on one line\nnext: correct the line; a value may not hold a line break", path.display())]
     Quotes {
         /// The file.
         path: PathBuf,

@@ -1,5 +1,7 @@
 //! The broad classes of errors, by which a program chooses its exit code, and how those of the system fall into them.
 
+use crate::bucket_error::BucketError;
+use crate::bucket_names::BucketName;
 use crate::error::DataError;
 
 /// The broad class of an error, from which a program picks its exit code.
@@ -36,6 +38,7 @@ impl DataError {
             | DataError::Fractions { .. }
             | DataError::NotStreamed { .. }
             | DataError::OutputColumn { .. } => ErrorKind::Configuration,
+            DataError::NotATable(error) => error.kind(),
             DataError::Raw(error) => error.kind(),
             DataError::Prepare(error) => error.kind(),
             DataError::Bucket(error) => error.kind(),
@@ -47,7 +50,9 @@ impl DataError {
 impl DataError {
     /// Turns an error of the operating system into one that names the file and tells a missing file apart.
     pub(crate) fn io(path: &std::path::Path, action: &'static str, source: std::io::Error) -> Self {
-        if source.kind() == std::io::ErrorKind::NotFound && action != "write" {
+        if source.kind() == std::io::ErrorKind::NotFound && BucketName::of(path).is_some() {
+            BucketError::NotLocal { path: path.to_path_buf() }.into()
+        } else if source.kind() == std::io::ErrorKind::NotFound && action != "write" {
             DataError::MissingFile { path: path.to_path_buf() }
         } else {
             DataError::Io { path: path.to_path_buf(), action, source }

@@ -129,6 +129,7 @@ mod planted;
 mod error;
 mod error_kind;
 mod nearest;
+mod not_a_table;
 mod place;
 
 pub use ali_ccp::{ALI_CCP_DENSE, ALI_CCP_SPARSE, Vocabulary, ali_ccp_schema};
@@ -138,6 +139,7 @@ pub use error::DataError;
 pub use error_kind::ErrorKind;
 pub use generate::{Generated, GeneratedSplit, GeneratorConfig, generate, generate_rows, generate_split};
 pub use infer::{Roles, infer_schema};
+pub use not_a_table::NotATable;
 pub use order::{BatchPlan, EpochOrder, LastBatch, Shuffle, Window};
 pub use place::Place;
 pub use predictions::{PredictionWriter, write_predictions};

@@ -70,6 +70,17 @@ impl PreparedFolder {
         }
     }
 
+    /// The same, without labels where the rows have none.
+    pub(crate) fn schema_of_rows(&self) -> FeatureSchema {
+        let mut schema = self.schema().clone();
+        if let PreparedFolder::Table(prepared) = self
+            && prepared.schema.parts.iter().all(|part| part.tasks.is_empty())
+        {
+            schema.labels.clear();
+        }
+        schema
+    }
+
     /// The shards of a part, in order.
     ///
     /// # Errors

@@ -208,8 +208,20 @@ pub(crate) fn parse_integer(field: &[u8]) -> Result<i64, CellFault> {
 
 /// A number as Rust and C write it, with blanks around it allowed. NaN and infinity are read, and refused later.
 pub(crate) fn parse_number(field: &[u8]) -> Result<f64, CellFault> {
-    let text = trimmed(field, A_NUMBER)?;
-    text.parse().map_err(|_| CellFault::NotANumber { value: shortened(&text), expected: A_NUMBER })
+    match std::str::from_utf8(field) {
+        Ok(text) => number_of(text),
+        Err(_) => number_of(&String::from_utf8_lossy(field)),
+    }
+}
+
+/// The number that a text is.
+pub(crate) fn number_of(text: &str) -> Result<f64, CellFault> {
+    let text = text.trim_ascii();
+    match text.parse() {
+        Ok(value) => Ok(value),
+        Err(_) if text.is_empty() => Err(CellFault::Missing { expected: A_NUMBER }),
+        Err(_) => Err(CellFault::NotANumber { value: shortened(text), expected: A_NUMBER }),
+    }
 }
 
 fn trimmed<'a>(field: &'a [u8], expected: &'static str) -> Result<std::borrow::Cow<'a, str>, CellFault> {

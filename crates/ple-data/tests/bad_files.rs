@@ -34,6 +34,18 @@ fn message(file: &str) -> String {
 /// Files and messages.
 const MESSAGES: &[(&str, &str)] = &[
     (
+        "cr_alone.csv",
+        "cr_alone.csv: the file holds lines that end in CR alone\n\
+         expected: text with one row a line\n\
+         next: write it again with LF or CR LF at the ends of lines",
+    ),
+    (
+        "packed_by_gzip.csv",
+        "packed_by_gzip.csv: the file holds what gzip has packed\n\
+         expected: text with one row a line\n\
+         next: unpack it with gunzip",
+    ),
+    (
         "blank_lines_alone.csv",
         "blank_lines_alone.csv: the file has no row (blank lines alone)\n\
          expected: at least one row of data\n\
@@ -228,7 +240,7 @@ const MESSAGES: &[(&str, &str)] = &[
         "text_after_quote.csv",
         "text_after_quote.csv, line 3: a quoted field is not closed before the end of the field\n\
          expected: \"text\", with quotes inside doubled, on one line\n\
-         next: correct the line",
+         next: correct the line; a value may not hold a line break",
     ),
     (
         "too_few_fields.csv",
@@ -246,13 +258,13 @@ const MESSAGES: &[(&str, &str)] = &[
         "unterminated_quote.csv",
         "unterminated_quote.csv, line 3: a quoted field is not closed before the end of the field\n\
          expected: \"text\", with quotes inside doubled, on one line\n\
-         next: correct the line",
+         next: correct the line; a value may not hold a line break",
     ),
     (
         "unterminated_quote_in_header.csv",
         "unterminated_quote_in_header.csv, line 1: a quoted field is not closed before the end of the field\n\
          expected: \"text\", with quotes inside doubled, on one line\n\
-         next: correct the line",
+         next: correct the line; a value may not hold a line break",
     ),
     (
         "utf16.csv",

@@ -220,7 +220,7 @@ fn what_cannot_be_described_is_an_error_with_facts() {
     assert!(fails(&folder.path().join("no*"), &[]).starts_with("no*: there is no such file"));
     let empty = folder.path().join("empty");
     fs::create_dir(&empty).unwrap();
-    assert!(fails(&empty, &[]).starts_with("empty: there is no such file"));
+    assert!(fails(&empty, &[]).starts_with("empty: the folder holds no table"));
     let cut = file("cut.csv", "click,item\n1,2\n1\n");
     assert!(fails(&cut, &[]).starts_with("cut.csv, line 3: found 1 fields\nexpected: 2"));
     assert!(
@@ -297,4 +297,48 @@ proptest! {
             prop_assert_eq!(&found[..], &expected[..expected.len().min(10)]);
         }
     }
+}
+
+#[test]
+fn a_prepared_folder_is_described_by_its_own_schema() {
+    use ple_data::prepare::{FeatureFile, Fitting, PrepareConfig, PreparedTable, TableInput, prepare_table};
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let text = "min_count = 1\nkeys = [\"row\"]\n[[sparse]]\nname = \"user\"\n[[sequence]]\nname = \"tags\"\nseparator = \"|\"\n\
+                weight_separator = \":\"\n[[label]]\nname = \"click\"\n[[label]]\nname = \"buy\"\nspace = { where = \"click\" }\n\
+                [split]\ntest = 0.3\n";
+    let features = FeatureFile::parse("features.toml", text).unwrap();
+    let row = |row: usize| format!("{row},u{},a:0.5|b,{},{}\n", row % 7, row % 2, row % 4 / 3);
+    let rows: String = (0..400).map(row).collect();
+    fs::write(path("log.csv"), format!("row,user,tags,click,buy\n{rows}")).unwrap();
+    let (input, config) = (TableInput::find(&[path("log.csv")]).unwrap(), PrepareConfig::default());
+    prepare_table(&input, Fitting::New(&features), path("prepared"), &config, &|_| ()).unwrap();
+
+    let description = describe(&[path("prepared")], &DescribeOptions::default()).unwrap();
+    let parts: Vec<&str> = description.parts.iter().map(|part| part.name.as_str()).collect();
+    assert_eq!(parts, ["train", "test"]);
+    assert_eq!(description.parts.iter().map(|part| part.rows).sum::<u64>(), 400);
+    let buy = &description.tasks[1];
+    assert_eq!(buy.space, "rows where `click` is 1");
+    assert_eq!(buy.parts.iter().map(|part| part.rows).sum::<u64>(), 200);
+    assert_eq!(buy.parts.iter().filter_map(|part| part.positives).sum::<u64>(), 100);
+    assert!(description.to_text().contains("tags_weights  weight"), "{}", description.to_text());
+
+    // Rows that are only to be scored have no tasks.
+    fs::write(
+        path("new.csv"),
+        rows.lines().fold("row,user,tags\n".to_owned(), |text, line| {
+            text + &line.split(',').take(3).collect::<Vec<_>>().join(",") + "\n"
+        }),
+    )
+    .unwrap();
+    let fitted = PreparedTable::open(path("prepared")).unwrap().transformation().unwrap();
+    let input = TableInput::find(&[path("new.csv")]).unwrap();
+    prepare_table(&input, Fitting::Apply(&fitted), path("new"), &config, &|_| ()).unwrap();
+    let options = DescribeOptions { against: vec![path("prepared")], ..DescribeOptions::default() };
+    let description = describe(&[path("new")], &options).unwrap();
+    assert_eq!(
+        (description.tasks.len(), description.parts[0].rows, description.parts[1].rows),
+        (0, 400, 400)
+    );
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, StringArray};
 use ple_data::ali_ccp_raw::{RawConfig, RawError, prepare_ali_ccp};
-use ple_data::prepare::FeatureFile;
+use ple_data::prepare::{FeatureFile, TableInput};
 use ple_data::{
     BucketError, DataError, DenseBins, ErrorKind, Feature, FeatureKind, FeatureSchema, Label, ParquetShards,
     Place, Pooling, Roles, RowSource, SequenceColumn, SplitFiles, StreamConfig, Table, TableColumns,
@@ -140,6 +140,23 @@ fn cases() -> Vec<(DataError, ErrorKind, &'static str)> {
             InputOutput,
             "no_such_folder/a.csv: could not write: its folder does not exist\n\
              next: check the permissions, the free space and the disk",
+        ),
+        (
+            in_folder(|folder| {
+                std::fs::create_dir(folder).unwrap();
+                TableInput::find(&[folder]).unwrap_err()
+            }),
+            MissingInput,
+            "a.csv: the folder holds no table\n\
+             expected: files that end in .csv or .parquet, and begin with neither a dot nor an underscore\n\
+             next: check the path",
+        ),
+        (
+            csv_error("user,click\r1,1\r"),
+            BadData,
+            "a.csv: the file holds lines that end in CR alone\n\
+             expected: text with one row a line\n\
+             next: write it again with LF or CR LF at the ends of lines",
         ),
         (
             read_table("a.txt", &plain()).unwrap_err(),
@@ -329,7 +346,7 @@ fn cases() -> Vec<(DataError, ErrorKind, &'static str)> {
             BadData,
             "a.csv, line 2: a quoted field is not closed before the end of the field\n\
              expected: \"text\", with quotes inside doubled, on one line\n\
-             next: correct the line",
+             next: correct the line; a value may not hold a line break",
         ),
         (
             in_folder(|path| {

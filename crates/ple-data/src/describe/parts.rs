@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::bucket_names::{BucketName, files_in_bucket};
 use crate::error::DataError;
+use crate::not_a_table::NotATable;
 
 /// Files that are described together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +48,11 @@ pub(crate) fn files_of(path: &Path) -> Result<Vec<PathBuf>, DataError> {
         let mut files = Vec::new();
         collect(path, &mut files)?;
         files.sort();
-        return if files.is_empty() { Err(missing()) } else { Ok(without_twins(files)) };
+        return if files.is_empty() {
+            Err(NotATable::NoTables { path: path.to_owned() }.into())
+        } else {
+            Ok(without_twins(files))
+        };
     }
     let pattern = path.to_string_lossy();
     if path.exists() {

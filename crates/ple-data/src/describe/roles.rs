@@ -27,6 +27,8 @@ pub(super) struct TaskRole {
     /// Unknown where no schema says it: then a label of 0 and 1 alone is a classification.
     pub kind: Option<TaskType>,
     pub weight: Option<usize>,
+    /// The column that says with a value above 0 which rows belong to the task.
+    pub space: Option<usize>,
 }
 
 /// What is known of a column.
@@ -61,6 +63,10 @@ pub(super) fn find_roles(
             let is_dense = matches!(feature.kind, FeatureKind::Dense { .. });
             let vocab_size = feature.vocab_size().filter(|_| !is_dense);
             columns[column] = ColumnPlan { role: ColumnRole::Feature, vocab_size, is_dense };
+            if let FeatureKind::Sequence { weights: Some(weights), .. } = &feature.kind {
+                let role = || format!("the feature `{}`", feature.name);
+                columns[header.position(weights, role)?].role = ColumnRole::Weight;
+            }
         }
         for key in &schema.keys {
             columns[header.position(key, || format!("the key `{key}`"))?].role = ColumnRole::Key;
@@ -69,7 +75,8 @@ pub(super) fn find_roles(
             let role = || format!("the task `{}`", label.name);
             let column = header.position(label.column_name(), role)?;
             let weight = label.weight.as_deref().map(|weight| header.position(weight, role)).transpose()?;
-            tasks.push(TaskRole { name: label.name.clone(), column, kind: Some(label.task), weight });
+            let space = label.space.column().map(|space| header.position(space, role)).transpose()?;
+            tasks.push(TaskRole { name: label.name.clone(), column, kind: Some(label.task), weight, space });
         }
     } else {
         let usual = || USUAL_LABELS.iter().filter(|name| names.iter().any(|other| other == *name));
@@ -80,7 +87,7 @@ pub(super) fn find_roles(
         };
         for label in labels {
             let column = header.position(&label, || format!("the task `{label}`"))?;
-            tasks.push(TaskRole { name: label, column, kind: None, weight: None });
+            tasks.push(TaskRole { name: label, column, kind: None, weight: None, space: None });
         }
     }
     for task in &tasks {

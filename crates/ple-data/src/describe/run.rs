@@ -14,6 +14,7 @@ use super::roles::{Roles, find_roles};
 use super::summary::summarize;
 use super::values::{Chunk, Column};
 use crate::error::DataError;
+use crate::prepared_folder::PreparedFolder;
 use crate::read::FileFormat;
 use crate::schema::FeatureSchema;
 
@@ -31,17 +32,29 @@ pub struct DescribeOptions {
 /// Describes the rows of files, folders (all CSV and Parquet files below them) and patterns such as `day-*.parquet`.
 ///
 /// Files are told apart as training, validation and test by the words in their names, or in those of their folders;
-/// later parts are compared with the first. All of them need the columns of the first file.
+/// later parts are compared with the first. All of them need the columns of the first file. Of a folder that was prepared the
+/// shards are described, under its own schema.
 ///
 /// # Errors
 /// [`DataError::MissingFile`] where a path means no file; files that cannot be read; a column of the schema, of a label,
 /// or of the first file that a file lacks.
 pub fn describe(paths: &[impl AsRef<Path>], options: &DescribeOptions) -> Result<Description, DataError> {
     let paths: Vec<&Path> = paths.iter().map(AsRef::as_ref).collect();
-    let mut parts = find_parts(&paths)?;
+    let prepared = match paths[..] {
+        [folder] => PreparedFolder::find(folder)?,
+        _ => None,
+    };
+    let mut parts = match &prepared {
+        Some(prepared) => parts_of(prepared)?,
+        None => find_parts(&paths)?,
+    };
+    let schema = options.schema.clone().or(prepared.as_ref().map(PreparedFolder::schema_of_rows));
     let mut against = Vec::new();
     for path in &options.against {
-        against.extend(files_of(path)?);
+        match PreparedFolder::find(path)? {
+            Some(prepared) => against.extend(parts_of(&prepared)?.into_iter().flat_map(|part| part.files)),
+            None => against.extend(files_of(path)?),
+        }
     }
     if !against.is_empty() {
         parts.push(Part { name: "against".to_owned(), files: against });
@@ -53,13 +66,20 @@ pub fn describe(paths: &[impl AsRef<Path>], options: &DescribeOptions) -> Result
         FileFormat::Csv => csv_columns(first)?,
         FileFormat::Parquet => parquet_columns(first)?,
     };
-    let roles = find_roles(first, &names, options.schema.as_ref(), &options.labels)?;
+    let roles = find_roles(first, &names, schema.as_ref(), &options.labels)?;
     let mut counted = Vec::new();
     for (index, part) in parts.iter().enumerate() {
         let labels_matter = index == 0;
         counted.push(PartStats::of(part, &names, &roles, labels_matter)?);
     }
     Ok(summarize(&names, &roles, &counted))
+}
+
+/// The parts that a prepared folder says it has.
+fn parts_of(prepared: &PreparedFolder) -> Result<Vec<Part>, DataError> {
+    let part = |name: &str| Ok(Part { name: name.to_owned(), files: prepared.shards(name)? });
+    let parts = ["train", "val", "test"].into_iter().map(part).collect::<Result<Vec<Part>, DataError>>()?;
+    Ok(parts.into_iter().filter(|part| !part.files.is_empty()).collect())
 }
 
 /// What is kept of a part.
@@ -109,7 +129,13 @@ impl PartStats {
         for (stats, task) in self.tasks.iter_mut().zip(&roles.tasks) {
             let weight = task.weight.map(|weight| &chunk.columns[weight]);
             let label = &chunk.columns[task.column];
-            labels.push((0..chunk.rows).map(|row| stats.add(label, weight, row)).collect());
+            let space = task.space.map(|space| &chunk.columns[space]);
+            let is_inside = |row: usize| {
+                space.is_none_or(|space| space.number(row).is_some_and(|value| value > 0.0))
+                    && weight.is_none_or(|weight| weight.number(row).is_some_and(|weight| weight != 0.0))
+            };
+            let row = |row: usize| if is_inside(row) { stats.add(label, row) } else { -1 };
+            labels.push((0..chunk.rows).map(row).collect());
         }
         let facts = RowFacts { priorities: &priorities, labels: if labels_matter { &labels } else { &[] } };
         let columns = self.columns.par_iter_mut().zip(&chunk.columns);
@@ -118,11 +144,8 @@ impl PartStats {
 }
 
 impl TaskStats {
-    /// Counts a row, and gives its label as 1 or 0, or -1 if it is outside of the task or neither.
-    fn add(&mut self, label: &Column, weight: Option<&Column>, row: usize) -> i8 {
-        if weight.is_some_and(|weight| weight.number(row).is_none_or(|weight| weight == 0.0)) {
-            return -1;
-        }
+    /// Counts a row of the task, and gives its label as 1 or 0, or -1 if it is neither.
+    fn add(&mut self, label: &Column, row: usize) -> i8 {
         let Some(value) = label.number(row).filter(|value| value.is_finite()) else {
             self.nulls += 1;
             return -1;

@@ -51,9 +51,13 @@ fn summarize_task(index: usize, names: &[String], roles: &Roles, parts: &[PartSt
             mean: (stats.rows > 0).then(|| stats.sum / stats.rows as f64),
         }
     };
-    let space = match task.weight {
-        None => "all rows with a label".to_owned(),
-        Some(weight) => format!("rows where `{}` is not 0", names[weight]),
+    let space = match (task.space, task.weight) {
+        (None, None) => "all rows with a label".to_owned(),
+        (Some(space), None) => format!("rows where `{}` is 1", names[space]),
+        (None, Some(weight)) => format!("rows where `{}` is not 0", names[weight]),
+        (Some(space), Some(weight)) => {
+            format!("rows where `{}` is 1 and `{}` is not 0", names[space], names[weight])
+        }
     };
     TaskSummary {
         name: task.name.clone(),

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::ArrayRef;
-use arrow_array::builder::LargeStringBuilder;
+use arrow_array::{ArrayRef, LargeStringArray};
+use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::DataType;
 
 use super::raw_chunk::{Places, RawChunk, SourceFile};
@@ -103,7 +103,9 @@ impl CsvPiece {
     /// Takes the lines apart.
     pub(crate) fn into_chunk(self) -> RawChunk {
         let CsvHeader { file, n_fields, fields: wanted } = &*self.header;
-        let mut columns: Vec<LargeStringBuilder> = wanted.iter().map(|_| LargeStringBuilder::new()).collect();
+        let mut columns: Vec<TextColumn> = wanted.iter().map(|_| TextColumn::new()).collect();
+        // Lines are cut at commas, which are no part of another letter: where all of it is UTF-8, so is each field.
+        let is_utf8 = std::str::from_utf8(&self.bytes).is_ok();
         let (mut lines, mut faults) = (Vec::new(), Vec::new());
         let mut fields: Vec<Cow<'_, [u8]>> = Vec::with_capacity(*n_fields);
         for (line, bytes) in numbered_lines(self.first_line, &self.bytes) {
@@ -117,28 +119,48 @@ impl CsvPiece {
                 faults.push((line as u64, DataError::FieldCount { path: path(), line, found, expected }));
                 continue;
             }
-            let row: Result<Vec<&str>, DataError> =
-                wanted.iter().map(|&field| utf8(&file.path, line, &fields[field])).collect();
-            match row {
-                Err(fault) => faults.push((line as u64, fault)),
-                Ok(row) => {
-                    lines.push(line);
-                    for (column, text) in columns.iter_mut().zip(row) {
-                        match text.is_empty() {
-                            true => column.append_null(),
-                            false => column.append_value(text),
-                        }
-                    }
+            if !is_utf8 {
+                let fault = wanted.iter().find_map(|&field| utf8(&file.path, line, &fields[field]).err());
+                if let Some(fault) = fault {
+                    faults.push((line as u64, fault));
+                    continue;
                 }
             }
+            lines.push(line);
+            columns.iter_mut().zip(wanted).for_each(|(column, &field)| column.push(&fields[field]));
         }
         RawChunk {
             file: Arc::clone(file),
             rows: lines.len(),
             places: Places::Lines(lines),
-            columns: columns.into_iter().map(|mut column| Arc::new(column.finish()) as ArrayRef).collect(),
+            columns: columns.into_iter().map(TextColumn::finish).collect(),
             faults,
             bytes: self.bytes.len() as u64,
         }
+    }
+}
+
+/// The texts of a column, one after the other.
+struct TextColumn {
+    texts: Vec<u8>,
+    ends: Vec<i64>,
+}
+
+impl TextColumn {
+    fn new() -> Self {
+        TextColumn { texts: Vec::new(), ends: vec![0] }
+    }
+
+    fn push(&mut self, text: &[u8]) {
+        self.texts.extend_from_slice(text);
+        self.ends.push(self.texts.len() as i64);
+    }
+
+    /// The column, in which an empty text is a null.
+    fn finish(self) -> ArrayRef {
+        let is_there: NullBuffer = self.ends.windows(2).map(|pair| pair[0] < pair[1]).collect();
+        let nulls = Some(is_there).filter(|nulls| nulls.null_count() > 0);
+        let array = LargeStringArray::try_new(OffsetBuffer::new(self.ends.into()), self.texts.into(), nulls);
+        Arc::new(array.expect("texts that were checked, one after the other"))
     }
 }

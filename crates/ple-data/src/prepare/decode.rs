@@ -3,10 +3,10 @@
 //! What makes a row a bad one is decided here, without anything that was fitted: a row that is skipped in one pass is
 //! skipped in the other.
 
-use std::sync::Arc;
-
 use arrow_array::builder::LargeStringBuilder;
 use arrow_array::{Array, ArrayRef};
+use arrow_cast::cast;
+use arrow_schema::{ArrowError, DataType};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::feature_file::{MissingId, RowSplit};
@@ -19,7 +19,7 @@ use crate::cell::{A_NUMBER, CellFault, check_dense, check_label, check_weight};
 use crate::csv_lines::shortened;
 use crate::error::DataError;
 use crate::parquet_limits::corrupt;
-use crate::read_csv::parse_number;
+use crate::read_csv::number_of;
 
 /// What a cell of raw ids holds, for messages.
 const A_KEY: &str = "an id";
@@ -93,6 +93,9 @@ impl Decoder<'_> {
             .map(|(feature, &(column, weights))| decode_feature(&mut faults, feature, column, weights));
         let features = features.collect::<Result<Vec<_>, DataError>>()?;
         let of_row = faults.of_row;
+        let keys = self.layout.keys.iter().map(|&column| key_array(&chunk.columns[column]));
+        let keys =
+            keys.collect::<Result<_, _>>().map_err(|error: ArrowError| corrupt(&chunk.file.path, &error))?;
 
         let draws: Vec<u64> =
             (0..chunk.rows).map(|row| draw(chunk.file.number, chunk.ordinal(row))).collect();
@@ -104,7 +107,7 @@ impl Decoder<'_> {
         Ok(DecodedRows {
             features,
             numbers,
-            keys: self.layout.keys.iter().map(|&column| Arc::clone(&chunk.columns[column])).collect(),
+            keys,
             rows,
             draws,
             faults: all.into_iter().map(|(_, fault)| fault).collect(),
@@ -188,6 +191,16 @@ impl Decoder<'_> {
     }
 }
 
+/// A key as it is carried along: texts of any kind become those of one kind, so that files agree.
+fn key_array(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    cast(array, &key_type(array.data_type()))
+}
+
+/// The type in which a key is carried along.
+pub(crate) fn key_type(data_type: &DataType) -> DataType {
+    if is_text_type(data_type) { DataType::LargeUtf8 } else { data_type.clone() }
+}
+
 impl RowSplit {
     /// The part of what has a number.
     fn part(&self, number: u64) -> Part {
@@ -221,7 +234,7 @@ fn optional_numbers(faults: &mut Faults<'_>, column: usize) -> Result<Vec<Option
     let texts = texts(array).map_err(refuse)?;
     let mut values = Vec::with_capacity(texts.len());
     for (row, text) in texts.iter().enumerate() {
-        values.push(match text.map(|text| parse_number(text.as_bytes())) {
+        values.push(match text.map(number_of) {
             None | Some(Err(CellFault::Missing { .. })) => None,
             Some(Ok(value)) => Some(value).filter(|value| !value.is_nan()),
             Some(Err(fault)) => {
@@ -376,7 +389,7 @@ pub(crate) fn list_elements<'t>(
         let Some((key, weight)) = weight_separator.and_then(|between| element.rsplit_once(between)) else {
             return (element, Ok(1.0));
         };
-        let weight = parse_number(weight.as_bytes()).and_then(check_dense).map_err(|fault| match fault {
+        let weight = number_of(weight).and_then(check_dense).map_err(|fault| match fault {
             CellFault::Missing { .. } | CellFault::NotANumber { .. } => {
                 CellFault::NotANumber { value: shortened(element), expected: A_WEIGHT }
             }

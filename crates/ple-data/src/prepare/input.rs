@@ -102,6 +102,12 @@ impl TableInput {
         })
     }
 
+    /// Every file.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        let groups = [&self.train, &self.val, &self.test, &self.undivided];
+        groups.into_iter().flatten().map(PathBuf::as_path)
+    }
+
     /// Every file with its part. Training files alone are what a split divides.
     pub(crate) fn files(&self, split: Option<&RowSplit>) -> Vec<(&Path, PartRule)> {
         let is_divided = split.is_some() && self.val.is_empty() && self.test.is_empty();

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry as TableEntry;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::key::Key;
@@ -30,26 +31,34 @@ impl KeyIndex {
 
     /// The position of a key.
     pub(crate) fn get(&self, key: &Key<'_>) -> Option<u32> {
-        self.positions.find(hash_of(key), |&position| self.key(position) == *key).copied()
+        let (entries, texts) = (&self.entries, &self.texts);
+        self.positions.find(hash_of(key), |&position| is_key(entries, texts, position, key)).copied()
     }
 
     /// The position of a key, which is added at the end if it is new; `None` if there is no number left for it.
     pub(crate) fn insert(&mut self, key: &Key<'_>) -> Option<u32> {
-        if let Some(position) = self.get(key) {
-            return Some(position);
-        }
-        let position = u32::try_from(self.entries.len()).ok().filter(|&position| position < MOST_KEYS)?;
-        self.entries.push(match key {
+        let (entries, texts) = (&self.entries, &self.texts);
+        let entry = self.positions.entry(
+            hash_of(key),
+            |&position| is_key(entries, texts, position, key),
+            |&known| hash_of(&key_of(entries, texts, known)),
+        );
+        let place = match entry {
+            TableEntry::Occupied(known) => return Some(*known.get()),
+            TableEntry::Vacant(place) => place,
+        };
+        let position = u32::try_from(entries.len()).ok().filter(|&position| position < MOST_KEYS)?;
+        let entry = match key {
             Key::Integer(value) => Entry::Integer(*value),
             Key::Text(text) => {
-                let start = self.texts.len() as u64;
-                self.texts.push_str(text);
-                Entry::Text { start, length: u32::try_from(text.len()).ok()? }
+                Entry::Text { start: texts.len() as u64, length: u32::try_from(text.len()).ok()? }
             }
-        });
-        let (entries, texts) = (&self.entries, &self.texts);
-        self.positions
-            .insert_unique(hash_of(key), position, |&known| hash_of(&key_of(entries, texts, known)));
+        };
+        place.insert(position);
+        self.entries.push(entry);
+        if let Key::Text(text) = key {
+            self.texts.push_str(text);
+        }
         Some(position)
     }
 
@@ -84,6 +93,20 @@ fn key_of<'t>(entries: &[Entry], texts: &'t str, position: u32) -> Key<'t> {
     }
 }
 
+/// Whether a key is the one at a position.
+#[inline]
+fn is_key(entries: &[Entry], texts: &str, position: u32, key: &Key<'_>) -> bool {
+    match (entries[position as usize], key) {
+        (Entry::Integer(known), Key::Integer(value)) => known == *value,
+        (Entry::Text { start, length }, Key::Text(text)) => {
+            let start = start as usize;
+            text.len() == length as usize && text.as_bytes() == &texts.as_bytes()[start..start + text.len()]
+        }
+        _ => false,
+    }
+}
+
+#[inline]
 fn hash_of(key: &Key<'_>) -> u64 {
     match key {
         Key::Integer(value) => {

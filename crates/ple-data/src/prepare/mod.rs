@@ -25,6 +25,7 @@ mod transformation;
 // From files to typed rows.
 mod csv_source;
 mod decode;
+mod labels;
 mod parquet_source;
 mod raw_chunk;
 mod raw_column;

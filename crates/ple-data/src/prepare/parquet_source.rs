@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use arrow_schema::DataType;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader};
 
@@ -17,6 +18,8 @@ pub(crate) struct ParquetSource {
     file: Arc<SourceFile>,
     metadata: ArrowReaderMetadata,
     projection: ProjectionMask,
+    /// The position of each column in the file.
+    in_file: Vec<usize>,
     /// The position of each column among those that are read.
     positions: Vec<usize>,
     chunk_rows: usize,
@@ -53,6 +56,7 @@ impl ParquetSource {
             file,
             metadata,
             projection,
+            in_file,
             positions,
             chunk_rows,
             length,
@@ -60,6 +64,12 @@ impl ParquetSource {
             reader: None,
             rows_read: (0, 0),
         })
+    }
+
+    /// The types of the columns.
+    pub(crate) fn types(&self) -> Vec<DataType> {
+        let fields = self.metadata.schema().fields();
+        self.in_file.iter().map(|&position| fields[position].data_type().clone()).collect()
     }
 
     /// The next rows; `None` at the end of the file.

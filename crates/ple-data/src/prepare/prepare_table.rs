@@ -14,6 +14,7 @@ use super::error::PrepareError;
 use super::feature_file::FeatureFile;
 use super::fitting::Unfitted;
 use super::input::{Part, PartRule, TableInput};
+use super::labels::has_labels;
 use super::prepared_table::{EncoderFacts, EncoderKind, KeyType, TABLE_FORMAT, TablePart, TableSchema};
 use super::row_layout::RowLayout;
 use super::shard_writer::ShardWriter;
@@ -32,7 +33,8 @@ use crate::output_folder::OutputFolder;
 pub enum Fitting<'a> {
     /// They are fitted to the training rows, as a feature file asks.
     New(&'a FeatureFile),
-    /// They are taken as they are: one pass, and the same raw row gives the same numbers.
+    /// They are taken as they are: one pass, and the same raw row gives the same numbers. Where no file has the label of any
+    /// task, rows are prepared without labels, to be scored: all of them are the part `test`, in the order of the files.
     Apply(&'a Transformation),
     /// Known ids keep their numbers, ids that occur often enough in the new training rows are appended. Scalers and bins
     /// stay as they are, since weights have been learned for them.
@@ -111,19 +113,27 @@ pub fn prepare_table(
         Fitting::Extend(transformation) => Some(Unfitted::extension(transformation)),
         Fitting::Apply(_) => None,
     };
-    let of_input = match (&unfitted, fitting) {
-        (Some(unfitted), _) => &unfitted.transformation,
-        (None, Fitting::Apply(transformation) | Fitting::Extend(transformation)) => transformation,
-        (None, Fitting::New(_)) => unreachable!("a new fit starts from a draft"),
+    let unlabelled = match fitting {
+        Fitting::Apply(fitted) if !has_labels(input.paths(), fitted)? => Some(fitted.without_labels()),
+        _ => None,
+    };
+    let of_input = match (&unlabelled, &unfitted, fitting) {
+        (Some(unlabelled), ..) => unlabelled,
+        (None, Some(unfitted), _) => &unfitted.transformation,
+        (None, None, Fitting::Apply(transformation) | Fitting::Extend(transformation)) => transformation,
+        (None, None, Fitting::New(_)) => unreachable!("a new fit starts from a draft"),
     };
     let layout = RowLayout::new(of_input);
-    let files = input.files(of_input.split.as_ref());
+    let files = match &unlabelled {
+        Some(_) => input.paths().map(|path| (path, PartRule::Whole(Part::Test))).collect(),
+        None => input.files(of_input.split.as_ref()),
+    };
     let bytes = input_bytes(&files)?;
     // What the output is called is refused before anything is read.
     RowEncoder::new(of_input, &layout, out.as_ref())?;
     let output = OutputFolder::begin(out.as_ref())?;
     let n_passes = if unfitted.is_some() { 2 } else { 1 };
-    let is_shuffled = matches!(config.order, TrainOrder::Shuffled { .. });
+    let is_shuffled = matches!(config.order, TrainOrder::Shuffled { .. }) && unlabelled.is_none();
     let progress = Progress::new(progress, bytes, n_passes + u64::from(is_shuffled));
     let waves = Waves {
         files: &files,
@@ -150,7 +160,8 @@ pub fn prepare_table(
         1 => BadRowCounter::new(config.bad_rows),
         _ => BadRowCounter::new(BadRows::Skip { limit: u64::MAX }),
     };
-    let parts = write_rows(&transformation, &waves, &output, config, &mut again, &progress)?;
+    let of_rows = unlabelled.as_ref().unwrap_or(&transformation);
+    let parts = write_rows(of_rows, &waves, &output, config, &mut again, &progress)?;
     if n_passes == 1 {
         bad = again;
     }

@@ -4,9 +4,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow_schema::DataType;
 use rayon::prelude::*;
 
 use super::csv_source::{CsvPiece, CsvSource};
+use super::decode::key_type;
 use super::input::PartRule;
 use super::parquet_source::ParquetSource;
 use super::raw_chunk::{RawChunk, SourceFile};
@@ -50,7 +52,7 @@ impl<'a> Waves<'a> {
         work: impl Fn(RawChunk) -> Result<T, DataError> + Sync,
         mut take: impl FnMut(T) -> Result<(), DataError> + Send,
     ) -> Result<(), DataError> {
-        let mut reader = Reader { waves: self, next_file: 0, source: None, failed: None };
+        let mut reader = Reader { waves: self, next_file: 0, source: None, keys: None, failed: None };
         let mut wave = reader.next_wave();
         loop {
             // What went wrong while a wave was read is told after the waves before it.
@@ -79,6 +81,8 @@ struct Reader<'w, 'a> {
     waves: &'w Waves<'a>,
     next_file: usize,
     source: Option<Source<'a>>,
+    /// The types of the keys in the first file.
+    keys: Option<Vec<DataType>>,
     /// What went wrong after the rows of the last wave.
     failed: Option<DataError>,
 }
@@ -138,15 +142,38 @@ impl<'a> Reader<'_, 'a> {
         let Some(&(path, part)) = files.get(self.next_file) else { return Ok(None) };
         let file = SourceFile { path: path.into(), number: self.next_file as u64, part };
         let file = Arc::new(file);
-        let source = match FileFormat::of(path)? {
-            FileFormat::Csv => Source::Csv(Box::new(CsvSource::open(file, path, layout, chunk_bytes)?)),
+        let (source, types) = match FileFormat::of(path)? {
+            FileFormat::Csv => {
+                let types = vec![DataType::LargeUtf8; layout.columns.len()];
+                (Source::Csv(Box::new(CsvSource::open(file, path, layout, chunk_bytes)?)), types)
+            }
             FileFormat::Parquet => {
                 let length =
                     std::fs::metadata(path).map_err(|error| DataError::io(path, "read", error))?.len();
-                Source::Parquet(Box::new(ParquetSource::open(file, layout, chunk_rows, length)?))
+                let source = ParquetSource::open(file, layout, chunk_rows, length)?;
+                let types = source.types();
+                (Source::Parquet(Box::new(source)), types)
             }
         };
+        self.check_keys(path, &types)?;
         self.next_file += 1;
         Ok(Some(source))
+    }
+
+    /// Refuses a key whose type is not that of the files before.
+    fn check_keys(&mut self, path: &Path, types: &[DataType]) -> Result<(), DataError> {
+        let layout = self.waves.layout;
+        let keys: Vec<DataType> = layout.keys.iter().map(|&column| key_type(&types[column])).collect();
+        let expected = self.keys.get_or_insert_with(|| keys.clone());
+        let mut pairs = keys.iter().zip(expected.iter()).zip(&layout.keys);
+        match pairs.find(|((found, expected), _)| found != expected) {
+            None => Ok(()),
+            Some(((found, _), &column)) => Err(DataError::WrongType {
+                path: path.to_path_buf(),
+                column: layout.columns[column].clone(),
+                found: format!("the type {found}"),
+                expected: "the type that the column has in the first file",
+            }),
+        }
     }
 }

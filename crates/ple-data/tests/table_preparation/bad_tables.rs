@@ -102,7 +102,15 @@ const BAD_ROWS: &[(&str, &str)] = &[
     ),
     (
         "s,\"bob,a:1,0.5,1,1,0\n",
-        "log.csv, line 3: a quoted field is not closed before the end of the field\nexpected: \"text\", with quotes inside doubled, on one line\nnext: correct the line",
+        "log.csv, line 3: a quoted field is not closed before the end of the field\nexpected: \"text\", with quotes inside doubled, on one line\nnext: correct the line; a value may not hold a line break",
+    ),
+    (
+        "s,bob,a:1,NULL,1,1,0\n",
+        "log.csv, line 3, column `price`: found `NULL`\nexpected: a number\nnext: correct the value, or the schema if the column has another meaning",
+    ),
+    (
+        "s,bob,a:1,0.5,true,1,0\n",
+        "log.csv, line 3, column `click`: found `true`\nexpected: a number\nnext: correct the value, or the schema if the column has another meaning",
     ),
 ];
 
@@ -129,6 +137,22 @@ const BAD_FILES: &[(&str, &str)] = &[
         "log.csv: the header has no comma, but `;`\nexpected: fields separated by commas\nnext: write the file again with commas",
     ),
     (
+        "user,price\ranna,1\r",
+        "log.csv: the file holds lines that end in CR alone\nexpected: text with one row a line\nnext: write it again with LF or CR LF at the ends of lines",
+    ),
+    (
+        "PK\x03\x04\x14\0\0\n",
+        "log.csv: the file holds a zip archive\nexpected: text with one row a line\nnext: unpack it",
+    ),
+    (
+        "PAR1\x15\x04\n",
+        "log.csv: the file holds a Parquet file\nexpected: text with one row a line\nnext: give it a name that ends in .parquet",
+    ),
+    (
+        ",,\n",
+        "log.csv: the column `` occurs twice\nexpected: each column once\nnext: remove or rename one of the two",
+    ),
+    (
         "user,user\n",
         "log.csv: the column `user` occurs twice\nexpected: each column once\nnext: remove or rename one of the two",
     ),
@@ -153,6 +177,9 @@ fn every_bad_table_has_its_message() {
     for (text, expected) in BAD_FILES {
         assert_eq!(message(text.as_bytes()), ((*expected).to_owned(), ErrorKind::BadData), "{text}");
     }
+    let packed = b"\x1F\x8B\x08\0\0\n";
+    let expected = "log.csv: the file holds what gzip has packed\nexpected: text with one row a line\nnext: unpack it with gunzip";
+    assert_eq!(message(packed).0, expected);
     let not_utf8 = [HEADER.as_bytes(), b"s,caf\xE9,a:1,0.5,1,1,0\n"].concat();
     let expected = "log.csv, line 2: the text `caf\u{FFFD}` is not UTF-8\nexpected: a file in UTF-8\nnext: save the file as UTF-8";
     assert_eq!(message(&not_utf8).0, expected);
@@ -181,7 +208,7 @@ fn bad_rows_may_be_skipped_up_to_a_limit() {
     assert_eq!(summary.skipped.iter().map(|skipped| skipped.rows).sum::<u64>(), n_bad);
     let reasons: Vec<(&str, u64)> =
         summary.skipped.iter().map(|skipped| (skipped.reason, skipped.rows)).collect();
-    assert_eq!(reasons[..2], [("missing value", 6), ("number", 3)]);
+    assert_eq!(reasons[..2], [("missing value", 6), ("number", 5)]);
     assert!(summary.to_string().contains("skipped 6 rows for their missing value, the first is "));
 
     let again = folder.path().join("again");
@@ -234,6 +261,28 @@ fn columns_of_other_types_are_refused() {
         parquet_message("user", nulls),
         "log.parquet, row group 0, row 1, column `user`: the value is missing\nexpected: an id\nnext: fill the gap, or remove the row"
     );
+}
+
+#[test]
+fn a_key_has_one_type_in_all_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let texts = Arc::new(StringArray::from(vec!["1", "0"])) as ArrayRef;
+    let numbers = Arc::new(Int64Array::from(vec![1, 0])) as ArrayRef;
+    for (name, session) in [("a.parquet", &texts), ("b.parquet", &numbers)] {
+        let of = |column: &str| if column == "session" { session } else { &texts };
+        let names = ["session", "user", "tags", "price", "click", "weight", "buy"];
+        let columns = names.map(|column| (column, Arc::clone(of(column))));
+        write_batch(&RecordBatch::try_from_iter(columns).unwrap(), &folder.path().join(name), 100);
+    }
+    std::fs::write(folder.path().join("0.csv"), format!("{HEADER}{GOOD}")).unwrap();
+    let error = prepared(folder.path(), &folder.path().join("out"), BadRows::Fail).unwrap_err();
+    assert_eq!(
+        error.to_string().replace(&format!("{}/", folder.path().display()), ""),
+        "b.parquet, column `session`: found the type Int64\nexpected: the type that the column has in the first file\nnext: correct the schema, or convert the column"
+    );
+    std::fs::remove_file(folder.path().join("b.parquet")).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    prepared(folder.path(), &out.path().join("out"), BadRows::Fail).unwrap();
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! What was fitted, applied to new rows, and extended by them.
 
-use ple_data::prepare::{Encoder, Fitting, Key, PreparedTable, Transformation};
+use ple_data::prepare::{
+    Encoder, Fitting, Key, PrepareConfig, PreparedTable, TableInput, Transformation, prepare_table,
+};
+use ple_data::read_table;
 use proptest::prelude::*;
 
 use super::random_log::{LogRow, contents, features, log_rows, part, prepare, write_csv, write_parquet};
@@ -87,4 +90,54 @@ fn counts_of_known_keys_add_up() {
     let found: Vec<(String, u64)> = users.iter().map(|(key, count)| (key.to_string(), count)).collect();
     let expected = [("a", 3), ("d", 3), ("b", 2)].map(|(key, count)| (key.to_owned(), count));
     assert_eq!(found, expected);
+}
+
+#[test]
+fn rows_without_labels_are_prepared_in_their_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let row = |number: i64| LogRow {
+        user: Some(format!("u{}", number % 3)),
+        item: Some(number % 5),
+        tags: vec![("a".to_owned(), 0.5)],
+        price: Some(1.5),
+        click: number % 2 == 0,
+    };
+    let rows: Vec<LogRow> = (0..30).map(row).collect();
+    write_csv(&rows, &path("labelled.csv"));
+    prepare(&path("labelled.csv"), Fitting::New(&features()), &path("fitted")).unwrap();
+    let fitted = transformation(&path("fitted"));
+    let text = std::fs::read_to_string(path("labelled.csv")).unwrap();
+    let unlabelled: String =
+        text.lines().map(|line| format!("{}\n", line.rsplit_once(',').unwrap().0)).collect();
+    std::fs::write(path("unlabelled.csv"), unlabelled).unwrap();
+
+    let input = TableInput::find(&[path("unlabelled.csv")]).unwrap();
+    let config = PrepareConfig::default();
+    prepare_table(&input, Fitting::Apply(&fitted), path("applied"), &config, &|_| ()).unwrap();
+    let prepared = PreparedTable::open(path("applied")).unwrap();
+    let parts: Vec<_> = prepared.schema.parts.iter().map(|part| (part.name.as_str(), part.rows)).collect();
+    assert_eq!(parts, [("test", 30)]);
+    assert_eq!(prepared.transformation().unwrap(), fitted, "what was fitted goes on to more rows");
+    let shard = prepared.shards("test").unwrap().remove(0);
+    let mut rows = ple_data::UnlabelledRows::open(&[&shard], &fitted.schema, &["row"]).unwrap();
+    let piece = rows.next().unwrap().unwrap();
+    let labelled = part(&path("fitted"), "train");
+    assert_eq!(piece.sparse(0).collect::<Vec<_>>(), labelled.sparse(0).collect::<Vec<_>>());
+    let error = read_table(&shard, &fitted.schema).unwrap_err().to_string();
+    assert!(error.contains("there is no column `click`, which the task `click` needs"), "{error}");
+
+    // A new fit needs labels, and so does an extension; and either all files have them, or none.
+    for fitting in [Fitting::New(&super::random_log::features()), Fitting::Extend(&fitted)] {
+        let error = prepare_table(&input, fitting, path("none"), &config, &|_| ()).unwrap_err().to_string();
+        assert!(
+            error.contains("unlabelled.csv: there is no column `click`, which the task `click` needs"),
+            "{error}"
+        );
+    }
+    let both = TableInput::find(&[path("labelled.csv"), path("unlabelled.csv")]).unwrap();
+    let error = prepare_table(&both, Fitting::Apply(&fitted), path("none"), &config, &|_| ())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("unlabelled.csv: there is no column `click`"), "{error}");
 }
