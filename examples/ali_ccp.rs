@@ -23,7 +23,7 @@ use ple_data::{
 use ple_nn::MlpConfig;
 use ple_train::early_stopping::EarlyStopping;
 use ple_train::metrics::roc_auc;
-use ple_train::{CarriedRows, RankingModel, RunSeed, TrainConfig, TrainError};
+use ple_train::{CarriedMoments, CarriedRows, RankingModel, RunSeed, TrainConfig, TrainError};
 use raw_inputs::raw_inputs;
 use run::error::RunError;
 use run::options::RunOptions;
@@ -57,6 +57,7 @@ struct Arguments {
     #[arg(long, requires = "data")]
     schema: Option<PathBuf>,
     /// A trained model to start from; its rows of embedding tables go with their raw ids. It decides on the architecture.
+    /// One of a run's checkpoints (OUT/checkpoints/step-N) brings the optimiser's moments along.
     #[arg(long, requires_all = ["data", "from_data"])]
     from: Option<PathBuf>,
     /// The prepared folder that this model was trained on.
@@ -89,8 +90,8 @@ fn run(arguments: &Arguments) -> Result<Outcome, RunError> {
             let splits = read(arguments, folder)?;
             match (&arguments.from, &arguments.from_data) {
                 (Some(from), Some(from_data)) => {
-                    let model = carried_over(from, from_data, folder, RunSeed(config.seed))?;
-                    train_model(options, &out, splits, model, &config)
+                    let (model, moments) = carried_over(from, from_data, folder, RunSeed(config.seed))?;
+                    train_model(options, &out, splits, model, moments.as_ref(), &config)
                 }
                 _ => train(options, &out, splits, model, &config),
             }
@@ -117,21 +118,29 @@ fn run(arguments: &Arguments) -> Result<Outcome, RunError> {
     }
 }
 
-/// A trained model under the vocabularies of new data.
+/// A trained model under the vocabularies of new data, and the moments of its optimiser where they were saved.
 fn carried_over(
     from: &Path,
     from_data: &Path,
     data: &Path,
     seed: RunSeed,
-) -> Result<RankingModel, TrainError> {
+) -> Result<(RankingModel, Option<CarriedMoments>), TrainError> {
     let (model, _manifest) = RankingModel::load(from)?;
     let old = PreparedTable::open(from_data)?.transformation()?;
     let new = PreparedTable::open(data)?.transformation()?;
     let (model, tables) = model.carried_over(&old, &new, seed)?;
+    let moments = CarriedMoments::load(from)?;
+    let moments = moments.map(|moments| moments.carried_over(&old, &new)).transpose()?;
     for CarriedRows { table, known, new, gone } in tables {
         eprintln!("{table}: {known} rows carried over, {new} new, {gone} gone");
     }
-    Ok(model)
+    match &moments {
+        Some(_) => eprintln!("the optimiser's moments: carried over by the same keys"),
+        None => {
+            eprintln!("the optimiser's moments: begun anew (a checkpoint has them, a finished model has not)")
+        }
+    }
+    Ok((model, moments))
 }
 
 /// The parts of a data set, under a schema that all of them fit.

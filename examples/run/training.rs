@@ -7,7 +7,10 @@ use ple_data::{Label, RowSource, TaskCounts, TaskType, write_predictions};
 use ple_nn::ModelConfig;
 use ple_onnx::{ExportOptions, RawInput};
 use ple_train::checkpoint::{check_writable, to_json};
-use ple_train::{Ended, RankingModel, RunInput, RunSeed, TrainConfig, fit, instruction_set};
+use ple_train::{
+    CarriedMoments, Ended, RankingModel, RunInput, RunSeed, TrainConfig, fit, fit_with_moments,
+    instruction_set,
+};
 use serde_json::json;
 
 use super::error::RunError;
@@ -74,15 +77,16 @@ pub(crate) fn train(
 ) -> Result<Outcome, RunError> {
     check_writable(out)?;
     let model = RankingModel::new(data.train.schema().clone(), model, RunSeed(config.seed))?;
-    train_model(options, out, data, model, config)
+    train_model(options, out, data, model, None, config)
 }
 
-/// The same from a model that there is already.
+/// The same from a model that there is already, and the moments of an optimiser if there are any.
 pub(crate) fn train_model(
     options: &RunOptions,
     out: &Path,
     data: Splits,
     mut model: RankingModel,
+    moments: Option<&CarriedMoments>,
     config: &TrainConfig,
 ) -> Result<Outcome, RunError> {
     check_writable(out)?;
@@ -95,7 +99,10 @@ pub(crate) fn train_model(
         validation: Some(data.validation),
         checkpoints: Some(options.checkpoints(out)),
     };
-    let report = fit(&mut model, &input, config, &mut terminal)?;
+    let report = match moments {
+        None => fit(&mut model, &input, config, &mut terminal)?,
+        Some(moments) => fit_with_moments(&mut model, moments, &input, config, &mut terminal)?,
+    };
     if report.ended == Ended::Interrupted {
         let at = (report.epochs, report.steps);
         return Err(RunError::Interrupted { at, checkpoints: out.join("checkpoints") });

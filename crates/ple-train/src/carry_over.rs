@@ -27,8 +27,8 @@ impl RankingModel {
     ///
     /// A row of an embedding table keeps its weights if its key was known, whatever its number is now. A new row starts from
     /// a stream of the seed, the table and the key, so that its values depend on neither the size of the table nor the other
-    /// keys. All other weights and the running statistics of batch norm stay. What is not carried over are the moments of the
-    /// optimiser: a run that goes on from here begins with those of a first step, and bias correction as there.
+    /// keys. All other weights and the running statistics of batch norm stay. The moments of the optimiser are no part of a model:
+    /// [`CarriedMoments`](crate::CarriedMoments) carries those of a checkpoint over, likewise.
     ///
     /// # Errors
     /// [`TrainError::OtherState`] where a transformation is not that of the model's schema, or the new one has other
@@ -82,19 +82,13 @@ impl RankingModel {
             let name = next.store.entry_name(entry).to_owned();
             match (entry, self.store.entry(&name)) {
                 (Entry::Table(to), Some(Entry::Table(from))) => {
-                    let owner = |transformation: &Transformation| {
-                        let is_owner =
-                            |feature: &&FittedFeature| name == format!("embedding.{}.weight", feature.name);
-                        let feature = transformation.features.iter().find(is_owner)?;
-                        transformation.encoder_of(feature).cloned()
-                    };
-                    let rows = match (owner(old), owner(new)) {
-                        (Some(old), Some(new)) => {
-                            let keys = KeyRows { old: &old, new: &new, seed, deviation };
+                    let rows = match KeyMap::of_table(&name, old, new) {
+                        Some(keys) => {
+                            let keys = KeyRows { keys, seed, deviation };
                             keys.carry(self, from, &mut next, to, &name)
                         }
                         // The table of bins, whose edges are the same.
-                        _ => copy_all(self, from, &mut next, to, &name),
+                        None => copy_all(self, from, &mut next, to, &name),
                     };
                     carried.push(rows);
                 }
@@ -117,10 +111,51 @@ impl RankingModel {
     }
 }
 
-/// Encoders of one table, and what new rows start from.
-struct KeyRows<'a> {
+/// Which rows of a table have the same key before and after.
+pub(crate) struct KeyMap<'a> {
     old: &'a Encoder,
     new: &'a Encoder,
+}
+
+impl<'a> KeyMap<'a> {
+    /// Of the table with a name; `None` if its rows are no keys.
+    pub(crate) fn of_table(name: &str, old: &'a Transformation, new: &'a Transformation) -> Option<Self> {
+        let is_owner = |feature: &&FittedFeature| name == format!("embedding.{}.weight", feature.name);
+        let encoder = |transformation: &'a Transformation| {
+            transformation.encoder_of(transformation.features.iter().find(is_owner)?)
+        };
+        Some(KeyMap { old: encoder(old)?, new: encoder(new)? })
+    }
+
+    /// The numbers of rows before and after.
+    pub(crate) fn rows(&self) -> (usize, usize) {
+        (self.old.vocab_size(), self.new.vocab_size())
+    }
+
+    /// The number that the key of a new number had.
+    pub(crate) fn old_id(&self, id: u32) -> Option<u32> {
+        match (self.old, self.new) {
+            _ if id == 0 => Some(0),
+            (Encoder::Vocabulary(old), Encoder::Vocabulary(new)) => {
+                new.key(id).map(|key| old.id(&key)).filter(|&old| old > 0)
+            }
+            (Encoder::Hash(old), Encoder::Hash(new)) => (old == new).then_some(id),
+            _ => None,
+        }
+    }
+
+    /// The key of a new number; a bucket's is its number.
+    fn key_text(&self, id: u32) -> String {
+        match self.new {
+            Encoder::Vocabulary(new) => new.key(id).map(|key| key.to_string()).unwrap_or_default(),
+            Encoder::Hash(_) => id.to_string(),
+        }
+    }
+}
+
+/// The rows of one table, and what new ones start from.
+struct KeyRows<'a> {
+    keys: KeyMap<'a>,
     seed: RunSeed,
     deviation: f32,
 }
@@ -138,38 +173,18 @@ impl KeyRows<'_> {
         let mut known = 0;
         for id in 0..n_new as u32 {
             let row = next.store.table_row_mut(to, id as usize);
-            match self.old_id(id) {
+            match self.keys.old_id(id) {
                 Some(old) => {
                     row.copy_from_slice(model.store.table_row(from, old as usize));
                     known += 1;
                 }
                 None => {
-                    let mut random = self.seed.row_generator(name, &self.key_text(id));
+                    let mut random = self.seed.row_generator(name, &self.keys.key_text(id));
                     first_embedding(&mut random, self.deviation, row);
                 }
             }
         }
         CarriedRows { table: name.to_owned(), known, new: n_new - known, gone: n_old - known }
-    }
-
-    /// The number that the key of a new number had.
-    fn old_id(&self, id: u32) -> Option<u32> {
-        match (self.old, self.new) {
-            _ if id == 0 => Some(0),
-            (Encoder::Vocabulary(old), Encoder::Vocabulary(new)) => {
-                new.key(id).map(|key| old.id(&key)).filter(|&old| old > 0)
-            }
-            (Encoder::Hash(old), Encoder::Hash(new)) => (old == new).then_some(id),
-            _ => None,
-        }
-    }
-
-    /// The key of a new number; a bucket's is its number.
-    fn key_text(&self, id: u32) -> String {
-        match self.new {
-            Encoder::Vocabulary(new) => new.key(id).map(|key| key.to_string()).unwrap_or_default(),
-            Encoder::Hash(_) => id.to_string(),
-        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ple_data::{RowSource, TaskCounts, TaskType};
 
+use crate::carried_moments::CarriedMoments;
 use crate::checkpoint::{RunFacts, check_writable};
 use crate::early_stopping::{EarlyStopper, StopReason};
 use crate::error::TrainError;
@@ -164,8 +165,39 @@ pub fn fit(
     config: &TrainConfig,
     observer: &mut dyn Observer,
 ) -> Result<FitReport, TrainError> {
+    run(model, None, input, config, observer)
+}
+
+/// Trains a model as [`fit`] does, from the moments that an earlier run left: usually those of the checkpoint that the model
+/// comes from, [carried over](CarriedMoments::carried_over) to new vocabularies as [the model](RankingModel::carried_over) is.
+///
+/// Bias correction counts the steps that made them; the schedule of the learning rate begins anew. Where the run
+/// [goes on](Start::GoOn) from a checkpoint of its own, the moments are those of that checkpoint.
+///
+/// # Errors
+/// As [`fit`], and [`TrainError::OtherModel`] where the moments are those of other parameters.
+pub fn fit_with_moments(
+    model: &mut RankingModel,
+    moments: &CarriedMoments,
+    input: &RunInput,
+    config: &TrainConfig,
+    observer: &mut dyn Observer,
+) -> Result<FitReport, TrainError> {
+    run(model, Some(moments), input, config, observer)
+}
+
+fn run(
+    model: &mut RankingModel,
+    moments: Option<&CarriedMoments>,
+    input: &RunInput,
+    config: &TrainConfig,
+    observer: &mut dyn Observer,
+) -> Result<FitReport, TrainError> {
     let stopper = check(model, input, config)?;
     let mut run = Run::new(model, input, config, stopper)?;
+    if let Some(moments) = moments {
+        run.optimizer.begin_with(&mut run.model.store, moments)?;
+    }
     let resumed = run.resume()?;
     observer.started(&run.describe());
     if let Some(resumed) = &resumed {

@@ -44,6 +44,7 @@
 
 mod balance;
 mod bridge;
+mod carried_moments;
 mod carry_over;
 pub mod checkpoint;
 mod drawing;
@@ -66,9 +67,12 @@ mod train_step;
 
 pub use balance::{Balance, Balancer};
 pub use bridge::{bank_input, encoded_input, feature_specs, task_specs};
+pub use carried_moments::CarriedMoments;
 pub use carry_over::CarriedRows;
 pub use error::TrainError;
-pub use fit::{Checkpoints, Ended, FitReport, RunInput, SaveEvery, Start, fit, instruction_set};
+pub use fit::{
+    Checkpoints, Ended, FitReport, RunInput, SaveEvery, Start, fit, fit_with_moments, instruction_set,
+};
 pub use observer::{Control, Evaluation, Observer, RunStart, StepProgress};
 pub use optimizer::{Adam, AdamConfig, DecayKind, LearningRate, TableUpdates};
 pub use predictor::Predictor;

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::carried_moments::CarriedSteps;
 use crate::checkpoint::{self, Listing, Manifest, Saved, Stored, to_json};
 use crate::early_stopping::StopperState;
 use crate::error::TrainError;
 use crate::fit::Start;
 use crate::observer::Evaluation;
-use crate::optimizer::LearningRate;
+use crate::optimizer::{LearningRate, SavedSteps};
 use crate::run::{Run, fingerprint};
 
 /// The state of a run besides its tensors, its position and its early stopping.
@@ -27,6 +28,9 @@ pub(crate) struct RunState {
     pub(crate) validation_fingerprint: Option<String>,
     /// The steps of each matrix, by its first parameter: one that receives no gradient takes none.
     pub(crate) optimizer_steps: BTreeMap<String, u64>,
+    /// The steps of earlier runs whose moments this one began with.
+    #[serde(default, skip_serializing_if = "CarriedSteps::is_none")]
+    pub(crate) carried: CarriedSteps,
     /// The sum of each task's losses since the last evaluation, and their number.
     pub(crate) losses: Vec<(f64, u64)>,
     /// Every evaluation so far.
@@ -160,13 +164,12 @@ impl Run<'_> {
             self.best = Some((self.model.store.snapshot(), step));
         }
         self.model.set_values(place, &stored.tensors)?;
-        self.optimizer.restore(
-            &mut self.model.store,
-            facts.position.step,
-            &state.optimizer_steps,
-            &stored.tensors,
-            place,
-        )?;
+        let steps = SavedSteps {
+            step: facts.position.step,
+            matrices: &state.optimizer_steps,
+            carried: &state.carried,
+        };
+        self.optimizer.restore(&mut self.model.store, &steps, &stored.tensors, place)?;
         self.losses.clone_from(&state.losses);
         let report = &mut self.report;
         report.epochs = facts.position.epoch + 1;

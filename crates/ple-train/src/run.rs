@@ -270,6 +270,7 @@ impl<'a> Run<'a> {
             rows: self.report.rows,
             validation_fingerprint: self.input.validation.as_ref().map(fingerprint),
             optimizer_steps: self.optimizer.matrix_steps(&self.model.store),
+            carried: self.optimizer.carried_steps(&self.model.store),
             losses: self.losses.clone(),
             evaluations: self.report.evaluations.clone(),
             best: self.report.best,

@@ -9,10 +9,13 @@ use ple_data::prepare::{
     Encoder, FittedFeature, FittedKind, HashBuckets, Key, KeyVocabulary, MissingId, NamedEncoder, Scaler,
     Transformation,
 };
-use ple_data::{Feature, FeatureSchema, Label, TaskType};
+use ple_data::{Feature, FeatureSchema, Label, RowSource, TaskType, read_table};
 use ple_nn::ModelConfig;
 use ple_tensor::{Entry, TableId};
-use ple_train::{RankingModel, RunSeed};
+use ple_train::{
+    CarriedMoments, Checkpoints, Control, Observer, RankingModel, RunInput, RunSeed, SaveEvery, Start,
+    StepProgress, TrainConfig, fit, fit_with_moments,
+};
 use proptest::prelude::*;
 
 /// A transformation with a vocabulary of some keys.
@@ -126,4 +129,86 @@ fn another_model_or_other_features_are_refused() {
     wider.schema.features[0] = Feature::sparse("user", 4, 8);
     let error = model(&two, 1).carried_over(&two, &wider, RunSeed(1)).unwrap_err();
     assert!(error.to_string().contains("new transformation"), "{error}");
+}
+
+/// Rows under a transformation, whose users are the first ones of its vocabulary.
+fn rows(transformation: &Transformation, users: u32) -> RowSource {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.csv");
+    let row =
+        |row: u32| format!("{},{},{}.5,{}\n", row % users + 1, row % 7 + 1, row % 5, row * row % 11 % 2);
+    std::fs::write(&path, "user,item,price,click\n".to_owned() + &(0..60).map(row).collect::<String>())
+        .unwrap();
+    RowSource::from(read_table(&path, &transformation.schema).unwrap())
+}
+
+fn config() -> TrainConfig {
+    TrainConfig { epochs: 2, batch_size: 16, seed: 5, ..TrainConfig::default() }
+}
+
+/// Stops a run after a step.
+struct StopAfter(u64);
+
+impl Observer for StopAfter {
+    fn stepped(&mut self, _: &StepProgress) -> Control {
+        self.0 -= 1;
+        if self.0 == 0 { Control::Interrupt } else { Control::Continue }
+    }
+}
+
+#[test]
+fn moments_go_with_their_keys_and_a_run_goes_on_with_them() {
+    let keys = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
+    let before = transformation(&keys(&["a", "b", "c"]));
+    let after = transformation(&keys(&["c", "d", "a"]));
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoints = |name: &str, start: Start| {
+        let every = SaveEvery::Evaluation;
+        Some(Checkpoints { every, start, ..Checkpoints::new(folder.path().join(name)) })
+    };
+    let input = |rows: RowSource, checkpoints| RunInput { train: rows, validation: None, checkpoints };
+    let mut trained = model(&before, 1);
+    fit(&mut trained, &input(rows(&before, 3), checkpoints("first", Start::Anew)), &config(), &mut ())
+        .unwrap();
+    let last = std::fs::read_dir(folder.path().join("first")).unwrap().map(|entry| entry.unwrap().path());
+    let last = last.max().unwrap();
+
+    let (trained, _) = RankingModel::load(&last).unwrap();
+    let saved = CarriedMoments::load(&last).unwrap().unwrap();
+    let carried = saved.clone().carried_over(&before, &after).unwrap();
+    let row = |moments: &CarriedMoments, row: usize| {
+        moments.row("embedding.user.weight", row).unwrap().map(<[f32]>::to_vec)
+    };
+    assert!(row(&saved, 1).concat().iter().all(|&moment| moment != 0.0), "{:?}", row(&saved, 1));
+    assert_eq!(row(&carried, 3), row(&saved, 1), "a");
+    assert_eq!(row(&carried, 1), row(&saved, 3), "c");
+    assert_eq!(row(&carried, 0), row(&saved, 0), "what is unknown");
+    assert_eq!(row(&carried, 2).concat(), [0.0; 8], "d is new");
+    assert_eq!(carried.row("embedding.user.weight", 4), None);
+    let items = |moments: &CarriedMoments| {
+        moments.row("embedding.item.weight", 5).map(|row| row.map(<[f32]>::to_vec))
+    };
+    assert_eq!(items(&carried), items(&saved));
+
+    // Unbroken, and stopped and gone on with: the same weights. Without the moments: others.
+    let (next, _) = trained.carried_over(&before, &after, RunSeed(5)).unwrap();
+    let source = rows(&after, 3);
+    let run = |name: &str, start: Start, observer: &mut dyn Observer, moments: Option<&CarriedMoments>| {
+        let (mut model, input) = (next.clone(), input(source.clone(), checkpoints(name, start)));
+        match moments {
+            Some(moments) => fit_with_moments(&mut model, moments, &input, &config(), observer).unwrap(),
+            None => fit(&mut model, &input, &config(), observer).unwrap(),
+        };
+        model.predict_source(&source).unwrap()
+    };
+    let whole = run("whole", Start::Anew, &mut (), Some(&carried));
+    run("broken", Start::Anew, &mut StopAfter(3), Some(&carried));
+    assert_eq!(run("broken", Start::GoOn, &mut (), Some(&carried)), whole);
+    assert_ne!(run("anew", Start::Anew, &mut (), None), whole);
+
+    // A finished model has none, and those of another table are refused.
+    trained.save(&folder.path().join("finished"), &Default::default()).unwrap();
+    assert_eq!(CarriedMoments::load(&folder.path().join("finished")).unwrap(), None);
+    let error = saved.carried_over(&transformation(&keys(&["a"])), &after).unwrap_err();
+    assert!(error.to_string().contains("2 rows of adam.first.embedding.user.weight"), "{error}");
 }

@@ -1,7 +1,7 @@
 //! Files that appear whole or not at all: written beside their place, synced, renamed, and the folder synced.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use tempfile::NamedTempFile;
@@ -36,6 +36,9 @@ pub(super) fn create_folder(folder: &Path) -> Result<(), TrainError> {
     fs::create_dir_all(folder).map_err(|source| io_error(folder, "create the folder", source))
 }
 
+/// What waits to be written.
+const BUFFER_BYTES: usize = 64 << 10;
+
 /// Writes one file of a folder; `contents` may fail at any point, and then the folder is as it was.
 pub(crate) fn write_whole<T>(
     folder: &Path,
@@ -44,7 +47,11 @@ pub(crate) fn write_whole<T>(
 ) -> Result<T, TrainError> {
     let write = || {
         let mut file = unfinished_file(folder)?;
-        let result = contents(file.as_file_mut())?;
+        // A model has many small tensors, which go to the disk together.
+        let mut buffered = BufWriter::with_capacity(BUFFER_BYTES, file.as_file_mut());
+        let result = contents(&mut buffered)?;
+        buffered.flush()?;
+        drop(buffered);
         file.as_file().sync_all()?;
         file.persist(folder.join(name)).map_err(|failed| failed.error)?;
         Ok(result)

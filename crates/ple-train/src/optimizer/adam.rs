@@ -24,6 +24,8 @@ pub struct Adam {
     pub(super) n_steps: u64,
     /// The number of steps taken.
     pub(super) step: u64,
+    /// The steps of earlier runs that the tables' moments come from.
+    pub(super) carried: u64,
     pub(super) matrices: Vec<Option<Moments>>,
     /// The rules of steps 1, 2, ...: what exact mode replays.
     pub(super) replayed: Vec<AdamStep>,
@@ -37,6 +39,8 @@ pub(super) struct Moments {
     pub(super) m: Array2<f32>,
     pub(super) v: Array2<f32>,
     pub(super) steps: u64,
+    /// The steps of earlier runs.
+    pub(super) carried: u64,
 }
 
 impl Adam {
@@ -52,7 +56,7 @@ impl Adam {
         };
         store.set_slots(2, stamps);
         let matrices = store.matrix_ids().map(|_| None).collect();
-        Ok(Self { config, n_steps, step: 0, matrices, replayed: Vec::new() })
+        Ok(Self { config, n_steps, step: 0, carried: 0, matrices, replayed: Vec::new() })
     }
 
     /// The number of steps taken.
@@ -127,10 +131,15 @@ impl Adam {
                 continue;
             }
             let zeros = || Array2::zeros(gradient.dim());
-            let moments =
-                self.matrices[id.index()].get_or_insert_with(|| Moments { m: zeros(), v: zeros(), steps: 0 });
+            let moments = self.matrices[id.index()].get_or_insert_with(|| Moments {
+                m: zeros(),
+                v: zeros(),
+                steps: 0,
+                carried: 0,
+            });
             moments.steps += 1;
-            let rule = adam_step(&self.config, moments.steps, self.n_steps, role == Role::Decayed);
+            let rule =
+                adam_step(&self.config, moments.steps, moments.carried, self.n_steps, role == Role::Decayed);
             let mut weights = store.matrix_mut(id);
             let before = reached.map(|_| [weights.to_owned(), moments.m.clone(), moments.v.clone()]);
             let (m, v) = (moments.m.as_slice_mut(), moments.v.as_slice_mut());
@@ -152,7 +161,7 @@ impl Adam {
     }
 
     fn update_tables(&mut self, store: &mut ParamStore, gradients: &Gradients) {
-        let rule = adam_step(&self.config, self.step, self.n_steps, true);
+        let rule = adam_step(&self.config, self.step, self.carried, self.n_steps, true);
         let rows: Vec<Option<&RowGradients>> = store.table_ids().map(|id| gradients.table(id)).collect();
         let mut tables: Vec<_> = store.tables_mut().into_iter().zip(rows).collect();
         let step = self.step as u32;

@@ -5,8 +5,9 @@ use ple_tensor::AdamStep;
 
 use super::config::{AdamConfig, DecayKind, LearningRate};
 
-/// Step `t`, counted from 1, of a run of `n_steps`; `decayed` says whether weight decay acts.
-pub(super) fn adam_step(config: &AdamConfig, t: u64, n_steps: u64, decayed: bool) -> AdamStep {
+/// Step `t`, counted from 1, of a run of `n_steps` whose moments come from so many `carried` steps of earlier runs;
+/// `decayed` says whether weight decay acts.
+pub(super) fn adam_step(config: &AdamConfig, t: u64, carried: u64, n_steps: u64, decayed: bool) -> AdamStep {
     let rate = match config.schedule {
         LearningRate::Constant => config.learning_rate,
         LearningRate::Cosine => {
@@ -27,8 +28,8 @@ pub(super) fn adam_step(config: &AdamConfig, t: u64, n_steps: u64, decayed: bool
         epsilon: config.epsilon as f32,
         coupled_decay: coupled as f32,
         kept: (1.0 - rate * decoupled) as f32,
-        step_size: (rate / (1.0 - power(config.beta1, t))) as f32,
-        root_correction: (1.0 / (1.0 - power(config.beta2, t)).sqrt()) as f32,
+        step_size: (rate / (1.0 - power(config.beta1, carried + t))) as f32,
+        root_correction: (1.0 / (1.0 - power(config.beta2, carried + t)).sqrt()) as f32,
     }
 }
 

@@ -9,6 +9,7 @@ use ple_tensor::{MatrixId, NamedBlock, ParamStore};
 use super::adam::{Adam, Moments};
 use super::config::TableUpdates;
 use super::rule::adam_step;
+use crate::carried_moments::{CarriedMoments, CarriedSteps};
 use crate::checkpoint::{StoredTensor, TensorEntry, TensorSource};
 use crate::error::TrainError;
 
@@ -18,6 +19,26 @@ const PREFIXES: [&str; 2] = ["adam.first.", "adam.second."];
 /// Whether a tensor of a checkpoint belongs to the optimiser.
 pub(crate) fn is_moment(name: &str) -> bool {
     PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// The tensors with the moments of a parameter.
+pub(crate) fn moment_names(parameter: &str) -> [String; 2] {
+    PREFIXES.map(|prefix| format!("{prefix}{parameter}"))
+}
+
+/// The parameter whose moments a tensor has.
+pub(crate) fn moments_of(name: &str) -> &str {
+    PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name)
+}
+
+/// The steps that made saved moments.
+pub(crate) struct SavedSteps<'a> {
+    /// Those of this run.
+    pub(crate) step: u64,
+    /// Those of each matrix in this run, by its first parameter.
+    pub(crate) matrices: &'a BTreeMap<String, u64>,
+    /// Those of the runs before.
+    pub(crate) carried: &'a CarriedSteps,
 }
 
 impl Adam {
@@ -57,8 +78,7 @@ impl Adam {
                 source: TensorSource::Rows { data, dim, stride, rows },
             }
         };
-        let names: Vec<String> = PREFIXES.iter().map(|prefix| format!("{prefix}{name}")).collect();
-        names.into_iter().enumerate().map(entry)
+        moment_names(name).into_iter().enumerate().map(entry)
     }
 
     /// Puts the state after `step` steps back.
@@ -68,8 +88,7 @@ impl Adam {
     pub(crate) fn restore(
         &mut self,
         store: &mut ParamStore,
-        step: u64,
-        matrix_steps: &BTreeMap<String, u64>,
+        steps: &SavedSteps<'_>,
         tensors: &BTreeMap<String, StoredTensor>,
         place: &Path,
     ) -> Result<(), TrainError> {
@@ -84,10 +103,11 @@ impl Adam {
             }),
         };
         for id in store.matrix_ids() {
-            let steps = first_block(store, id).and_then(|block| matrix_steps.get(&block.name));
-            self.matrices[id.index()] = match steps {
-                None => None,
-                Some(&steps) => {
+            let first = first_block(store, id).map_or("", |block| &block.name);
+            let (taken, carried) = (steps.matrices.get(first), steps.carried.matrices.get(first));
+            self.matrices[id.index()] = match (taken, carried) {
+                (None, None) => None,
+                (taken, carried) => {
                     let dim = store.matrix(id).dim();
                     let mut moments = [Array2::zeros(dim), Array2::zeros(dim)];
                     for block in store.blocks().iter().filter(|block| block.matrix == id) {
@@ -98,7 +118,8 @@ impl Adam {
                         }
                     }
                     let [m, v] = moments;
-                    Some(Moments { m, v, steps })
+                    let [steps, carried] = [taken, carried].map(|steps| steps.copied().unwrap_or(0));
+                    Some(Moments { m, v, steps, carried })
                 }
             };
         }
@@ -112,13 +133,38 @@ impl Adam {
                 rows.for_each(|(to, from)| to[(1 + slot) * dim..(2 + slot) * dim].copy_from_slice(from));
             }
             // Every row was brought up to date before it was saved.
-            table.stamps.fill(step as u32);
+            table.stamps.fill(steps.step as u32);
         }
-        self.step = step;
+        (self.step, self.carried) = (steps.step, steps.carried.tables);
         if self.config.tables != TableUpdates::Lazy {
-            self.replayed = (1..=step).map(|t| adam_step(&self.config, t, self.n_steps, true)).collect();
+            let rule = |t| adam_step(&self.config, t, self.carried, self.n_steps, true);
+            self.replayed = (1..=self.step).map(rule).collect();
         }
         Ok(())
+    }
+
+    /// Begins with the moments of an earlier run. What a balancing strategy learns begins anew, as its weights do.
+    ///
+    /// # Errors
+    /// As [`Adam::restore`].
+    pub(crate) fn begin_with(
+        &mut self,
+        store: &mut ParamStore,
+        moments: &CarriedMoments,
+    ) -> Result<(), TrainError> {
+        let mut carried = moments.steps.clone();
+        carried.matrices.retain(|name, _| !name.starts_with("balance."));
+        let steps = SavedSteps { step: 0, matrices: &BTreeMap::new(), carried: &carried };
+        self.restore(store, &steps, &moments.tensors, &moments.place)
+    }
+
+    /// The steps of earlier runs.
+    pub(crate) fn carried_steps(&self, store: &ParamStore) -> CarriedSteps {
+        let matrices = store.matrix_ids().filter_map(|id| {
+            let carried = self.matrices[id.index()].as_ref()?.carried;
+            (carried > 0).then_some((first_block(store, id)?.name.clone(), carried))
+        });
+        CarriedSteps { tables: self.carried, matrices: matrices.collect() }
     }
 }
 

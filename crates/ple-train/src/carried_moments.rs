@@ -1,0 +1,101 @@
+//! The optimiser's moments in a checkpoint, on their way into another run, there under other vocabularies too.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use ple_data::prepare::Transformation;
+use serde::{Deserialize, Serialize};
+
+use crate::carry_over::KeyMap;
+use crate::checkpoint::{self, StoredTensor};
+use crate::error::TrainError;
+use crate::optimizer::{is_moment, moment_names, moments_of};
+use crate::resume::RunState;
+
+/// Adam's moments as a checkpoint has them, to begin another run with: see [`fit_with_moments`](crate::fit_with_moments).
+///
+/// The checkpoints that a run leaves in its folder have them. A model that [`RankingModel::save`](crate::RankingModel::save)
+/// wrote has none.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CarriedMoments {
+    pub(crate) place: PathBuf,
+    pub(crate) steps: CarriedSteps,
+    pub(crate) tensors: BTreeMap<String, StoredTensor>,
+}
+
+/// How many steps have made the moments that a run began with: bias correction counts them, the schedule does not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CarriedSteps {
+    /// Those of the tables.
+    pub(crate) tables: u64,
+    /// Those of each matrix, by its first parameter.
+    pub(crate) matrices: BTreeMap<String, u64>,
+}
+
+impl CarriedSteps {
+    pub(crate) fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl CarriedMoments {
+    /// Reads the moments of a checkpoint, after verifying every byte; `None` if it has none.
+    ///
+    /// # Errors
+    /// A checkpoint that is missing or damaged.
+    pub fn load(folder: &Path) -> Result<Option<Self>, TrainError> {
+        let mut stored = checkpoint::read(folder)?;
+        let Some(state) = &stored.manifest.run.state else { return Ok(None) };
+        let state: RunState = serde_json::from_value(state.clone()).map_err(|error| {
+            let detail = format!("the state of the run: {error}");
+            TrainError::CheckpointDamaged { path: folder.to_owned(), detail }
+        })?;
+        let mut steps = state.carried;
+        steps.tables += stored.manifest.run.position.step;
+        for (matrix, taken) in state.optimizer_steps {
+            *steps.matrices.entry(matrix).or_default() += taken;
+        }
+        stored.tensors.retain(|name, _| is_moment(name));
+        Ok(Some(Self { place: folder.to_owned(), steps, tensors: stored.tensors }))
+    }
+
+    /// The moments under the vocabularies of a new transformation: those of a row of an embedding table go with its key,
+    /// those of a new row are zero.
+    ///
+    /// # Errors
+    /// [`TrainError::OtherState`] where a table has not as many rows as the old transformation says.
+    pub fn carried_over(mut self, old: &Transformation, new: &Transformation) -> Result<Self, TrainError> {
+        for (name, tensor) in &mut self.tensors {
+            let Some(keys) = KeyMap::of_table(moments_of(name), old, new) else { continue };
+            let (n_old, n_new) = keys.rows();
+            let [rows, dim] = tensor.shape[..] else { continue };
+            if rows != n_old {
+                return Err(TrainError::OtherState {
+                    what: "old transformation",
+                    found: format!("{n_old} rows of {name}"),
+                    expected: format!("{rows}, as in the checkpoint"),
+                });
+            }
+            let mut values = vec![0.0; n_new * dim];
+            for (id, row) in (0..).zip(values.chunks_exact_mut(dim)) {
+                if let Some(old) = keys.old_id(id) {
+                    row.copy_from_slice(&tensor.values[old as usize * dim..][..dim]);
+                }
+            }
+            *tensor = StoredTensor { shape: vec![n_new, dim], values };
+        }
+        Ok(self)
+    }
+
+    /// The first and the second moments of a row of a table, by the name of the table as in
+    /// [`CarriedRows`](crate::CarriedRows).
+    pub fn row(&self, table: &str, row: usize) -> Option<[&[f32]; 2]> {
+        let [first, second] = moment_names(table).map(|name| {
+            let tensor = self.tensors.get(&name)?;
+            let [rows, dim] = tensor.shape[..] else { return None };
+            (row < rows).then(|| &tensor.values[row * dim..(row + 1) * dim])
+        });
+        Some([first?, second?])
+    }
+}
