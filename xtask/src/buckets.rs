@@ -20,6 +20,7 @@ pub(crate) fn check() -> Result<(), String> {
             return Ok(());
         }
     };
+    lint()?;
     let [server, proxy] = [free_port()?, free_port()?].map(|port| format!("127.0.0.1:{port}"));
     let (host, port) = server.split_once(':').unwrap_or_default();
     let mut command = Command::new(&python);
@@ -28,16 +29,36 @@ pub(crate) fn check() -> Result<(), String> {
     let child = command.spawn().map_err(|error| format!("{}: {error}", python.display()))?;
     let mut running = Server { child };
     running.wait_for(&server)?;
-    // In a folder of its own and without optimisation: the feature changes those of shared packages, and everything in the
-    // usual folder would be built twice.
-    let mut test = cargo(["test", "--quiet", "-p", "ple-data", "--features", "buckets", "--test", "buckets"]);
-    test.arg("--target-dir").arg(target_folder().join("buckets"));
-    test.env("CARGO_PROFILE_DEV_OPT_LEVEL", "0").env("CARGO_PROFILE_DEV_DEBUG", "false");
+    let mut test =
+        with_buckets(["test", "--quiet", "-p", "ple-data", "--features", "buckets", "--test", "buckets"]);
     test.env("PLE_S3_SERVER", format!("http://{server}")).env("AWS_ENDPOINT", format!("http://{proxy}"));
     test.env("AWS_ACCESS_KEY_ID", "key").env("AWS_SECRET_ACCESS_KEY", "secret");
     test.env("AWS_REGION", "us-east-1").env("AWS_ALLOW_HTTP", "true");
     let status = test.status().map_err(|error| format!("cargo could not be started: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("the test of buckets ended with {status}")) }
+}
+
+/// Cargo in a folder of its own and without optimisation: the feature changes those of shared packages, and everything in
+/// the usual folder would be built twice.
+fn with_buckets<const N: usize>(arguments: [&str; N]) -> Command {
+    let mut command = cargo(arguments);
+    command.arg("--target-dir").arg(target_folder().join("buckets"));
+    command.env("CARGO_PROFILE_DEV_OPT_LEVEL", "0").env("CARGO_PROFILE_DEV_DEBUG", "false");
+    command
+}
+
+/// Lints what is built with the feature alone, which the step `clippy` does not see. Only the first run has to build.
+fn lint() -> Result<(), String> {
+    let arguments =
+        ["clippy", "--quiet", "-p", "ple-data", "--features", "buckets", "--lib", "--test", "buckets"];
+    let mut command = with_buckets(arguments);
+    command.args(["--", "-D", "warnings"]);
+    let status = command.status().map_err(|error| format!("cargo could not be started: {error}"))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("clippy with the feature `buckets` ended with {status}"))
+    }
 }
 
 /// The server, which ends when it goes out of sight.
