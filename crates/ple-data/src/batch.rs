@@ -31,8 +31,20 @@ pub struct Batch {
     dense: Vec<f32>,
     labels: Vec<f32>,
     weights: Vec<f32>,
-    copied_ids: Vec<u32>,
-    copied_values: Vec<f32>,
+    copied: Copied,
+}
+
+/// Rows on their way into a batch: memory that is used again, and no part of what a batch is.
+#[derive(Debug, Clone, Default)]
+struct Copied {
+    ids: Vec<u32>,
+    values: Vec<f32>,
+}
+
+impl PartialEq for Copied {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl SequenceBatch {
@@ -69,8 +81,7 @@ impl Batch {
             dense: Vec::with_capacity(rows * schema.n_dense()),
             labels: Vec::with_capacity(rows * schema.n_tasks()),
             weights: Vec::with_capacity(rows * schema.n_tasks()),
-            copied_ids: Vec::new(),
-            copied_values: Vec::new(),
+            copied: Copied::default(),
         }
     }
 
@@ -176,13 +187,11 @@ impl Table {
     pub(crate) fn gather_part(&self, indices: &[u32], first: usize, batch: &mut Batch) {
         let columns = self.columns();
         let rows = batch.rows;
-        let Batch { copied_ids, copied_values, .. } = batch;
-        gather_transposed(&columns.sparse, rows, first, indices, copied_ids, &mut batch.sparse);
-        gather_transposed(&columns.labels, rows, first, indices, copied_values, &mut batch.labels);
+        let Copied { ids, values } = &mut batch.copied;
+        gather_transposed(&columns.sparse, rows, first, indices, ids, &mut batch.sparse);
+        gather_transposed(&columns.labels, rows, first, indices, values, &mut batch.labels);
         match &columns.weights {
-            Some(weights) => {
-                gather_transposed(weights, rows, first, indices, copied_values, &mut batch.weights)
-            }
+            Some(weights) => gather_transposed(weights, rows, first, indices, values, &mut batch.weights),
             None => batch
                 .weights
                 .chunks_exact_mut(rows.max(1))
