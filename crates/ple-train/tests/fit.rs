@@ -489,6 +489,22 @@ fn a_shard_that_changes_during_a_run_ends_it_with_its_name() {
     assert_eq!(error.exit_code(), 65);
 }
 
+/// One step by hand: the loss of each task that has rows, and the total.
+fn take_step(
+    schema: &FeatureSchema,
+    model: &ple_nn::Model,
+    store: &mut ParamStore,
+    balancer: &Balancer,
+    optimizer: &mut Adam,
+    batch: &Batch,
+) -> (Vec<Option<f32>>, f32) {
+    let mut state = TrainState { schema, model, store, balancer, optimizer, workspace: Workspace::new() };
+    let pass = state.forward_backward(batch, 0).unwrap();
+    let losses = (pass.task_losses.clone(), pass.total);
+    state.update(pass);
+    losses
+}
+
 /// A step whose batch has no row of a task: no loss of it, no step of its uncertainty; and without any task, no change.
 #[test]
 fn a_task_without_rows_in_a_batch_adds_nothing_to_its_step() {
@@ -504,19 +520,9 @@ fn a_task_without_rows_in_a_batch_adds_nothing_to_its_step() {
         let model = ple_nn::Model::new(&mut store, checked, &mut RunSeed(1).generator("initialization", 0));
         let balancer = Balancer::new(&Balance::Uwl, model.tasks(), &mut store).unwrap();
         let mut optimizer = Adam::new(AdamConfig::default(), 1, &mut store).unwrap();
-        let mut state = TrainState {
-            schema: &schema,
-            model: &model,
-            store: &mut store,
-            balancer: &balancer,
-            optimizer: &mut optimizer,
-            workspace: Workspace::new(),
-        };
         let mut batch = Batch::new();
         rows.gather(&(0..200).collect::<Vec<_>>(), &mut batch);
-        let pass = state.forward_backward(&batch, 0).unwrap();
-        let (losses, total) = (pass.task_losses.clone(), pass.total);
-        state.update(pass);
+        let (losses, total) = take_step(&schema, &model, &mut store, &balancer, &mut optimizer, &batch);
         let value = |name: &str| store.get(name).unwrap()[[0, 0]];
         let variances = ["click", "conversion"].map(|task| value(&format!("balance.{task}.log_variance")));
         (losses, total, variances, value("tower.0.layer.0.weight"), value("tower.1.layer.0.weight"))
@@ -557,17 +563,8 @@ fn what_belongs_to_a_task_without_rows_takes_no_step() {
     let balancer = Balancer::new(&Balance::Uwl, model.tasks(), &mut store).unwrap();
     let mut optimizer = Adam::new(AdamConfig::default(), 2, &mut store).unwrap();
     let mut snapshots = Vec::new();
-    for (step, inside) in [[1.0, 1.0], [1.0, 0.0]].into_iter().enumerate() {
-        let mut state = TrainState {
-            schema: &schema,
-            model: &model,
-            store: &mut store,
-            balancer: &balancer,
-            optimizer: &mut optimizer,
-            workspace: Workspace::new(),
-        };
-        let pass = state.forward_backward(&batch(inside), step as u64).unwrap();
-        state.update(pass);
+    for inside in [[1.0, 1.0], [1.0, 0.0]] {
+        take_step(&schema, &model, &mut store, &balancer, &mut optimizer, &batch(inside));
         snapshots
             .push(store.blocks().iter().map(|b| store.get(&b.name).unwrap().to_owned()).collect::<Vec<_>>());
     }
