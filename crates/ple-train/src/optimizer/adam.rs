@@ -31,6 +31,9 @@ pub struct Adam {
     pub(super) replayed: Vec<AdamStep>,
 }
 
+/// Values of a matrix to a task.
+const PIECE: usize = 4096;
+
 /// Rows to a task when all rows are brought up to date.
 const REPLAYED_ROWS: usize = 4096;
 
@@ -147,7 +150,12 @@ impl Adam {
             let (Some(weights), Some(m), Some(v), Some(gradient)) = slices else {
                 unreachable!("matrices and their gradients are contiguous")
             };
-            rule.update(weights, m, v, gradient);
+            let in_pieces = weights.chunks_mut(PIECE).zip(gradient.chunks(PIECE));
+            let moments_of_pieces = m.chunks_mut(PIECE).zip(v.chunks_mut(PIECE));
+            let mut pieces: Vec<_> = in_pieces.zip(moments_of_pieces).collect();
+            for_each_in_parallel(&mut pieces, |_, ((weights, gradient), (m, v))| {
+                rule.update(weights, m, v, gradient);
+            });
             if let (Some(reached), Some(before)) = (reached, &before) {
                 let after = [store.matrix_mut(id), moments.m.view_mut(), moments.v.view_mut()];
                 for (mut after, before) in after.into_iter().zip(before) {
