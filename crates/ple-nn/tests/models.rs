@@ -173,7 +173,7 @@ proptest! {
         for node in tape.nodes() {
             let Op::Softmax(softmax) = &node.op else { continue };
             gates += softmax.groups;
-            for row in node.value.rows() {
+            for row in node.value(&store).rows() {
                 for gate in row.exact_chunks(row.len() / softmax.groups) {
                     prop_assert!((gate.sum() - 1.0).abs() < 1e-6);
                 }

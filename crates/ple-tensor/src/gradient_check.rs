@@ -208,7 +208,7 @@ fn check_forward(
     let recorded = tape.nodes.iter().take(nodes);
     for (node, (recorded, defined)) in recorded.zip(tape.replay(params, &[])).enumerate() {
         for ((row, column), &defined) in defined.indexed_iter() {
-            let computed = f64::from(recorded.value[[row, column]]);
+            let computed = f64::from(recorded.value(tape.store)[[row, column]]);
             if !close(computed, defined, options) {
                 let op = recorded.op.name();
                 return Err(GradientMismatch::Forward { node, op, row, column, computed, defined });
@@ -222,7 +222,7 @@ impl Tape<'_> {
     fn variables(&self) -> impl Iterator<Item = Var> + '_ {
         let leaves = self.nodes.iter().enumerate();
         let leaves = leaves.filter(|(_, node)| matches!(node.op, Op::Input(_)) && node.needs_gradient());
-        leaves.map(|(index, node)| Var::whole(index, node.value.ncols()))
+        leaves.map(|(index, node)| Var::whole(index, node.dim().1))
     }
 
     /// The sum of a value's elements, each with a fixed random weight.

@@ -17,7 +17,7 @@ impl Reach {
     /// Follows a loss back through all that it was computed from.
     pub(crate) fn of(nodes: &[Node<'_>], store: &ParamStore, loss: Var) -> Self {
         let mut reach = Self {
-            nodes: nodes.iter().map(|node| vec![false; node.value.ncols()]).collect(),
+            nodes: nodes.iter().map(|node| vec![false; node.dim().1]).collect(),
             matrices: store.matrix_ids().map(|id| vec![false; store.matrix(id).ncols()]).collect(),
         };
         reach.all_of(loss);

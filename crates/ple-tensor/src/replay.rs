@@ -61,7 +61,7 @@ impl Tape<'_> {
             let value = match &node.op {
                 Op::Input(_) => {
                     let given = inputs.iter().find(|(input, _)| input.node() == index);
-                    given.map_or_else(|| node.value.mapv(f64::from), |(_, value)| value.clone())
+                    given.map_or_else(|| node.value(self.store).mapv(f64::from), |(_, value)| value.clone())
                 }
                 op => op.operation().define(&replay),
             };

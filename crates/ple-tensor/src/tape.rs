@@ -1,5 +1,7 @@
 //! The tape is an arena: nodes in insertion order, a `Copy` handle, and a backward pass that is one reverse loop.
 
+use std::sync::{Mutex, OnceLock, PoisonError};
+
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 
 use crate::gradients::Gradients;
@@ -33,12 +35,41 @@ pub enum Mode {
 pub struct Node<'a> {
     /// What was computed.
     pub op: Op<'a>,
-    /// Its result, `[batch, width]`.
-    pub value: Array2<f32>,
+    /// Its result, `[batch, width]`, unless nobody has asked for it yet.
+    value: OnceLock<Array2<f32>>,
+    /// Where that will be written.
+    room: Mutex<Option<Array2<f32>>>,
+    dim: (usize, usize),
     needs_gradient: bool,
 }
 
-impl Node<'_> {
+impl<'a> Node<'a> {
+    fn new(op: Op<'a>, value: Array2<f32>, needs_gradient: bool) -> Self {
+        Self { op, dim: value.dim(), value: OnceLock::from(value), room: Mutex::new(None), needs_gradient }
+    }
+
+    /// The shape of the result: batch and width.
+    pub fn dim(&self) -> (usize, usize) {
+        self.dim
+    }
+
+    /// The result, `[batch, width]`, over the store that the tape has borrowed. An embedding matrix that only linear maps
+    /// read is written when it is first asked for.
+    pub fn value(&self, store: &ParamStore) -> &Array2<f32> {
+        self.value.get_or_init(|| {
+            let mut value =
+                self.room.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
+            if let Op::Embedding(embedding) = &self.op {
+                embedding.write(store, &mut value);
+            }
+            value
+        })
+    }
+
+    fn into_matrices(self) -> (Op<'a>, impl Iterator<Item = Array2<f32>>) {
+        let room = self.room.into_inner().unwrap_or_else(PoisonError::into_inner);
+        (self.op, self.value.into_inner().into_iter().chain(room))
+    }
     /// Whether the loss's derivative flows through this node.
     pub fn needs_gradient(&self) -> bool {
         self.needs_gradient
@@ -112,7 +143,7 @@ impl<'a> Tape<'a> {
 
     /// The value of a handle, `[batch, width]`.
     pub fn value(&self, var: Var) -> ArrayView2<'_, f32> {
-        self.nodes[var.node()].value.slice(s![.., var.range()])
+        self.nodes[var.node()].value(self.store).slice(s![.., var.range()])
     }
 
     /// The value of a `[1, 1]` handle.
@@ -156,7 +187,7 @@ impl<'a> Tape<'a> {
 
     fn push_leaf(&mut self, value: Array2<f32>, needs_gradient: bool) -> Var {
         let var = Var::whole(self.nodes.len(), value.ncols());
-        self.nodes.push(Node { op: Op::Input(Input), value, needs_gradient });
+        self.nodes.push(Node::new(Op::Input(Input), value, needs_gradient));
         var
     }
 
@@ -169,7 +200,16 @@ impl<'a> Tape<'a> {
         if let Some(times) = &mut self.workspace.times {
             times.end(self.nodes.len(), Direction::Forward, || op.label(self.store));
         }
-        self.nodes.push(Node { op, value, needs_gradient });
+        self.nodes.push(Node::new(op, value, needs_gradient));
+        var
+    }
+
+    /// As [`Tape::push`], for a value that is written into `room` when somebody asks for it.
+    pub(crate) fn push_on_demand(&mut self, room: Array2<f32>, op: Op<'a>) -> Var {
+        let var = self.push(room, op);
+        if let Some(node) = self.nodes.last_mut() {
+            node.room = Mutex::new(node.value.take());
+        }
         var
     }
 
@@ -183,7 +223,7 @@ impl<'a> Tape<'a> {
                 Some(NonFinite { tensor: self.store.matrix_name(id), row })
             });
             parameter.or_else(|| {
-                let row = first_bad_row(node.value.view())?;
+                let row = first_bad_row(node.value(self.store).view())?;
                 Some(NonFinite { tensor: format!("output of {}", node.op.label(self.store)), row })
             })
         })
@@ -192,8 +232,9 @@ impl<'a> Tape<'a> {
     /// Ends a pass without derivatives and gives the buffers back.
     pub fn finish(mut self) -> Workspace {
         for node in self.nodes.drain(..) {
-            node.op.release(None, &mut self.workspace);
-            self.workspace.recycle(node.value);
+            let (op, matrices) = node.into_matrices();
+            op.release(None, &mut self.workspace);
+            matrices.for_each(|matrix| self.workspace.recycle(matrix));
         }
         self.workspace.nodes = emptied(self.nodes);
         self.workspace
@@ -228,10 +269,10 @@ impl<'a> Tape<'a> {
             {
                 reaches_all &= !filled;
                 if matches!(node.op, Op::Input(_)) {
-                    pass.gradients.inputs.push((Var::whole(index, node.value.ncols()), gradient));
+                    pass.gradients.inputs.push((Var::whole(index, node.dim.1), gradient));
                 } else {
                     let operation = node.op.operation();
-                    operation.backward(&node.value, &mut gradient, &mut pass);
+                    operation.backward(node.value(self.store), &mut gradient, &mut pass);
                     match operation.in_place() {
                         Some(input) => pass.hand_over(input, gradient),
                         None => pass.workspace.recycle(gradient),
@@ -245,8 +286,9 @@ impl<'a> Tape<'a> {
         let (mut gradients, mut workspace) = (pass.gradients, pass.workspace);
         gradients.reach = (!reaches_all).then(|| Reach::of(&self.nodes, self.store, loss));
         for node in self.nodes.drain(..) {
-            node.op.release(Some(&mut gradients.buffers), &mut workspace);
-            workspace.recycle(node.value);
+            let (op, matrices) = node.into_matrices();
+            op.release(Some(&mut gradients.buffers), &mut workspace);
+            matrices.for_each(|matrix| workspace.recycle(matrix));
         }
         workspace.nodes = emptied(self.nodes);
         (gradients, workspace)
@@ -268,7 +310,7 @@ fn value_gradient<'g>(
     var: Var,
 ) -> Option<Target<'g>> {
     let node = &nodes[var.node()];
-    let (rows, width) = node.value.dim();
+    let (rows, width) = node.dim;
     node.needs_gradient.then(|| {
         let slot = &mut gradients[var.node()];
         slot.get_or_insert_with(|| NodeGradient::new(workspace.matrix(rows, width))).columns(var.range())
@@ -284,10 +326,15 @@ pub(crate) struct BackwardPass<'t, 'a> {
     gradients: Gradients,
 }
 
-impl<'t> BackwardPass<'t, '_> {
+impl<'t, 'a> BackwardPass<'t, 'a> {
+    /// The operation that a handle is the result of.
+    pub(crate) fn op(&self, var: Var) -> &'t Op<'a> {
+        &self.nodes[var.node()].op
+    }
+
     /// The value that was recorded for a handle.
     pub(crate) fn value(&self, var: Var) -> ArrayView2<'t, f32> {
-        self.nodes[var.node()].value.slice(s![.., var.range()])
+        self.nodes[var.node()].value(self.store).slice(s![.., var.range()])
     }
 
     /// Lets `add` add to the gradient of a value; not called where nothing learns from it.
@@ -351,7 +398,7 @@ impl<'t> BackwardPass<'t, '_> {
     fn hand_over(&mut self, var: Var, gradient: Array2<f32>) {
         let node = &self.nodes[var.node()];
         let slot = &mut self.node_gradients[var.node()];
-        if node.needs_gradient && slot.is_none() && var.range() == (0..node.value.ncols()) {
+        if node.needs_gradient && slot.is_none() && var.range() == (0..node.dim.1) {
             let mut first = NodeGradient::new(gradient);
             first.columns(var.range());
             *slot = Some(first);
@@ -380,6 +427,14 @@ impl<'t> BackwardPass<'t, '_> {
         let matrix = slot.get_or_insert_with(|| self.workspace.matrix(rows, columns)).view_mut();
         let value = value_gradient(self.nodes, &mut self.node_gradients, &mut self.workspace, var);
         ((start, matrix), value)
+    }
+
+    /// The gradient of a matrix alone, as in [`BackwardPass::matrix_and_value`].
+    pub(crate) fn matrix(&mut self, id: MatrixId) -> Target<'_> {
+        let (rows, columns) = self.store.matrix(id).dim();
+        let slot = &mut self.gradients.matrices[id.index()];
+        let start = if slot.is_some() { Start::Result } else { Start::Zero };
+        (start, slot.get_or_insert_with(|| self.workspace.matrix(rows, columns)).view_mut())
     }
 
     /// Adds to the gradient of a table.

@@ -90,8 +90,13 @@ impl Workspace {
 
     /// Empty gradients of a table with room for `rows` rows of `dim` values.
     pub(crate) fn row_gradients(&mut self, rows: usize, dim: usize) -> RowGradients {
-        let values = cleared(take(&mut self.row_values, rows * dim));
-        RowGradients { rows: cleared(take(&mut self.ids, rows)), values }
+        let RowGradients { rows, values } = self.left_over_row_gradients(rows, dim);
+        RowGradients { rows: cleared(rows), values: cleared(values) }
+    }
+
+    /// The same with left-over contents.
+    pub(crate) fn left_over_row_gradients(&mut self, rows: usize, dim: usize) -> RowGradients {
+        RowGradients { rows: take(&mut self.ids, rows), values: take(&mut self.row_values, rows * dim) }
     }
 
     /// A buffer of whatever capacity for a hash table.

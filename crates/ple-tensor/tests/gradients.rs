@@ -227,6 +227,67 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10))]
+
+    /// Of tables that are multiplied whole and of others, with columns beside them, and a matrix that others read as well.
+    #[test]
+    fn linear_map_of_an_embedding(
+        seed: u64,
+        rows in 1usize..250,
+        vocabularies in proptest::collection::vec((1usize..200, 1usize..10), 1..4),
+        out in 1usize..120,
+        shared: bool,
+        read_twice: bool,
+    ) {
+        let random = &mut Random::seed_from_u64(seed);
+        let mut store = ParamStore::new();
+        let tables: Vec<_> = vocabularies.iter().enumerate().map(|(i, &(vocabulary, dim))| {
+            let table = store.add_table(&format!("table.{i}"), vocabulary, dim);
+            for row in 0..vocabulary {
+                let values = normal(random, 1, dim, 1.0);
+                store.table_row_mut(table, row).copy_from_slice(values.as_slice().unwrap());
+            }
+            table
+        }).collect();
+        let ids: Vec<Vec<u32>> = vocabularies.iter().map(|&(vocabulary, _)| {
+            (0..rows).map(|_| random.random_range(0..vocabulary as u32)).collect()
+        }).collect();
+        let offsets: Vec<u32> = (0..=rows as u32).map(|row| row * 2).collect();
+        let elements: Vec<u32> = (0..2 * rows)
+            .map(|_| random.random_range(0..vocabularies[0].0 as u32))
+            .collect();
+        let dense = normal(random, rows, 3, 1.0);
+        let edges = store.add("edges", ndarray::array![[-0.5, 0.5]], Role::Buffer);
+        let bins = store.add_table("bins", 3, 2);
+        let width = vocabularies.iter().map(|&(_, dim)| dim).sum::<usize>()
+            + vocabularies[0].1 * (1 + usize::from(shared)) + 2 + 3;
+        let weight = store.add("weight", normal(random, width, out, 0.5), Role::Decayed);
+        let bias = store.add("bias", normal(random, 1, out, 0.5), Role::Decayed);
+        let other = store.add("other", normal(random, width, 2, 0.5), Role::Decayed);
+        check(&store, |tape| {
+            let mut segments: Vec<_> =
+                tables.iter().zip(&ids).map(|(&table, ids)| Segment::Lookup { table, ids }).collect();
+            let (table, weights, pooling, padding) = (tables[0], None, Pooling::Mean, None);
+            segments.insert(1, Segment::Bag { table, offsets: &offsets, ids: &elements, weights, pooling, padding });
+            segments.push(Segment::Dense { values: dense.view() });
+            if shared {
+                segments.push(Segment::Lookup { table, ids: &ids[0] });
+            }
+            segments.push(Segment::Bins { table: bins, edges, values: dense.slice(s![.., 1..2]) });
+            let x = tape.embedding(rows, segments);
+            let y = tape.linear(x, weight, Some(bias), 1);
+            if !read_twice {
+                return y;
+            }
+            let z = tape.linear(x, other, None, 1);
+            let ones = Array2::ones((rows, out));
+            let (y, z) = (tape.projection(y, ones), tape.projection(z, Array2::ones((rows, 2))));
+            tape.weighted_sum(&[(y, 1.0), (z, 0.5)])
+        });
+    }
+}
+
 #[test]
 fn saturated_logits_have_finite_losses_and_gradients() {
     let store = ParamStore::new();

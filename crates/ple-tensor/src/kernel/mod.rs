@@ -3,11 +3,15 @@
 
 pub(crate) mod adam;
 pub(crate) mod bags;
+pub(crate) mod column_blocks;
 pub(crate) mod columns;
+pub(crate) mod distinct_rows;
 pub(crate) mod gather;
 pub(crate) mod gemm;
 pub(crate) mod instruction_set;
+pub(crate) mod named_rows;
 pub(crate) mod one_column;
+pub(crate) mod places;
 pub(crate) mod prefetch;
 pub(crate) mod row_sums;
 pub(crate) mod rows;

@@ -127,7 +127,7 @@ impl<'a> Tape<'a> {
     }
 
     fn batch_norm_rectified(&mut self, x: Var, params: BatchNormParams, rectified: Range<usize>) -> Var {
-        let input = self.nodes[x.node()].value.slice(ndarray::s![.., x.range()]);
+        let input = self.nodes[x.node()].value(self.store).slice(ndarray::s![.., x.range()]);
         let (rows, width) = input.dim();
         let vector = |id: MatrixId| {
             let matrix = self.store.matrix(id);

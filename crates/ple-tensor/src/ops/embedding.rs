@@ -4,20 +4,21 @@
 use std::mem::take;
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
 
 use super::{Op, Operation};
 pub use crate::kernel::bags::Pooling;
 use crate::kernel::bags::{Bags, pool};
-use crate::kernel::gather::gather;
+use crate::kernel::gather::{Rows, gather};
 use crate::kernel::prefetch::ROWS_AHEAD;
 use crate::kernel::row_sums::{RowSums, add_bags};
 use crate::kernel::rows::{for_each_block, row};
+use crate::kernel::scratch::{Pool, Scratch};
 use crate::kernel::team::for_each_in_parallel;
 use crate::replay::Replay;
 use crate::store::{MatrixId, ParamStore, TableId};
 use crate::table::Table;
-use crate::tape::{BackwardPass, Tape};
+use crate::tape::{BackwardPass, Mode, Tape};
 use crate::var::Var;
 use crate::workspace::{Workspace, emptied};
 
@@ -67,7 +68,46 @@ pub enum Segment<'a> {
 pub struct Embedding<'a> {
     /// Each segment with its columns of the result.
     pub segments: Vec<(Range<usize>, Segment<'a>)>,
+    /// The form in which linear maps read it; none of a batch of few rows.
+    pub(crate) factors: Option<Factors>,
 }
+
+/// An embedding matrix without the columns of look-ups in small tables: a product with those goes by rows of the table.
+#[derive(Debug)]
+pub(crate) struct Factors {
+    /// The other columns, side by side, and padding that makes each row start a cache line.
+    padded: Scratch,
+    batch: usize,
+    width: usize,
+    /// For each segment its columns of `values`.
+    pub(crate) places: Vec<Option<Range<usize>>>,
+}
+
+impl Factors {
+    /// The columns that are left, `[batch, width]`.
+    pub(crate) fn values(&self) -> ArrayView2<'_, f32> {
+        let stride = self.width.next_multiple_of(LINE);
+        let all = ArrayView2::from_shape((self.batch, stride), &self.padded).expect("whole rows");
+        all.slice_move(s![.., ..self.width])
+    }
+
+    /// Some of them as rows of a table, one for each row of the batch.
+    pub(crate) fn rows(&self, columns: &Range<usize>) -> Rows<'_> {
+        let stride = self.width.next_multiple_of(LINE);
+        Rows { values: &self.padded[columns.start..], stride, dim: columns.len() }
+    }
+}
+
+/// Values to a cache line.
+const LINE: usize = 16;
+
+static VALUES: Pool = Pool::new();
+
+/// Rows of a batch from which on there are factors.
+const FEWEST_ROWS: usize = 64;
+
+/// The rows of a batch for each row of a table that is multiplied whole, at least.
+const READINGS_OF_A_ROW: usize = 2;
 
 impl<'a> Tape<'a> {
     /// One `[batch, input_dim]` matrix from the segments, side by side in the order given.
@@ -101,24 +141,66 @@ impl<'a> Tape<'a> {
             (start..end, segment)
         }));
         let mut value = self.workspace.matrix(batch, end);
-        let store = self.store;
-        let cost = value.len();
-        // Few rows at a time, so that the cache lines of the result are written while they are in cache.
-        for_each_block(value.view_mut(), cost, |first, mut block| {
-            for (number, mut rows) in block.axis_chunks_iter_mut(Axis(0), ROWS_AHEAD).enumerate() {
-                for (columns, segment) in &placed {
-                    segment.write(store, first + number * ROWS_AHEAD, &mut rows, columns);
-                }
-            }
-        });
-        self.push(value, Op::Embedding(Embedding { segments: placed }))
+        let mut embedding = Embedding { segments: placed, factors: None };
+        // In evaluation the numbers of a row must not depend on those that it comes with.
+        if batch < FEWEST_ROWS || self.mode == Mode::Evaluate {
+            embedding.write(self.store, &mut value);
+            return self.push(value, Op::Embedding(embedding));
+        }
+        embedding.factors = Some(embedding.factors_of_batch(batch, self.store));
+        self.push_on_demand(value, Op::Embedding(embedding))
     }
 }
 
-impl Embedding<'_> {
+impl<'a> Embedding<'a> {
+    /// The number of columns.
+    pub(crate) fn width(&self) -> usize {
+        self.segments.last().map_or(0, |(columns, _)| columns.end)
+    }
+
+    /// Writes the whole matrix.
+    pub(crate) fn write(&self, store: &ParamStore, value: &mut Array2<f32>) {
+        write(&self.segments, store, value.view_mut());
+    }
+
+    fn factors_of_batch(&self, batch: usize, store: &ParamStore) -> Factors {
+        let mut written: Vec<(Range<usize>, Segment<'a>)> = Vec::with_capacity(self.segments.len());
+        let mut end = 0;
+        let place = |(_, segment): &(Range<usize>, Segment<'a>)| {
+            if let Segment::Lookup { table, ids } = *segment
+                && store.table(table).rows * READINGS_OF_A_ROW <= batch
+            {
+                store.check_ids(table, ids);
+                return None;
+            }
+            let place = end..end + segment.width(store);
+            end = place.end;
+            written.push((place.clone(), segment.clone()));
+            Some(place)
+        };
+        let places = self.segments.iter().map(place).collect();
+        let stride = end.next_multiple_of(LINE);
+        let mut padded = VALUES.take(batch * stride);
+        write(&written, store, ArrayViewMut2::from_shape((batch, stride), &mut padded).expect("whole rows"));
+        Factors { padded, batch, width: end, places }
+    }
+
     pub(crate) fn release(self, workspace: &mut Workspace) {
         workspace.segments = emptied(self.segments);
     }
+}
+
+/// Writes segments side by side.
+fn write(segments: &[(Range<usize>, Segment<'_>)], store: &ParamStore, value: ArrayViewMut2<'_, f32>) {
+    let cost = value.len();
+    // Few rows at a time, so that the cache lines of the result are written while they are in cache.
+    for_each_block(value, cost, |first, mut block| {
+        for (number, mut rows) in block.axis_chunks_iter_mut(Axis(0), ROWS_AHEAD).enumerate() {
+            for (columns, segment) in segments {
+                segment.write(store, first + number * ROWS_AHEAD, &mut rows, columns);
+            }
+        }
+    });
 }
 
 impl Segment<'_> {
@@ -131,7 +213,7 @@ impl Segment<'_> {
         }
     }
 
-    fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         match self {
             Segment::Lookup { ids, .. } => ids.len(),
             Segment::Bag { offsets, .. } => offsets.len() - 1,
@@ -139,7 +221,7 @@ impl Segment<'_> {
         }
     }
 
-    fn table(&self) -> Option<TableId> {
+    pub(crate) fn table(&self) -> Option<TableId> {
         match *self {
             Segment::Dense { .. } => None,
             Segment::Lookup { table, .. } | Segment::Bag { table, .. } | Segment::Bins { table, .. } => {
@@ -211,32 +293,8 @@ impl Operation for Embedding<'_> {
         self.segments.iter().any(|(_, segment)| segment.table().is_some())
     }
 
-    /// Sums, for each table, the gradients of each row that was read, in the order of the segments and of the batch.
     fn backward(&self, _: &Array2<f32>, gradient: &mut Array2<f32>, pass: &mut BackwardPass<'_, '_>) {
-        let mut tables: Vec<TableId> =
-            self.segments.iter().filter_map(|(_, segment)| segment.table()).collect();
-        tables.sort_unstable();
-        tables.dedup();
-        let store = pass.store;
-        let mut sums: Vec<_> = tables
-            .into_iter()
-            .map(|table| {
-                let readings: usize = self.of_table(table).map(|(_, segment)| segment.readings()).sum();
-                let Table { rows, dim, .. } = *store.table(table);
-                let sums = pass.workspace.row_gradients(readings.min(rows), dim);
-                (table, readings, sums, pass.workspace.cells())
-            })
-            .collect();
-        for_each_in_parallel(&mut sums, |_, (table, readings, rows, cells)| {
-            let Table { rows: table_rows, dim, .. } = *store.table(*table);
-            let mut sums = RowSums::new(take(rows), dim, *readings, table_rows, take(cells));
-            self.sum_rows(store, *table, gradient, &mut sums);
-            (*rows, *cells) = sums.finish();
-        });
-        for (table, _, rows, cells) in sums {
-            pass.workspace.recycle_cells(cells);
-            pass.accumulate_rows(table, rows);
-        }
+        accumulate_segments(&self.segments, gradient, pass);
     }
 
     fn define(&self, replay: &Replay<'_>) -> Array2<f64> {
@@ -282,32 +340,64 @@ impl Segment<'_> {
             Segment::Lookup { .. } | Segment::Bins { .. } => self.rows(),
         }
     }
-}
 
-impl<'a> Embedding<'a> {
-    fn of_table(&self, table: TableId) -> impl Iterator<Item = &(Range<usize>, Segment<'a>)> {
-        self.segments.iter().filter(move |(_, segment)| segment.table() == Some(table))
-    }
-
-    fn sum_rows(&self, store: &ParamStore, table: TableId, gradient: &Array2<f32>, sums: &mut RowSums) {
+    /// Adds the gradient of its columns to the sums of the rows that it reads.
+    fn sum_rows(
+        &self,
+        store: &ParamStore,
+        columns: &Range<usize>,
+        gradient: &Array2<f32>,
+        sums: &mut RowSums,
+    ) {
         let width = gradient.ncols();
         let all = gradient.as_slice().expect("gradients are contiguous");
-        for (columns, segment) in self.of_table(table) {
-            match segment {
-                Segment::Dense { .. } => {}
-                Segment::Lookup { ids, .. } => sums.add_columns(ids, all, width, columns.start),
-                Segment::Bins { edges, values, .. } => {
-                    let edges = store.matrix(*edges);
-                    for (dy, &value) in all.chunks_exact(width).zip(values) {
-                        sums.add(bin(edges, value) as u32, 1.0, &dy[columns.clone()]);
-                    }
+        match self {
+            Segment::Dense { .. } => {}
+            Segment::Lookup { ids, .. } => sums.add_columns(ids, all, width, columns.start),
+            Segment::Bins { edges, values, .. } => {
+                let edges = store.matrix(*edges);
+                for (dy, &value) in all.chunks_exact(width).zip(values) {
+                    sums.add(bin(edges, value) as u32, 1.0, &dy[columns.clone()]);
                 }
-                Segment::Bag { .. } => {
-                    if let Some(bags) = segment.bags() {
-                        add_bags(sums, bags, all, width, columns.start);
-                    }
+            }
+            Segment::Bag { .. } => {
+                if let Some(bags) = self.bags() {
+                    add_bags(sums, bags, all, width, columns.start);
                 }
             }
         }
+    }
+}
+
+/// Sums, for each table, the gradients of each row that was read, in the order of the segments and of the batch.
+/// `gradient` is that of the segments' columns.
+pub(crate) fn accumulate_segments(
+    segments: &[(Range<usize>, Segment<'_>)],
+    gradient: &Array2<f32>,
+    pass: &mut BackwardPass<'_, '_>,
+) {
+    let mut tables: Vec<TableId> = segments.iter().filter_map(|(_, segment)| segment.table()).collect();
+    tables.sort_unstable();
+    tables.dedup();
+    let store = pass.store;
+    let of_table = |table| segments.iter().filter(move |(_, segment)| segment.table() == Some(table));
+    let mut sums: Vec<_> = tables
+        .into_iter()
+        .map(|table| {
+            let readings: usize = of_table(table).map(|(_, segment)| segment.readings()).sum();
+            let Table { rows, dim, .. } = *store.table(table);
+            let sums = pass.workspace.row_gradients(readings.min(rows), dim);
+            (table, readings, sums, pass.workspace.cells())
+        })
+        .collect();
+    for_each_in_parallel(&mut sums, |_, (table, readings, rows, cells)| {
+        let Table { rows: table_rows, dim, .. } = *store.table(*table);
+        let mut sums = RowSums::new(take(rows), dim, *readings, table_rows, take(cells));
+        of_table(*table).for_each(|(columns, segment)| segment.sum_rows(store, columns, gradient, &mut sums));
+        (*rows, *cells) = sums.finish();
+    });
+    for (table, _, rows, cells) in sums {
+        pass.workspace.recycle_cells(cells);
+        pass.accumulate_rows(table, rows);
     }
 }

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView2, Axis, s};
 
-use super::{Op, Operation};
+use super::{Op, Operation, embedded_linear};
 use crate::kernel::columns::{add_column_sums, sum_rows};
 use crate::kernel::gemm::{Product, Start, gemm};
 use crate::kernel::one_column::{add_weight_gradient, dot_products, input_gradient};
@@ -62,7 +62,7 @@ impl<'a> Tape<'a> {
             self.store.matrix_name(weight)
         );
         let linear = Linear { x, weight, bias, groups };
-        let rows = self.value(x).nrows();
+        let rows = self.nodes[x.node()].dim().0;
         let mut value = self.workspace.matrix(rows, width);
         let bias_values = bias.map(|bias| {
             let bias = self.store.matrix(bias);
@@ -76,6 +76,12 @@ impl<'a> Tape<'a> {
                 dot_products(y, first, x, &weights, bias_values);
             });
             drop(weights);
+            return self.push(value, Op::Linear(linear));
+        }
+        if groups == 1
+            && let Some(x) = embedded_linear::in_factors(&self.nodes[x.node()].op, x, out)
+        {
+            embedded_linear::multiply(x, self.store, w, bias_values, value.view_mut());
             return self.push(value, Op::Linear(linear));
         }
         let mut products = emptied(std::mem::take(&mut self.workspace.products));
@@ -153,6 +159,11 @@ impl Operation for Linear {
         }
         if let Some(bias) = self.bias {
             pass.accumulate_matrix(bias, |sums| add_column_sums(gradient.view(), sums));
+        }
+        if self.groups == 1
+            && let Some(x) = embedded_linear::in_factors(pass.op(self.x), self.x, out)
+        {
+            return embedded_linear::backward(x, self.weight, gradient.view(), pass);
         }
         let x = pass.value(self.x);
         let inputs = |group: usize| s![.., group * fan_in..(group + 1) * fan_in];

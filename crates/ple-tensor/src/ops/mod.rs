@@ -4,6 +4,7 @@ mod batch_norm;
 mod bce_with_logits;
 mod dice;
 mod dropout;
+mod embedded_linear;
 mod embedding;
 mod leaky_relu;
 mod linear;

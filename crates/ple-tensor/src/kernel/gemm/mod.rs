@@ -177,40 +177,68 @@ impl Product<'_> {
 
 /// A product of few rows, if it is one: packing the right matrix would take longer than the product itself.
 fn multiply_directly(kernels: &Kernels, product: &mut Product<'_>) -> bool {
+    // A single column has no stride.
+    let is_plain = product.b.ncols() <= 1 || product.b.strides()[1] == 1;
+    let is_direct = product.a.nrows() <= DIRECT_ROWS && is_plain;
+    if is_direct {
+        multiply_unpacked(kernels, product);
+    }
+    is_direct
+}
+
+/// Computes a product on this thread and with nothing packed: for those who share out many small ones.
+///
+/// # Panics
+/// If the shapes do not fit, or the columns of the right matrix or of the result are not adjacent.
+pub(crate) fn multiply_alone(product: Product<'_>) {
+    multiply_alone_with(&kernels(InstructionSet::in_use()), product);
+}
+
+/// `kernels` have to be of a set that the processor has.
+fn multiply_alone_with(kernels: &Kernels, mut product: Product<'_>) {
+    if !product.is_trivial() {
+        assert!(product.b.ncols() == 1 || product.b.strides()[1] == 1, "the right matrix is not packed");
+        multiply_unpacked(kernels, &mut product);
+    }
+}
+
+fn multiply_unpacked(kernels: &Kernels, product: &mut Product<'_>) {
     let Product { a, b, start, c } = product;
     let ((m, k), n) = (a.dim(), b.ncols());
-    // A single column has no stride.
-    if m > DIRECT_ROWS || (n > 1 && b.strides()[1] != 1) {
-        return false;
-    }
     let panel_width = kernels.lanes * kernels.vectors;
     let c_row = c.strides()[0] as usize;
     for first_column in (0..n).step_by(panel_width) {
         let columns = panel_width.min(n - first_column);
-        let c = c.as_mut_ptr().wrapping_add(first_column);
-        let (start, start_row) = match *start {
-            Start::Result => (c.cast_const(), c_row),
-            Start::Bias(bias) => (bias[first_column..].as_ptr(), 0),
-            Start::Zero => (std::ptr::null(), 0),
+        let vectors = columns.div_ceil(kernels.lanes);
+        let (tile_rows, kernel) = match vectors {
+            1 => (kernels.tall_rows, kernels.tall),
+            _ => (kernels.rows, kernels.direct),
         };
-        let tile = Tile {
-            k,
-            a: a.as_ptr(),
-            a_row: a.strides()[0] as usize,
-            a_column: a.strides()[1] as usize,
-            b: b.as_ptr().wrapping_add(first_column),
-            b_row: b.strides()[0] as usize,
-            start,
-            start_row,
-            c,
-            c_row,
-            columns,
-        };
-        // SAFETY: rows and columns are those of `a`, `b` and `c`, whose shapes have been compared; `c` is borrowed
-        // exclusively; and the processor has the kernels' instructions.
-        unsafe { (kernels.direct)(m, columns.div_ceil(kernels.lanes))(tile) }
+        for first_row in (0..m).step_by(tile_rows) {
+            let c = c.as_mut_ptr().wrapping_add(first_row * c_row + first_column);
+            let (start, start_row) = match *start {
+                Start::Result => (c.cast_const(), c_row),
+                Start::Bias(bias) => (bias[first_column..].as_ptr(), 0),
+                Start::Zero => (std::ptr::null(), 0),
+            };
+            let tile = Tile {
+                k,
+                a: a.as_ptr().wrapping_add(first_row * a.strides()[0] as usize),
+                a_row: a.strides()[0] as usize,
+                a_column: a.strides()[1] as usize,
+                b: b.as_ptr().wrapping_add(first_column),
+                b_row: b.strides()[0] as usize,
+                start,
+                start_row,
+                c,
+                c_row,
+                columns,
+            };
+            // SAFETY: rows and columns are those of `a`, `b` and `c`, whose shapes have been compared; `c` is borrowed
+            // exclusively; and the processor has the kernels' instructions.
+            unsafe { kernel(tile_rows.min(m - first_row), vectors)(tile) }
+        }
     }
-    true
 }
 
 /// The rows of one task: block by block of k, panel by panel, tile by tile.

@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 use proptest::prelude::*;
 
-use super::{InstructionSet, Product, Start, gemm_with, kernels};
+use super::{InstructionSet, Product, Start, gemm_with, kernels, multiply_alone_with};
 
 fn multiply(
     set: InstructionSet,
@@ -72,6 +72,26 @@ proptest! {
                     prop_assert!((found - expected).abs() <= bound, "{set} [{row}, {column}]: {found}, not {expected}");
                 }
             }
+        }
+    }
+}
+
+proptest! {
+    /// Of up to 500 products to an element, which are summed in one go.
+    #[test]
+    fn a_product_alone_has_the_bits_of_a_packed_one(
+        m in 0_usize..200, k in 0_usize..500, n in 0_usize..110, transposed in any::<bool>(), seed in any::<u64>(),
+    ) {
+        let a = if transposed { values(k, m, seed).reversed_axes() } else { values(m, k, seed) };
+        let wide_b = values(k, n + 3, seed ^ 1);
+        let b = wide_b.slice(s![.., 1..n + 1]);
+        let before = values(m, n + 4, seed ^ 2);
+        for set in available() {
+            let (mut packed, mut alone) = (before.clone(), before.clone());
+            multiply(set, a.view(), b, Start::Result, packed.slice_mut(s![.., 3..n + 3]));
+            let c = alone.slice_mut(s![.., 3..n + 3]);
+            multiply_alone_with(&kernels(set), Product { a: a.view(), b, start: Start::Result, c });
+            prop_assert_eq!(&packed, &alone, "{}", set);
         }
     }
 }
@@ -165,9 +185,17 @@ impl Drop for Guarded {
 #[cfg(unix)]
 #[test]
 fn nothing_behind_the_operands_is_touched() {
-    for (m, k, n) in
-        [(1, 1, 1), (1, 20, 86), (4, 5, 37), (5, 3, 7), (7, 9, 17), (49, 33, 86), (13, 300, 50), (8, 2, 48)]
-    {
+    for (m, k, n) in [
+        (1, 1, 1),
+        (1, 20, 86),
+        (4, 5, 37),
+        (5, 3, 7),
+        (7, 9, 17),
+        (49, 33, 86),
+        (13, 300, 50),
+        (8, 2, 48),
+        (29, 48, 16),
+    ] {
         for transposed in [false, true] {
             let (mut a, mut b, mut c) = (Guarded::new(m * k), Guarded::new(k * n), Guarded::new(m * n));
             let mut bias = Guarded::new(n);
@@ -185,6 +213,12 @@ fn nothing_behind_the_operands_is_touched() {
                 let target = ArrayViewMut2::from_shape((m, n), c.slice()).unwrap();
                 multiply(set, a, b, Start::Bias(bias.slice()), target);
                 assert!(c.slice().iter().all(|&value| value == 2.0 * k as f32 + 0.5), "{set}");
+                if !transposed {
+                    let c = ArrayViewMut2::from_shape((m, n), c.slice()).unwrap();
+                    multiply_alone_with(&kernels(set), Product { a, b, start: Start::Zero, c });
+                }
+                let alone = 2.0 * k as f32 + if transposed { 0.5 } else { 0.0 };
+                assert!(c.slice().iter().all(|&value| value == alone), "{set}");
             }
         }
     }

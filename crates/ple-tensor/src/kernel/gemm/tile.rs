@@ -44,6 +44,9 @@ pub(super) struct Kernels {
     pub(super) kernel: fn(rows: usize, vectors: usize) -> Kernel,
     /// The same for a right matrix that is not packed.
     pub(super) direct: fn(rows: usize, vectors: usize) -> Kernel,
+    /// Rows to a full tile of one vector, and the kernel of so many for a right matrix that is not packed.
+    pub(super) tall_rows: usize,
+    pub(super) tall: fn(rows: usize, vectors: usize) -> Kernel,
 }
 
 /// The most rows of a product whose right matrix is read as it lies.
@@ -129,6 +132,8 @@ pub(super) const PORTABLE: Kernels = Kernels {
     rows: 4,
     kernel: table!(portable, 4, 2, [1, 2, 3, 4], [1, 2]),
     direct: table!(portable_direct, 4, 2, [1, 2, 3, 4], [1, 2]),
+    tall_rows: 4,
+    tall: table!(portable_direct, 4, 1, [1, 2, 3, 4], [1]),
 };
 
 #[cfg(target_arch = "x86_64")]
@@ -147,6 +152,8 @@ mod x86_64 {
         rows: 6,
         kernel: table!(avx2, 6, 2, [1, 2, 3, 4, 5, 6], [1, 2]),
         direct: table!(avx2_direct, 6, 2, [1, 2, 3, 4, 5, 6], [1, 2]),
+        tall_rows: 8,
+        tall: table!(avx2_direct, 8, 1, [1, 2, 3, 4, 5, 6, 7, 8], [1]),
     };
 
     /// 8 rows of 3 vectors of 16: 24 sums, 3 vectors of B and one of A in 32 registers.
@@ -156,6 +163,8 @@ mod x86_64 {
         rows: 8,
         kernel: table!(avx512, 8, 3, [1, 2, 3, 4, 5, 6, 7, 8], [1, 2, 3]),
         direct: table!(avx512_direct, 8, 3, [1, 2, 3, 4, 5, 6, 7, 8], [1, 2, 3]),
+        tall_rows: 16,
+        tall: table!(avx512_direct, 16, 1, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16], [1]),
     };
 
     /// The lanes of a vector that lie in the first `columns` columns.
