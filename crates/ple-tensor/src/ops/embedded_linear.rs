@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
+use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
 
 use super::Op;
 use super::embedding::{Embedding, Factors, Segment, accumulate_segments};
@@ -123,24 +123,36 @@ pub(crate) fn backward(
     pass: &mut BackwardPass<'_, '_>,
 ) {
     let (store, w) = (pass.store, pass.store.matrix(weight));
+    let batch = gradient.nrows();
+    // Bags and bins, side by side.
+    let mut pooled: Vec<(Range<usize>, Segment<'_>)> = Vec::new();
+    for (columns, segment) in &embedding.segments {
+        if matches!(segment, Segment::Bag { .. } | Segment::Bins { .. }) {
+            let first = pooled.last().map_or(0, |(before, _)| before.end);
+            pooled.push((first..first + columns.len(), segment.clone()));
+        }
+    }
+    let mut of_pooled = pass.workspace.matrix(batch, pooled.last().map_or(0, |(columns, _)| columns.end));
+    let mut of_others = of_pooled.view_mut();
     let segments = embedding.segments.iter().zip(&factors.places);
-    let memory: Vec<_> = segments
-        .clone()
-        .map(|((columns, segment), _)| {
-            let (batch, dim) = (gradient.nrows(), columns.len());
-            match segment {
-                Segment::Lookup { table, .. } => {
-                    let rows = batch.min(store.table(*table).rows);
-                    Learner::Rows(None, pass.workspace.left_over_row_gradients(rows, dim))
-                }
-                Segment::Dense { .. } => Learner::Nobody,
-                _ => Learner::Columns(pass.workspace.matrix(batch, dim)),
+    let mut learners = Vec::with_capacity(embedding.segments.len());
+    for (columns, segment) in &embedding.segments {
+        learners.push(match segment {
+            Segment::Lookup { table, .. } => {
+                let rows = batch.min(store.table(*table).rows);
+                Learner::Rows(None, pass.workspace.left_over_row_gradients(rows, columns.len()))
             }
-        })
-        .collect();
+            Segment::Dense { .. } => Learner::Nobody,
+            Segment::Bag { .. } | Segment::Bins { .. } => {
+                let (own, rest) = of_others.split_at(Axis(1), columns.len());
+                of_others = rest;
+                Learner::Columns(own)
+            }
+        });
+    }
     let (start, mut dw) = pass.matrix(weight);
-    let mut parts = Vec::with_capacity(memory.len());
-    for (((columns, segment), place), learner) in segments.zip(memory) {
+    let mut parts = Vec::with_capacity(learners.len());
+    for (((columns, segment), place), learner) in segments.zip(learners) {
         let (own, rest) = dw.split_at(Axis(0), columns.len());
         dw = rest;
         parts.push(Part { segment, columns: columns.clone(), place: place.as_ref(), learner, dw: own });
@@ -161,17 +173,18 @@ pub(crate) fn backward(
             }
         });
     }
-    let learners: Vec<_> = parts.into_iter().map(|part| part.learner).collect();
-    for ((_, segment), learner) in embedding.segments.iter().zip(learners) {
-        match (learner, segment.table()) {
-            (Learner::Rows(_, gradients), Some(table)) => pass.accumulate_rows(table, gradients),
-            (Learner::Columns(gradient), _) => {
-                accumulate_segments(&[(0..gradient.ncols(), segment.clone())], &gradient, pass);
-                pass.workspace.recycle(gradient);
-            }
-            _ => {}
-        }
+    let of_rows: Vec<_> = parts
+        .into_iter()
+        .filter_map(|part| match (part.learner, part.segment.table()) {
+            (Learner::Rows(_, gradients), Some(table)) => Some((table, gradients)),
+            _ => None,
+        })
+        .collect();
+    of_rows.into_iter().for_each(|(table, gradients)| pass.accumulate_rows(table, gradients));
+    if !pooled.is_empty() {
+        accumulate_segments(&pooled, &of_pooled, pass);
     }
+    pass.workspace.recycle(of_pooled);
 }
 
 /// A segment and the rows of `W` that belong to it.
@@ -180,17 +193,17 @@ struct Part<'p, 'a> {
     columns: Range<usize>,
     /// Its columns of the factors' values; none of a look-up in a small table.
     place: Option<&'p Range<usize>>,
-    learner: Learner,
+    learner: Learner<'p>,
     dw: ArrayViewMut2<'p, f32>,
 }
 
 /// Who learns from the gradient of a segment.
-enum Learner {
+enum Learner<'p> {
     Nobody,
     /// The distinct rows of a look-up, while they are needed, and their gradients.
     Rows(Option<DistinctRows>, RowGradients),
     /// Several rows of a table by way of each row of the batch: the gradient of the segment's columns.
-    Columns(Array2<f32>),
+    Columns(ArrayViewMut2<'p, f32>),
 }
 
 impl Part<'_, '_> {
