@@ -34,6 +34,24 @@ pub(crate) struct DistinctRows {
 static FREE: Mutex<Vec<DistinctRows>> = Mutex::new(Vec::new());
 
 impl DistinctRows {
+    /// Makes room for as many as there are threads, so that none of them grows later: each for `readings` readings of tables
+    /// of up to so many rows and values that count.
+    pub(crate) fn make_room(threads: usize, readings: usize, n_rows: usize, n_values: usize) {
+        let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+        while free.len() < threads {
+            free.push(Self::default());
+        }
+        for rows in free.iter_mut().rev().take(threads) {
+            room(&mut rows.ids, readings);
+            room(&mut rows.values, n_values);
+            room(&mut rows.firsts, readings);
+            room(&mut rows.repeats, readings);
+            room(&mut rows.later, readings);
+            room(&mut rows.pieces, readings.div_ceil(PIECE) + 2);
+            room(&mut rows.cells, Places::n_cells(readings, n_rows));
+        }
+    }
+
     /// The rows of a table of `table_rows` rows that `ids` read, without their values.
     pub(crate) fn find(ids: &[u32], table_rows: usize) -> Self {
         let free = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -131,6 +149,11 @@ multiversion! {
             }
         }
     }
+}
+
+/// Lets a list have room for `length` values in all.
+fn room<T>(list: &mut Vec<T>, length: usize) {
+    list.reserve_exact(length.saturating_sub(list.len()));
 }
 
 #[cfg(test)]

@@ -28,6 +28,11 @@ impl Places {
         Self { cells, shift }
     }
 
+    /// Room that is enough for so many keys of whatever limit up to this one.
+    pub(crate) fn n_cells(keys: usize, limit: usize) -> usize {
+        limit.max(16).min((4 * keys).next_power_of_two().max(16))
+    }
+
     /// The place of a key, which is `next` if the key is new.
     #[inline(always)]
     pub(crate) fn find_or_insert(&mut self, key: u32, next: u32) -> u32 {

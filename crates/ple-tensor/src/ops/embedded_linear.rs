@@ -135,6 +135,11 @@ pub(crate) fn backward(
     let mut of_pooled = pass.workspace.matrix(batch, pooled.last().map_or(0, |(columns, _)| columns.end));
     let mut of_others = of_pooled.view_mut();
     let segments = embedding.segments.iter().zip(&factors.places);
+    let tables = embedding.segments.iter().filter(|(_, segment)| matches!(segment, Segment::Lookup { .. }));
+    let tables = tables.filter_map(|(_, segment)| segment.table()).map(|table| store.table(table));
+    let n_rows = tables.clone().map(|table| table.rows).max().unwrap_or(0);
+    let n_values = tables.map(|table| table.rows.min(batch) * table.dim).max().unwrap_or(0);
+    DistinctRows::make_room(rayon::current_num_threads(), batch, n_rows, n_values);
     let mut learners = Vec::with_capacity(embedding.segments.len());
     for (columns, segment) in &embedding.segments {
         learners.push(match segment {
