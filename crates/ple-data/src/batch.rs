@@ -1,9 +1,12 @@
 //! The rows of one training step, column by column, in buffers that are filled again and again.
 
+use std::ops::Range;
+
 use ndarray::ArrayView2;
 
 use crate::schema::{Feature, FeatureKind, FeatureSchema};
-use crate::table::{SequenceColumn, Table};
+use crate::table::Table;
+use crate::table_contents::{SequenceColumn, TableContents};
 use crate::user_lists::UserLists;
 
 /// The ids of one sequence feature in a batch: row r has `ids[offsets[r]..offsets[r + 1]]`, possibly none.
@@ -34,12 +37,9 @@ pub struct Batch {
     copied: Copied,
 }
 
-/// Rows on their way into a batch: memory that is used again, and no part of what a batch is.
+/// Records on their way into a batch: memory that is used again, and no part of what a batch is.
 #[derive(Debug, Clone, Default)]
-struct Copied {
-    ids: Vec<u32>,
-    values: Vec<f32>,
-}
+struct Copied(Vec<u32>);
 
 impl PartialEq for Copied {
     fn eq(&self, _: &Self) -> bool {
@@ -185,61 +185,61 @@ impl Table {
     /// Fills the rows from `first` on of a batch that has been [started](Batch::start); parts are filled in order, each
     /// from the window that its rows are in.
     pub(crate) fn gather_part(&self, indices: &[u32], first: usize, batch: &mut Batch) {
-        let columns = self.columns();
-        let rows = batch.rows;
-        let Copied { ids, values } = &mut batch.copied;
-        gather_transposed(&columns.sparse, rows, first, indices, ids, &mut batch.sparse);
-        gather_transposed(&columns.labels, rows, first, indices, values, &mut batch.labels);
-        match &columns.weights {
-            Some(weights) => gather_transposed(weights, rows, first, indices, values, &mut batch.weights),
-            None => batch
-                .weights
-                .chunks_exact_mut(rows.max(1))
-                .for_each(|weights| weights[first..first + indices.len()].fill(1.0)),
+        let TableContents { records, sequences, .. } = self.contents();
+        let (rows, layout) = (batch.rows, records.layout());
+        for (block, chosen) in indices.chunks(BLOCK).enumerate() {
+            let copied = &mut batch.copied.0;
+            copied.clear();
+            chosen.iter().for_each(|&index| copied.extend_from_slice(records.record(index as usize)));
+            let rows_of_block = first + block * BLOCK..first + block * BLOCK + chosen.len();
+            let copied = CopiedRecords { words: copied, width: layout.width().max(1) };
+            copied.transpose(layout.sparse(), |id| id, &mut batch.sparse, rows, &rows_of_block);
+            copied.transpose(layout.labels(), f32::from_bits, &mut batch.labels, rows, &rows_of_block);
+            copied.transpose(layout.weights(), f32::from_bits, &mut batch.weights, rows, &rows_of_block);
+            for record in copied.words.chunks_exact(copied.width) {
+                batch.dense.extend(record[layout.dense()].iter().map(|&bits| f32::from_bits(bits)));
+            }
         }
-        for &index in indices {
-            let start = index as usize * batch.n_dense;
-            batch.dense.extend_from_slice(&columns.dense[start..start + batch.n_dense]);
+        if !layout.has_weights() {
+            let of_tasks = batch.weights.chunks_exact_mut(rows.max(1));
+            of_tasks.for_each(|weights| weights[first..first + indices.len()].fill(1.0));
         }
         // The last sequences may be lists of users.
         let n_of_rows = batch.sequences.len() - self.lists().map_or(0, UserLists::n_joined);
         let (of_rows, of_users) = batch.sequences.split_at_mut(n_of_rows);
-        let (sources, own) = columns.sequences.split_at(n_of_rows);
+        let (sources, own) = sequences.split_at(n_of_rows);
         for (source, target) in sources.iter().zip(of_rows) {
             gather_sequence(source, indices, target);
         }
         if let Some(lists) = self.lists() {
-            lists.gather(&columns.users, own, indices, of_users);
+            lists.gather(records, own, indices, of_users);
         }
     }
 }
 
-/// The rows that are copied before they are transposed. They lie at random places of memory, and copied one after the
+/// The records that are copied before they are transposed. They lie at random places of memory, and copied one after the
 /// other they are waited for together; the columns that are written from the copy get whole cache lines.
 const BLOCK: usize = 64;
 
-/// Copies the chosen rows of a `[_, width]` matrix into the columns of `target`, `[width, rows]`, from row `first` on.
-fn gather_transposed<T: Copy>(
-    source: &[T],
-    rows: usize,
-    first: usize,
-    indices: &[u32],
-    copied: &mut Vec<T>,
-    target: &mut [T],
-) {
-    if target.is_empty() {
-        return;
-    }
-    let width = target.len() / rows;
-    for (block, chosen) in indices.chunks(BLOCK).enumerate() {
-        copied.clear();
-        for &index in chosen {
-            copied.extend_from_slice(&source[index as usize * width..][..width]);
-        }
-        let first = first + block * BLOCK;
-        for (column, out) in target.chunks_exact_mut(rows).enumerate() {
-            for (slot, row) in out[first..first + chosen.len()].iter_mut().zip(copied.chunks_exact(width)) {
-                *slot = row[column];
+/// The records of a block.
+struct CopiedRecords<'c> {
+    words: &'c [u32],
+    width: usize,
+}
+
+impl CopiedRecords<'_> {
+    /// Writes some columns of the block into its rows of the columns of `target`, `[columns, rows]`.
+    fn transpose<T>(
+        &self,
+        columns: Range<usize>,
+        value: impl Fn(u32) -> T,
+        target: &mut [T],
+        rows: usize,
+        block: &Range<usize>,
+    ) {
+        for (column, out) in columns.zip(target.chunks_exact_mut(rows)) {
+            for (slot, record) in out[block.clone()].iter_mut().zip(self.words.chunks_exact(self.width)) {
+                *slot = value(record[column]);
             }
         }
     }

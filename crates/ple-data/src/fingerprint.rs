@@ -14,26 +14,26 @@ impl Table {
     /// Parquet form of the same rows agree: keys count by their text, whatever their type. It detects accidents, not
     /// forgery.
     pub fn fingerprint(&self) -> u64 {
-        let columns = self.columns();
+        let contents = self.contents();
+        let (records, layout) = (&contents.records, contents.records.layout());
         let mut hash = Xxh3::new();
         hash.update(self.schema().to_json().as_bytes());
         hash.update(&(self.rows() as u64).to_le_bytes());
-        update(&mut hash, &columns.sparse, |id| id.to_le_bytes());
-        update(&mut hash, &columns.dense, |value| value.to_le_bytes());
-        update(&mut hash, &columns.labels, |value| value.to_le_bytes());
-        update(&mut hash, columns.weights.as_deref().unwrap_or(&[]), |value| value.to_le_bytes());
-        for sequence in &columns.sequences {
-            update(&mut hash, &sequence.offsets, |offset| (offset as u64).to_le_bytes());
-            update(&mut hash, &sequence.ids, |id| id.to_le_bytes());
-            update(&mut hash, sequence.weights.as_deref().unwrap_or(&[]), |value| value.to_le_bytes());
+        for columns in [layout.sparse(), layout.dense(), layout.labels(), layout.weights()] {
+            update(&mut hash, records.columns(columns), u32::to_le_bytes);
+        }
+        for sequence in &contents.sequences {
+            update(&mut hash, sequence.offsets.iter().map(|&offset| offset as u64), u64::to_le_bytes);
+            update(&mut hash, sequence.ids.iter().copied(), u32::to_le_bytes);
+            update(&mut hash, sequence.weights.iter().flatten().copied(), f32::to_le_bytes);
         }
         if let Some(lists) = self.lists() {
-            update(&mut hash, &columns.users, |user| user.to_le_bytes());
+            update(&mut hash, records.columns(layout.user()), u32::to_le_bytes);
             hash.update(&lists.fingerprint().to_le_bytes());
         }
         let options = FormatOptions::new();
         let mut text = String::new();
-        for key in &columns.keys {
+        for key in &contents.keys {
             let Ok(formatter) = ArrayFormatter::try_new(key, &options) else {
                 // A type without a text form still counts by its length.
                 hash.update(&(key.len() as u64).to_le_bytes());
@@ -51,12 +51,19 @@ impl Table {
     }
 }
 
-/// Feeds the little-endian bytes of `values` to the hash, a few kilobytes at a time.
-fn update<T: Copy, const N: usize>(hash: &mut Xxh3, values: &[T], bytes: impl Fn(T) -> [u8; N]) {
+/// Feeds the bytes of `values` to the hash, a few kilobytes at a time.
+fn update<T, const N: usize>(
+    hash: &mut Xxh3,
+    values: impl Iterator<Item = T>,
+    bytes: impl Fn(T) -> [u8; N],
+) {
     let mut buffer = Vec::with_capacity(4096 * N);
-    for chunk in values.chunks(4096) {
-        buffer.clear();
-        chunk.iter().for_each(|&value| buffer.extend_from_slice(&bytes(value)));
-        hash.update(&buffer);
+    for value in values {
+        buffer.extend_from_slice(&bytes(value));
+        if buffer.len() == 4096 * N {
+            hash.update(&buffer);
+            buffer.clear();
+        }
     }
+    hash.update(&buffer);
 }

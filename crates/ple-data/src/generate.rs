@@ -13,7 +13,9 @@ use rayon::prelude::*;
 use crate::ali_ccp::{ALI_CCP_DENSE, ALI_CCP_SPARSE, Vocabulary, ali_ccp_schema};
 use crate::planted::PlantedTruth;
 use crate::schema::FeatureSchema;
-use crate::table::{Table, TableColumns};
+use crate::records::{RecordLayout, Records};
+use crate::table::Table;
+use crate::table_contents::TableContents;
 
 /// What to generate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -81,18 +83,19 @@ pub fn generate_rows(config: &GeneratorConfig, rows: Range<usize>) -> Generated 
     let sizes = config.vocabulary.sizes();
     let truth = PlantedTruth::calibrated(&sizes, &pilot_rows(&sizes));
     let key = stream_key(ROWS_STREAM, config.seed);
-    let pieces: Vec<Piece> =
-        blocks(rows).into_par_iter().map(|block| generate_block(&key, &sizes, &truth, block)).collect();
-
     let schema: Arc<FeatureSchema> = Arc::new(ali_ccp_schema(&sizes, 16));
-    let mut columns = TableColumns::empty(&schema);
+    let layout = RecordLayout::of(&schema);
+    let pieces: Vec<Piece> =
+        blocks(rows).into_par_iter().map(|block| generate_block(&key, &sizes, &truth, layout, block)).collect();
+
+    let mut contents = TableContents::empty(&schema);
     let mut probabilities = vec![Vec::new(), Vec::new()];
     for piece in pieces {
-        columns.append(piece.columns);
+        contents.records.append(&piece.records);
         probabilities[0].extend(piece.click);
         probabilities[1].extend(piece.purchase);
     }
-    Generated { table: Table::assembled(schema, columns), probabilities }
+    Generated { table: Table::assembled(schema, contents), probabilities }
 }
 
 /// Generates `config.rows` rows for training, and the rows after them for validation and test.
@@ -121,7 +124,7 @@ const PILOT_STREAM: &[u8; 16] = b"ple-data.pilot.1";
 
 /// Some generated rows.
 struct Piece {
-    columns: TableColumns,
+    records: Records,
     click: Vec<f64>,
     purchase: Vec<f64>,
 }
@@ -145,22 +148,33 @@ fn stream_key(stream: &[u8; 16], seed: u64) -> [u8; 32] {
     key
 }
 
-fn generate_block(key: &[u8; 32], sizes: &[usize; 23], truth: &PlantedTruth, rows: Range<usize>) -> Piece {
+fn generate_block(
+    key: &[u8; 32],
+    sizes: &[usize; 23],
+    truth: &PlantedTruth,
+    layout: RecordLayout,
+    rows: Range<usize>,
+) -> Piece {
     let mut generator = generator_at(key, rows.start);
-    let mut piece = Piece { columns: TableColumns::default(), click: Vec::new(), purchase: Vec::new() };
-    for _ in rows {
-        let sparse_start = piece.columns.sparse.len();
-        let dense_start = piece.columns.dense.len();
-        draw_features(&mut generator, sizes, &mut piece.columns.sparse, &mut piece.columns.dense);
-        let truth = truth.of(&piece.columns.sparse[sparse_start..], &piece.columns.dense[dense_start..]);
+    let mut records = Records::empty(layout);
+    let (mut click, mut purchase) = (Vec::new(), Vec::new());
+    let (mut sparse, mut dense) = (Vec::new(), Vec::new());
+    for record in records.grow(rows.len()).chunks_exact_mut(layout.width()) {
+        sparse.clear();
+        dense.clear();
+        draw_features(&mut generator, sizes, &mut sparse, &mut dense);
+        let truth = truth.of(&sparse, &dense);
         let is_click = uniform(&mut generator) < truth.click;
         let is_purchase = uniform(&mut generator) * truth.click < truth.purchase && is_click;
-        piece.columns.labels.push(f32::from(u8::from(is_click)));
-        piece.columns.labels.push(f32::from(u8::from(is_purchase)));
-        piece.click.push(truth.click);
-        piece.purchase.push(truth.purchase);
+        record[layout.sparse()].copy_from_slice(&sparse);
+        let labels = [is_click, is_purchase].map(|label| f32::from(u8::from(label)));
+        for (word, number) in record[layout.sparse().end..].iter_mut().zip(dense.iter().chain(&labels)) {
+            *word = number.to_bits();
+        }
+        click.push(truth.click);
+        purchase.push(truth.purchase);
     }
-    piece
+    Piece { records, click, purchase }
 }
 
 /// The generator, standing before the draws of a row.

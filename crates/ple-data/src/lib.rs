@@ -11,7 +11,7 @@
 //! - [`UserLists`] are lists that all rows of a user share: stored once, and joined to the rows when a batch is made.
 //! - [`UnlabelledRows`] are those that a trained model is to predict; a [`PredictionWriter`] writes what it said of them.
 //! - An [`EpochOrder`] says which rows make up batch k of epoch e, as a pure function of (seed, e, k).
-//! - [`Batches`] fills one [`Batch`] after the other on another thread, in buffers that are used again and again.
+//! - [`Batches`] fills one [`Batch`] after the other, a few at a time, in buffers that are used again and again.
 //! - [`prepare`] makes such shards of tables with raw ids (strings, hashes), and remembers how for new rows and for serving.
 //! - [`write_csv`], [`write_parquet`] and [`write_predictions`] write files that appear whole or not at all.
 //! - [`generate`] makes data in the shape of Ali-CCP whose true probabilities are known; [`ali_ccp_raw`] does so in the
@@ -42,7 +42,8 @@
 //! // One epoch.
 //! let plan = BatchPlan { batch_size: 128, last_batch: LastBatch::Keep, shuffle: Shuffle::Seeded(1) };
 //! let mut clicks = 0.0;
-//! for batch in Batches::new(&source, plan, BatchPosition::default(), 1, 2) {
+//! let mut batches = Batches::new(&source, plan, BatchPosition::default(), 1, 1);
+//! while let Some(batch) = batches.next_batch(|_| ()) {
 //!     clicks += batch?.labels(0).iter().sum::<f32>();
 //! }
 //! assert_eq!(clicks as usize, source.task_counts(0).positives);
@@ -68,8 +69,10 @@ mod space;
 mod read;
 mod read_csv;
 mod read_parquet;
+mod records;
 mod table;
 mod table_checks;
+mod table_contents;
 
 mod arrow_columns;
 mod cell;
@@ -87,8 +90,8 @@ mod buckets;
 
 // From rows to batches.
 mod batch;
+mod batches;
 mod order;
-mod prefetch;
 mod row_source;
 mod shards;
 mod split;
@@ -133,6 +136,7 @@ mod not_a_table;
 mod place;
 
 pub use ali_ccp::{ALI_CCP_DENSE, ALI_CCP_SPARSE, Vocabulary, ali_ccp_schema};
+pub use batches::{BatchPosition, Batches, PlannedBatch};
 pub use batch::{Batch, SequenceBatch};
 pub use bucket_error::BucketError;
 pub use error::DataError;
@@ -143,7 +147,6 @@ pub use not_a_table::NotATable;
 pub use order::{BatchPlan, EpochOrder, LastBatch, Shuffle, Window};
 pub use place::Place;
 pub use predictions::{PredictionWriter, write_predictions};
-pub use prefetch::{BatchPosition, Batches, PrefetchedBatch};
 pub use prepared_folder::PreparedFolder;
 pub use quantiles::{bin_of, quantile_edges};
 pub use read::{FileFormat, read_table, read_tables};
@@ -154,7 +157,8 @@ pub use schema::{DenseBins, Feature, FeatureKind, FeatureSchema, Label, Pooling,
 pub use shards::{ParquetShards, StreamConfig, TaskCounts};
 pub use space::Space;
 pub use split_files::SplitFiles;
-pub use table::{SequenceColumn, Table, TableColumns};
+pub use table::{Table, TableColumns};
+pub use table_contents::SequenceColumn;
 pub use unlabelled::UnlabelledRows;
 pub use user_lists::UserLists;
 pub use windows::{WindowRows, Windows};

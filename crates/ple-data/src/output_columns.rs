@@ -7,7 +7,8 @@ use arrow_array::ArrayRef;
 
 use crate::error::DataError;
 use crate::schema::{FeatureKind, TaskType};
-use crate::table::{SequenceColumn, Table};
+use crate::table::Table;
+use crate::table_contents::SequenceColumn;
 
 /// One column of an output, by where its values come from.
 pub(crate) enum OutputColumn<'a> {
@@ -71,7 +72,7 @@ pub(crate) fn output_columns<'a>(
                 n_dense += 1;
             }
             FeatureKind::Sequence { weights, .. } => {
-                let sequence = &table.columns().sequences[n_sequences];
+                let sequence = &table.sequences()[n_sequences];
                 columns.push((&feature.name, OutputColumn::Sequence(sequence)));
                 if let Some(weights) = weights {
                     columns.push((weights, OutputColumn::SequenceWeights(sequence)));

@@ -18,7 +18,8 @@ use crate::place::Place;
 use crate::resolve::{ResolvedColumns, resolve};
 use crate::schema::{FeatureSchema, Label};
 use crate::space::Inside;
-use crate::table::{Table, TableColumns, join_keys};
+use crate::table::Table;
+use crate::table_contents::{TableContents, join_keys};
 
 /// Reads a CSV file whose first line names the columns; columns that the schema does not name are passed over.
 ///
@@ -37,7 +38,7 @@ pub fn read_csv(path: impl AsRef<Path>, schema: &FeatureSchema) -> Result<Table,
     refuse_sequences(path, schema)?;
     let schema = Arc::new(schema.clone());
     let mut blocks = BlockReader::open(path)?;
-    let mut columns = TableColumns::empty(&schema);
+    let mut rows = TableContents::empty(&schema);
     let mut key_pieces: Vec<Vec<ArrayRef>> = vec![Vec::new(); schema.keys.len()];
     let mut layout: Option<CsvLayout> = None;
     let mut found = ZERO_BYTES;
@@ -70,27 +71,26 @@ pub fn read_csv(path: impl AsRef<Path>, schema: &FeatureSchema) -> Result<Table,
             .collect();
         for piece in parsed {
             let piece = piece?;
-            columns.append(piece.columns);
+            rows.append(&piece.rows);
             for (pieces, key) in key_pieces.iter_mut().zip(piece.keys) {
                 pieces.push(key);
             }
         }
-        let rows = columns.labels.len() / schema.n_tasks();
-        if rows > u32::MAX as usize {
+        if rows.rows() > u32::MAX as usize {
             let what = "the number of rows".to_string();
-            let limit = u64::from(u32::MAX);
-            return Err(DataError::TooLarge { path: path.to_path_buf(), what, found: rows as i128, limit });
+            let (found, limit) = (rows.rows() as i128, u64::from(u32::MAX));
+            return Err(DataError::TooLarge { path: path.to_path_buf(), what, found, limit });
         }
     }
-    if columns.labels.is_empty() {
+    if rows.rows() == 0 {
         return Err(DataError::EmptyFile { path: path.to_path_buf(), found });
     }
     for pieces in &key_pieces {
         let joined = join_keys(pieces)
             .map_err(|error| DataError::Corrupt { path: path.to_path_buf(), detail: error.to_string() })?;
-        columns.keys.push(integers_if_all_are(joined));
+        rows.keys.push(integers_if_all_are(joined));
     }
-    Ok(Table::assembled(schema, columns))
+    Ok(Table::assembled(schema, rows))
 }
 
 pub(crate) fn refuse_sequences(path: &Path, schema: &FeatureSchema) -> Result<(), DataError> {
@@ -112,7 +112,7 @@ struct CsvLayout<'a> {
 
 /// The rows of some lines.
 struct Piece {
-    columns: TableColumns,
+    rows: TableContents,
     keys: Vec<ArrayRef>,
 }
 
@@ -138,7 +138,8 @@ impl CsvLayout<'_> {
     }
 
     fn parse(&self, first_line: usize, bytes: &[u8]) -> Result<Piece, DataError> {
-        let mut columns = TableColumns::empty(self.schema);
+        let mut rows = TableContents::empty(self.schema);
+        let layout = rows.records.layout();
         let mut keys: Vec<LargeStringBuilder> =
             self.schema.keys.iter().map(|_| LargeStringBuilder::new()).collect();
         let vocab_sizes: Vec<usize> =
@@ -157,42 +158,42 @@ impl CsvLayout<'_> {
             }
             let at =
                 |field: usize, fault: CellFault| fault.at(self.path, Place::Line(line), &self.names[field]);
+            let record = rows.records.grow(1);
             let mut outside = Vec::new();
             for (t, (&field, label)) in self.resolved.labels.iter().zip(&self.schema.labels).enumerate() {
                 let decisive = self.resolved.spaces[t];
                 let (value, inside) =
                     self.label(&fields, label, field, decisive).map_err(|fault| at(field, fault))?;
-                columns.labels.push(value);
+                record[layout.labels()][t] = value.to_bits();
                 if inside == Inside::No {
                     outside.push(t);
                 }
             }
-            if let Some(weights) = &mut columns.weights {
-                for field in &self.resolved.weights {
-                    weights.push(match field {
-                        None => 1.0,
-                        Some(field) => parse_number(&fields[*field])
-                            .and_then(check_weight)
-                            .map_err(|fault| at(*field, fault))?,
-                    });
-                }
-                let first = weights.len() - self.schema.n_tasks();
-                outside.iter().for_each(|task| weights[first + task] = 0.0);
+            for (word, field) in record[layout.weights()].iter_mut().zip(&self.resolved.weights) {
+                let weight = match field {
+                    None => 1.0,
+                    Some(field) => parse_number(&fields[*field])
+                        .and_then(check_weight)
+                        .map_err(|fault| at(*field, fault))?,
+                };
+                *word = weight.to_bits();
             }
-            for (&field, &vocab_size) in self.resolved.sparse.iter().zip(&vocab_sizes) {
+            outside.iter().for_each(|&task| record[layout.weights()][task] = 0.0_f32.to_bits());
+            let ids = self.resolved.sparse.iter().zip(&vocab_sizes);
+            for (word, (&field, &vocab_size)) in record[layout.sparse()].iter_mut().zip(ids) {
                 let id = parse_integer(&fields[field]).and_then(|value| check_id(value, vocab_size));
-                columns.sparse.push(id.map_err(|fault| at(field, fault))?);
+                *word = id.map_err(|fault| at(field, fault))?;
             }
-            for &field in &self.resolved.dense {
+            for (word, &field) in record[layout.dense()].iter_mut().zip(&self.resolved.dense) {
                 let value = parse_number(&fields[field]).and_then(check_dense);
-                columns.dense.push(value.map_err(|fault| at(field, fault))?);
+                *word = value.map_err(|fault| at(field, fault))?.to_bits();
             }
             for (&field, key) in self.resolved.keys.iter().zip(&mut keys) {
                 key.append_value(utf8(self.path, line, &fields[field])?);
             }
         }
         let keys = keys.into_iter().map(|mut key| Arc::new(key.finish()) as ArrayRef).collect();
-        Ok(Piece { columns, keys })
+        Ok(Piece { rows, keys })
     }
 }
 

@@ -21,7 +21,8 @@ use crate::place::Place;
 use crate::resolve::{ResolvedColumns, resolve};
 use crate::schema::{FeatureKind, FeatureSchema};
 use crate::space::Inside;
-use crate::table::{SequenceColumn, Table, TableColumns, join_keys};
+use crate::table::Table;
+use crate::table_contents::{SequenceColumn, TableContents, join_keys};
 
 /// The rows that are decoded at a time: their ids stay in the second cache while they are put into rows.
 pub(crate) const ROWS_AT_A_TIME: usize = 8192;
@@ -53,7 +54,7 @@ pub fn read_parquet(path: impl AsRef<Path>, schema: &FeatureSchema) -> Result<Ta
                 wave.par_iter().map(|&group| layout.read_group(&metadata, group)).collect();
             for piece in decoded {
                 let piece = piece?;
-                all.columns.append(piece.columns);
+                all.rows.append(&piece.rows);
                 for (pieces, more) in all.keys.iter_mut().zip(piece.keys) {
                     pieces.extend(more);
                 }
@@ -63,21 +64,21 @@ pub fn read_parquet(path: impl AsRef<Path>, schema: &FeatureSchema) -> Result<Ta
     })
 }
 
-/// Appends the rows of some row groups of one file to a table's columns, whose keys are left out.
+/// Appends the rows of some row groups of one file to others; their keys are left out.
 pub(crate) fn append_row_groups(
     source: &ParquetSource,
     schema: &FeatureSchema,
     metadata: &ArrowReaderMetadata,
     groups: impl Iterator<Item = usize>,
-    columns: &mut TableColumns,
+    rows: &mut TableContents,
 ) -> Result<(), DataError> {
     let layout = ParquetLayout::new(source, schema, metadata)?;
-    let mut piece = Piece { columns: std::mem::take(columns), keys: vec![Vec::new(); schema.keys.len()] };
+    let mut piece = Piece { rows: std::mem::take(rows), keys: vec![Vec::new(); schema.keys.len()] };
     for group in groups {
         layout.append_group(metadata, group, &mut piece)?;
         piece.keys.iter_mut().for_each(Vec::clear);
     }
-    *columns = piece.columns;
+    *rows = piece.rows;
     Ok(())
 }
 
@@ -107,23 +108,23 @@ pub(crate) struct ParquetLayout<'a> {
 
 /// Some rows of a file; for each key, the arrays that their record batches had.
 pub(crate) struct Piece {
-    columns: TableColumns,
+    rows: TableContents,
     keys: Vec<Vec<ArrayRef>>,
 }
 
 impl Piece {
     /// No rows.
     pub(crate) fn empty(schema: &FeatureSchema) -> Self {
-        Piece { columns: TableColumns::empty(schema), keys: vec![Vec::new(); schema.keys.len()] }
+        Piece { rows: TableContents::empty(schema), keys: vec![Vec::new(); schema.keys.len()] }
     }
 
     /// The rows as a table, with the pieces of each key joined.
     pub(crate) fn into_table(self, path: &Path, schema: &Arc<FeatureSchema>) -> Result<Table, DataError> {
-        let Piece { mut columns, keys } = self;
+        let Piece { mut rows, keys } = self;
         for pieces in &keys {
-            columns.keys.push(join_keys(pieces).map_err(|error| corrupt(path, &error))?);
+            rows.keys.push(join_keys(pieces).map_err(|error| corrupt(path, &error))?);
         }
-        Ok(Table::assembled(Arc::clone(schema), columns))
+        Ok(Table::assembled(Arc::clone(schema), rows))
     }
 }
 
@@ -205,7 +206,6 @@ impl<'a> ParquetLayout<'a> {
         piece: &mut Piece,
     ) -> Result<(), DataError> {
         let rows = batch.num_rows();
-        let columns = &mut piece.columns;
         let at = |position: usize| {
             move |(row, fault): (usize, CellFault)| {
                 fault.at(
@@ -216,65 +216,60 @@ impl<'a> ParquetLayout<'a> {
             }
         };
 
-        let n_sparse = self.resolved.sparse.len();
-        let sparse = grown(&mut columns.sparse, rows * n_sparse, 0);
-        for (f, (&position, feature)) in self.resolved.sparse.iter().zip(self.schema.sparse()).enumerate() {
-            let put = |row: usize, id| sparse[row * n_sparse + f] = id;
+        let layout = piece.rows.records.layout();
+        let width = layout.width();
+        let records = piece.rows.records.grow(rows);
+        for ((place, &position), feature) in
+            layout.sparse().zip(&self.resolved.sparse).zip(self.schema.sparse())
+        {
+            let put = |row: usize, id| records[row * width + place] = id;
             for_each_id(batch.column(position), feature.vocab_size().unwrap_or(0), put)
                 .map_err(at(position))?;
         }
-
-        let n_dense = self.resolved.dense.len();
-        let dense = grown(&mut columns.dense, rows * n_dense, 0.0);
-        for (d, &position) in self.resolved.dense.iter().enumerate() {
-            let put = |row: usize, value| check_dense(value).map(|value| dense[row * n_dense + d] = value);
+        for (place, &position) in layout.dense().zip(&self.resolved.dense) {
+            let put = |row: usize, value| {
+                check_dense(value).map(|value| records[row * width + place] = value.to_bits())
+            };
             for_each_number(batch.column(position), put).map_err(at(position))?;
         }
-
-        let n_tasks = self.schema.n_tasks();
-        let labels = grown(&mut columns.labels, rows * n_tasks, 0.0);
-        for (t, (&position, label)) in self.resolved.labels.iter().zip(&self.schema.labels).enumerate() {
-            // The labels of a smaller space come with its rows, below.
-            if label.space.is_all() {
-                let put = |row: usize, value| {
-                    check_label(value, label.task).map(|value| labels[row * n_tasks + t] = value)
-                };
-                for_each_number(batch.column(position), put).map_err(at(position))?;
-            }
+        let labels = layout.labels().zip(&self.resolved.labels).zip(&self.schema.labels);
+        // The labels of a smaller space come with its rows, below.
+        for ((place, &position), label) in labels.filter(|(_, label)| label.space.is_all()) {
+            let put = |row: usize, value| {
+                check_label(value, label.task).map(|value| records[row * width + place] = value.to_bits())
+            };
+            for_each_number(batch.column(position), put).map_err(at(position))?;
         }
-        if let Some(weights) = &mut columns.weights {
-            let weights = grown(weights, rows * n_tasks, 1.0);
-            for (t, position) in self.resolved.weights.iter().enumerate() {
-                let Some(position) = *position else { continue };
-                let put =
-                    |row: usize, value| check_weight(value).map(|value| weights[row * n_tasks + t] = value);
-                for_each_number(batch.column(position), put).map_err(at(position))?;
-            }
-            for (t, label) in self.schema.labels.iter().enumerate().filter(|(_, label)| !label.space.is_all())
-            {
-                let position = self.resolved.labels[t];
-                let values =
-                    number_or_null(batch.column(position)).map_err(|error| corrupt(self.path, &error))?;
-                let decisive = self.resolved.spaces[t].map(|decisive| number_or_null(batch.column(decisive)));
-                let decisive = decisive.transpose().map_err(|error| corrupt(self.path, &error))?;
-                for row in 0..rows {
-                    let value_of = |array: &Float64Array| array.is_valid(row).then(|| array.value(row));
-                    let found = label.space.label(
-                        value_of(&values),
-                        decisive.as_ref().and_then(value_of),
-                        label.task,
-                    );
-                    let (value, inside) = found.map_err(|fault| at(position)((row, fault)))?;
-                    labels[row * n_tasks + t] = value;
-                    if inside == Inside::No {
-                        weights[row * n_tasks + t] = 0.0;
-                    }
+        for (place, position) in layout.weights().zip(&self.resolved.weights) {
+            let Some(position) = *position else {
+                records.iter_mut().skip(place).step_by(width).for_each(|word| *word = 1.0_f32.to_bits());
+                continue;
+            };
+            let put = |row: usize, value| {
+                check_weight(value).map(|value| records[row * width + place] = value.to_bits())
+            };
+            for_each_number(batch.column(position), put).map_err(at(position))?;
+        }
+        for (t, label) in self.schema.labels.iter().enumerate().filter(|(_, label)| !label.space.is_all()) {
+            let position = self.resolved.labels[t];
+            let values =
+                number_or_null(batch.column(position)).map_err(|error| corrupt(self.path, &error))?;
+            let decisive = self.resolved.spaces[t].map(|decisive| number_or_null(batch.column(decisive)));
+            let decisive = decisive.transpose().map_err(|error| corrupt(self.path, &error))?;
+            for (row, record) in records.chunks_exact_mut(width).enumerate() {
+                let value_of = |array: &Float64Array| array.is_valid(row).then(|| array.value(row));
+                let found =
+                    label.space.label(value_of(&values), decisive.as_ref().and_then(value_of), label.task);
+                let (value, inside) = found.map_err(|fault| at(position)((row, fault)))?;
+                record[layout.labels()][t] = value.to_bits();
+                if inside == Inside::No {
+                    record[layout.weights()][t] = 0.0_f32.to_bits();
                 }
             }
         }
 
         let sequences = self.resolved.sequences.iter().zip(self.schema.sequences());
-        for (target, (&(ids, weights), feature)) in columns.sequences.iter_mut().zip(sequences) {
+        for (target, (&(ids, weights), feature)) in piece.rows.sequences.iter_mut().zip(sequences) {
             let vocab_size = feature.vocab_size().unwrap_or(0);
             append_ids(batch.column(ids), vocab_size, target)
                 .map_err(|fault| fault.into_error(self.path, at(ids)))?;
@@ -362,13 +357,6 @@ fn refuse_null_lists(lists: &arrow_array::LargeListArray) -> Result<(), ListFaul
 /// The list that the element at `position` belongs to.
 fn row_of(offsets: &[i64], position: usize) -> usize {
     offsets.partition_point(|&offset| offset as usize <= position) - 1
-}
-
-/// Makes room for `more` values and gives that room.
-fn grown<T: Copy>(values: &mut Vec<T>, more: usize, fill: T) -> &mut [T] {
-    let start = values.len();
-    values.resize(start + more, fill);
-    &mut values[start..]
 }
 
 fn positions(resolved: &ResolvedColumns) -> impl Iterator<Item = usize> + '_ {

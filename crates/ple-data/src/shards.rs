@@ -14,7 +14,8 @@ use crate::parquet_source::{ParquetSource, sources};
 use crate::read::FileFormat;
 use crate::read_parquet::{append_row_groups, n_values};
 use crate::schema::FeatureSchema;
-use crate::table::{Table, TableColumns};
+use crate::table::Table;
+use crate::table_contents::TableContents;
 use crate::user_lists::UserLists;
 
 /// How shards are read.
@@ -215,9 +216,9 @@ impl ParquetShards {
         hash.digest()
     }
 
-    /// Reads the rows of a window into columns, whose buffers are used again.
-    pub(crate) fn read_window(&self, window: &Window, mut columns: TableColumns) -> Result<Table, DataError> {
-        columns.clear_for(&self.read, window.positions.len());
+    /// Reads the rows of a window into memory that is used again.
+    pub(crate) fn read_window(&self, window: &Window, mut rows: TableContents) -> Result<Table, DataError> {
+        rows.clear_for(&self.read, window.positions.len());
         let groups = window.groups.iter().map(|&group| self.groups[group]).collect::<Vec<_>>();
         for of_shard in groups.chunk_by(|a, b| a.shard == b.shard) {
             let shard = &self.shards[of_shard[0].shard as usize];
@@ -228,18 +229,18 @@ impl ParquetShards {
                 if footer != shard.footer {
                     return Err(DataError::ChangedWhileRead { path: path.to_path_buf() });
                 }
-                append_row_groups(&shard.source, &self.read, &metadata, groups, &mut columns)
+                append_row_groups(&shard.source, &self.read, &metadata, groups, &mut rows)
             })?;
         }
         Ok(match &self.lists {
-            Some((lists, joined)) => lists.join(Arc::clone(joined), columns),
-            None => Table::assembled(Arc::clone(&self.read), columns),
+            Some((lists, joined)) => lists.join(Arc::clone(joined), rows),
+            None => Table::assembled(Arc::clone(&self.read), rows),
         })
     }
 
-    /// Columns to read a window into.
-    pub(crate) fn empty_columns(&self) -> TableColumns {
-        TableColumns::empty(&self.read)
+    /// Memory to read a window into.
+    pub(crate) fn empty_window(&self) -> TableContents {
+        TableContents::empty(&self.read)
     }
 }
 
@@ -270,16 +271,16 @@ impl Opened {
                 FeatureSchema { features: Vec::new(), keys: Vec::new(), labels: schema.labels.clone() };
             let labels = Arc::new(labels);
             let mut tasks = vec![TaskCounts::default(); labels.n_tasks()];
-            let mut columns = TableColumns::empty(&labels);
+            let mut of_group = TableContents::empty(&labels);
             for (group, &(rows, _)) in groups.iter().enumerate() {
-                columns.clear_for(&labels, rows as usize);
-                append_row_groups(source, &labels, &metadata, std::iter::once(group), &mut columns)?;
-                let mut table = Table::assembled(Arc::clone(&labels), columns);
+                of_group.clear_for(&labels, rows as usize);
+                append_row_groups(source, &labels, &metadata, std::iter::once(group), &mut of_group)?;
+                let mut table = Table::assembled(Arc::clone(&labels), of_group);
                 for (task, counts) in tasks.iter_mut().enumerate() {
                     counts.rows += table.rows_in_task(task);
                     counts.positives += table.positives(task);
                 }
-                columns = table.take_columns();
+                of_group = table.take_contents();
             }
             Ok(Opened { footer, groups, tasks })
         })

@@ -1,28 +1,19 @@
-//! Rows in memory, by role and checked, laid out so that a shuffled batch touches few cache lines a row.
+//! Rows in memory, by role and checked.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, UInt32Array};
-use arrow_select::concat::concat;
 use arrow_select::take::take;
 
 use crate::error::DataError;
-use crate::schema::{FeatureKind, FeatureSchema, Label};
+use crate::records::{RecordLayout, Records};
+use crate::schema::FeatureSchema;
 use crate::table_checks::{check_lengths, check_values};
+use crate::table_contents::{SequenceColumn, TableContents, join_keys};
 use crate::user_lists::UserLists;
 
-/// The ids (and weights) of one sequence feature, for all rows: row r has `ids[offsets[r]..offsets[r + 1]]`.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct SequenceColumn {
-    /// One offset more than rows; the first is 0.
-    pub offsets: Vec<usize>,
-    /// The ids of all rows, one after the other.
-    pub ids: Vec<u32>,
-    /// One weight for each id, if the feature names a column of weights.
-    pub weights: Option<Vec<f32>>,
-}
-
-/// The plain arrays that a [`Table`] is made of.
+/// The plain arrays that a [`Table`] is made from.
 ///
 /// # Shapes
 ///
@@ -39,10 +30,8 @@ pub struct TableColumns {
     /// One weight for each task, if a label of the schema names a weight or a space, and 0 for a row outside of the space;
     /// else every row counts 1 in every task.
     pub weights: Option<Vec<f32>>,
-    /// One for each sequence feature; of those that are [joined](UserLists), one for each that has own lists.
+    /// One for each sequence feature.
     pub sequences: Vec<SequenceColumn>,
-    /// The user of each row where lists of users are [joined](UserLists) to the rows; else empty.
-    pub users: Vec<u32>,
     /// One Arrow array of any type for each key.
     pub keys: Vec<ArrayRef>,
 }
@@ -73,8 +62,7 @@ pub struct TableColumns {
 #[derive(Debug, Clone)]
 pub struct Table {
     schema: Arc<FeatureSchema>,
-    rows: usize,
-    columns: TableColumns,
+    contents: TableContents,
     lists: Option<UserLists>,
 }
 
@@ -85,12 +73,12 @@ impl Table {
     ///
     /// [`DataError::Length`] for an array of the wrong size, and the errors of the readers for a value that is not
     /// allowed; the "file" that they name is `table in memory`.
-    pub fn new(schema: FeatureSchema, mut columns: TableColumns) -> Result<Self, DataError> {
+    pub fn new(schema: FeatureSchema, columns: TableColumns) -> Result<Self, DataError> {
         schema.validate()?;
         check_lengths(&schema, &columns)?;
-        // As the readers do: a label of -0 is one of 0.
-        columns.labels.iter_mut().for_each(|label| *label += 0.0);
-        let table = Table::assembled(Arc::new(schema), columns);
+        let records = columns.records(&schema);
+        let TableColumns { sequences, keys, .. } = columns;
+        let table = Table::assembled(Arc::new(schema), TableContents { records, sequences, keys });
         check_values(&table)?;
         Ok(table)
     }
@@ -101,12 +89,12 @@ impl Table {
     ///
     /// Those of [`Table::new`].
     pub fn with_schema(self, schema: FeatureSchema) -> Result<Self, DataError> {
-        Table::new(schema, self.with_lists_copied().columns)
+        Table::new(schema, self.with_lists_copied().to_columns())
     }
 
     /// The number of rows.
     pub fn rows(&self) -> usize {
-        self.rows
+        self.contents.rows()
     }
 
     /// What the columns mean.
@@ -114,9 +102,19 @@ impl Table {
         &self.schema
     }
 
-    /// The arrays themselves.
-    pub fn columns(&self) -> &TableColumns {
-        &self.columns
+    /// A copy of the rows as plain arrays, without the lists of users that are [joined](UserLists) to them.
+    pub fn to_columns(&self) -> TableColumns {
+        let records = &self.contents.records;
+        let layout = records.layout();
+        let numbers = |of| records.columns(of).map(f32::from_bits).collect::<Vec<_>>();
+        TableColumns {
+            sparse: records.columns(layout.sparse()).collect(),
+            dense: numbers(layout.dense()),
+            labels: numbers(layout.labels()),
+            weights: layout.has_weights().then(|| numbers(layout.weights())),
+            sequences: self.contents.sequences.clone(),
+            keys: self.contents.keys.clone(),
+        }
     }
 
     /// The labels of one task, in row order.
@@ -125,7 +123,8 @@ impl Table {
     ///
     /// If there is no such task.
     pub fn labels(&self, task: usize) -> impl ExactSizeIterator<Item = f32> + '_ {
-        strided(&self.columns.labels, task, self.schema.n_tasks(), self.rows)
+        let records = &self.contents.records;
+        records.column(records.layout().labels(), task, "task").map(f32::from_bits)
     }
 
     /// The weights of the rows in one task, in row order; 1 where the schema names no weight.
@@ -134,10 +133,12 @@ impl Table {
     ///
     /// If there is no such task.
     pub fn weights(&self, task: usize) -> impl ExactSizeIterator<Item = f32> + '_ {
-        let n_tasks = self.schema.n_tasks();
-        assert!(task < n_tasks, "Table::weights: task {task} of {n_tasks}");
-        let weights = self.columns.weights.as_deref();
-        (0..self.rows).map(move |row| weights.map_or(1.0, |weights| weights[row * n_tasks + task]))
+        let records = &self.contents.records;
+        let layout = records.layout();
+        // Where there are no weights, the labels are looked at in their place.
+        let of = if layout.has_weights() { layout.weights() } else { layout.labels() };
+        let weight = move |bits| if layout.has_weights() { f32::from_bits(bits) } else { 1.0 };
+        records.column(of, task, "task").map(weight)
     }
 
     /// The number of rows inside of the task (weight above 0) whose label is above 0.
@@ -167,7 +168,8 @@ impl Table {
     ///
     /// If there is no such feature.
     pub fn dense(&self, feature: usize) -> impl ExactSizeIterator<Item = f32> + '_ {
-        strided(&self.columns.dense, feature, self.schema.n_dense(), self.rows)
+        let records = &self.contents.records;
+        records.column(records.layout().dense(), feature, "dense feature").map(f32::from_bits)
     }
 
     /// The ids of one sparse feature (counted among the sparse ones), in row order.
@@ -176,17 +178,24 @@ impl Table {
     ///
     /// If there is no such feature.
     pub fn sparse(&self, feature: usize) -> impl ExactSizeIterator<Item = u32> + '_ {
-        strided(&self.columns.sparse, feature, self.schema.n_sparse(), self.rows)
+        let records = &self.contents.records;
+        records.column(records.layout().sparse(), feature, "sparse feature")
+    }
+
+    /// The lists of the sequence features, one column for each; of those that are [joined](UserLists), one for each of
+    /// which rows have lists of their own.
+    pub fn sequences(&self) -> &[SequenceColumn] {
+        &self.contents.sequences
     }
 
     /// The key columns, one array for each key of the schema.
     pub fn keys(&self) -> &[ArrayRef] {
-        &self.columns.keys
+        &self.contents.keys
     }
 
     /// The key columns with their names, as [`write_predictions`](crate::write_predictions) takes them.
     pub fn named_keys(&self) -> Vec<(String, ArrayRef)> {
-        self.schema.keys.iter().cloned().zip(self.columns.keys.iter().map(Arc::clone)).collect()
+        self.schema.keys.iter().cloned().zip(self.contents.keys.iter().map(Arc::clone)).collect()
     }
 
     /// The key columns of some rows, in the order asked for.
@@ -195,17 +204,17 @@ impl Table {
     ///
     /// If an index is not below [`Table::rows`].
     pub fn key_batch(&self, indices: &[u32]) -> Vec<ArrayRef> {
-        if self.columns.keys.is_empty() {
+        if self.contents.keys.is_empty() {
             return Vec::new();
         }
         assert!(
-            indices.iter().all(|&index| (index as usize) < self.rows),
+            indices.iter().all(|&index| (index as usize) < self.rows()),
             "Table::key_batch: an index is not below {} rows",
-            self.rows
+            self.rows()
         );
         let positions = UInt32Array::from(indices.to_vec());
         let taken = |key: &ArrayRef| take(key, &positions, None).expect("the indices are in range");
-        self.columns.keys.iter().map(taken).collect()
+        self.contents.keys.iter().map(taken).collect()
     }
 
     /// A table of some rows, in the order asked for; a row may be asked for twice.
@@ -214,48 +223,42 @@ impl Table {
     ///
     /// If an index is not below [`Table::rows`].
     pub fn select(&self, indices: &[u32]) -> Table {
-        let source = &self.columns;
-        let columns = TableColumns {
-            sparse: select_rows(&source.sparse, self.schema.n_sparse(), indices),
-            dense: select_rows(&source.dense, self.schema.n_dense(), indices),
-            labels: select_rows(&source.labels, self.schema.n_tasks(), indices),
-            weights: source
-                .weights
-                .as_ref()
-                .map(|weights| select_rows(weights, self.schema.n_tasks(), indices)),
-            sequences: source.sequences.iter().map(|sequence| sequence.select(indices)).collect(),
-            users: select_rows(&source.users, usize::from(self.lists.is_some()), indices),
+        let contents = TableContents {
+            records: self.contents.records.select(indices),
+            sequences: self.contents.sequences.iter().map(|sequence| sequence.select(indices)).collect(),
             keys: self.key_batch(indices),
         };
-        Table { lists: self.lists.clone(), ..Table::assembled(Arc::clone(&self.schema), columns) }
+        Table { contents, schema: Arc::clone(&self.schema), lists: self.lists.clone() }
     }
 
     /// Appends the rows of a table of the same schema.
     pub(crate) fn append(&mut self, mut other: Table) -> Result<(), arrow_schema::ArrowError> {
-        let more = other.take_columns();
-        for (key, more) in self.columns.keys.iter_mut().zip(&more.keys) {
+        let more = other.take_contents();
+        for (key, more) in self.contents.keys.iter_mut().zip(&more.keys) {
             *key = join_keys(&[Arc::clone(key), Arc::clone(more)])?;
         }
-        self.columns.append(more);
-        self.rows = self.columns.rows(&self.schema);
+        self.contents.append(&more);
         Ok(())
     }
 
-    /// Takes the arrays out, to be used again; what is left has no rows.
-    pub(crate) fn take_columns(&mut self) -> TableColumns {
-        self.rows = 0;
-        std::mem::take(&mut self.columns)
+    /// The rows as they are stored.
+    pub(crate) fn contents(&self) -> &TableContents {
+        &self.contents
     }
 
-    /// A table from arrays that were checked while they were made.
-    pub(crate) fn assembled(schema: Arc<FeatureSchema>, columns: TableColumns) -> Table {
-        let rows = columns.rows(&schema);
-        Table { schema, rows, columns, lists: None }
+    /// Takes the rows out, and their memory to be used again; none are left.
+    pub(crate) fn take_contents(&mut self) -> TableContents {
+        std::mem::take(&mut self.contents)
+    }
+
+    /// A table of rows that were checked while they were made.
+    pub(crate) fn assembled(schema: Arc<FeatureSchema>, contents: TableContents) -> Table {
+        Table { schema, contents, lists: None }
     }
 
     /// The same with the lists of users; the schema's last sequences are theirs.
-    pub(crate) fn joined(schema: Arc<FeatureSchema>, columns: TableColumns, lists: UserLists) -> Table {
-        Table { lists: Some(lists), ..Table::assembled(schema, columns) }
+    pub(crate) fn joined(schema: Arc<FeatureSchema>, contents: TableContents, lists: UserLists) -> Table {
+        Table { schema, contents, lists: Some(lists) }
     }
 
     /// The lists of the users of the rows, if any are joined.
@@ -265,124 +268,30 @@ impl Table {
 }
 
 impl TableColumns {
-    /// The number of rows, by the first kind of column that the schema has. Rows to be predicted have no labels.
-    fn rows(&self, schema: &FeatureSchema) -> usize {
-        let widths = [
-            (self.labels.len(), schema.n_tasks()),
-            (self.sparse.len(), schema.n_sparse()),
-            (self.dense.len(), schema.n_dense()),
-        ];
-        match widths.into_iter().find(|&(_, width)| width > 0) {
-            Some((values, width)) => values / width,
-            None => self.sequences.first().map_or(0, |sequence| sequence.offsets.len() - 1),
+    /// The records of the rows, for arrays of the right lengths.
+    fn records(&self, schema: &FeatureSchema) -> Records {
+        let layout = RecordLayout::of(schema);
+        let rows = self.labels.len() / schema.n_tasks();
+        let mut records = Records::empty(layout);
+        let words = records.grow(rows);
+        let weights = self.weights.as_deref().unwrap_or(&[]);
+        for (row, record) in words.chunks_exact_mut(layout.width()).enumerate() {
+            let ids = layout.sparse();
+            record[ids.clone()].copy_from_slice(&self.sparse[row * ids.len()..][..ids.len()]);
+            put(record, layout.dense(), &self.dense, row);
+            put(record, layout.labels(), &self.labels, row);
+            put(record, layout.weights(), weights, row);
+            // As the readers do: a label of -0 is one of 0.
+            record[layout.labels()].iter_mut().for_each(|bits| *bits = (f32::from_bits(*bits) + 0.0).to_bits());
         }
-    }
-
-    /// Empty columns of the right kinds for a schema.
-    pub(crate) fn empty(schema: &FeatureSchema) -> Self {
-        let sequence = |has_weights: bool| SequenceColumn {
-            offsets: vec![0],
-            ids: Vec::new(),
-            weights: has_weights.then(Vec::new),
-        };
-        TableColumns {
-            weights: schema.labels.iter().any(Label::has_row_weights).then(Vec::new),
-            sequences: schema
-                .sequences()
-                .map(|feature| {
-                    sequence(matches!(feature.kind, FeatureKind::Sequence { weights: Some(_), .. }))
-                })
-                .collect(),
-            ..TableColumns::default()
-        }
-    }
-
-    /// Removes all rows and makes room for `rows` new ones.
-    pub(crate) fn clear_for(&mut self, schema: &FeatureSchema, rows: usize) {
-        fn clear<T>(values: &mut Vec<T>, room: usize) {
-            values.clear();
-            values.reserve_exact(room);
-        }
-        clear(&mut self.sparse, rows * schema.n_sparse());
-        clear(&mut self.dense, rows * schema.n_dense());
-        clear(&mut self.labels, rows * schema.n_tasks());
-        if let Some(weights) = &mut self.weights {
-            clear(weights, rows * schema.n_tasks());
-        }
-        for sequence in &mut self.sequences {
-            clear(&mut sequence.offsets, rows + 1);
-            sequence.offsets.push(0);
-            sequence.ids.clear();
-            sequence.weights.iter_mut().for_each(Vec::clear);
-        }
-        self.users.clear();
-        self.keys.clear();
-    }
-
-    /// Appends the rows of `other`, which was made for the same schema. Keys are not joined here.
-    pub(crate) fn append(&mut self, other: TableColumns) {
-        self.sparse.extend_from_slice(&other.sparse);
-        self.dense.extend_from_slice(&other.dense);
-        self.labels.extend_from_slice(&other.labels);
-        self.users.extend_from_slice(&other.users);
-        if let (Some(weights), Some(more)) = (&mut self.weights, &other.weights) {
-            weights.extend_from_slice(more);
-        }
-        for (sequence, more) in self.sequences.iter_mut().zip(&other.sequences) {
-            let base = sequence.ids.len();
-            sequence.offsets.extend(more.offsets[1..].iter().map(|offset| base + offset));
-            sequence.ids.extend_from_slice(&more.ids);
-            if let (Some(weights), Some(more)) = (&mut sequence.weights, &more.weights) {
-                weights.extend_from_slice(more);
-            }
-        }
+        records
     }
 }
 
-impl SequenceColumn {
-    /// The span of one row in `ids` and `weights`.
-    pub(crate) fn span(&self, row: usize) -> std::ops::Range<usize> {
-        self.offsets[row]..self.offsets[row + 1]
+/// Writes the values of one row, as many as there are places, into its record.
+fn put(record: &mut [u32], places: Range<usize>, values: &[f32], row: usize) {
+    let n = places.len();
+    for (word, value) in record[places].iter_mut().zip(&values[row * n..][..n]) {
+        *word = value.to_bits();
     }
-
-    fn select(&self, indices: &[u32]) -> SequenceColumn {
-        let mut offsets = Vec::with_capacity(indices.len() + 1);
-        offsets.push(0);
-        let mut ids = Vec::new();
-        let mut weights = self.weights.as_ref().map(|_| Vec::new());
-        for &index in indices {
-            let span = self.span(index as usize);
-            ids.extend_from_slice(&self.ids[span.clone()]);
-            if let (Some(target), Some(source)) = (&mut weights, &self.weights) {
-                target.extend_from_slice(&source[span]);
-            }
-            offsets.push(ids.len());
-        }
-        SequenceColumn { offsets, ids, weights }
-    }
-}
-
-/// Joins the pieces of one key column.
-pub(crate) fn join_keys(pieces: &[ArrayRef]) -> Result<ArrayRef, arrow_schema::ArrowError> {
-    let pieces: Vec<&dyn arrow_array::Array> = pieces.iter().map(AsRef::as_ref).collect();
-    concat(&pieces)
-}
-
-fn strided<T: Copy>(
-    values: &[T],
-    column: usize,
-    width: usize,
-    rows: usize,
-) -> impl ExactSizeIterator<Item = T> + '_ {
-    assert!(column < width, "Table: column {column} of {width}");
-    (0..rows).map(move |row| values[row * width + column])
-}
-
-fn select_rows<T: Copy>(values: &[T], width: usize, indices: &[u32]) -> Vec<T> {
-    let mut selected = Vec::with_capacity(indices.len() * width);
-    for &index in indices {
-        let start = index as usize * width;
-        selected.extend_from_slice(&values[start..start + width]);
-    }
-    selected
 }

@@ -31,7 +31,6 @@ pub(crate) fn check_lengths(schema: &FeatureSchema, columns: &TableColumns) -> R
     check("dense", columns.dense.len(), rows * schema.n_dense())?;
     check("keys", columns.keys.len(), schema.keys.len())?;
     check("sequences", columns.sequences.len(), schema.n_sequences())?;
-    check("users", columns.users.len(), 0)?;
     let has_weights = schema.labels.iter().any(Label::has_row_weights);
     let n_weights = if has_weights { rows * schema.n_tasks() } else { 0 };
     check("weights", columns.weights.as_ref().map_or(0, Vec::len), n_weights)?;
@@ -82,7 +81,7 @@ pub(crate) fn check_values(table: &Table) -> Result<(), DataError> {
                 .map_err(|fault| locate(fault, row, label.weight.as_deref().unwrap_or(&label.name)))?;
         }
     }
-    for (feature, sequence) in table.schema().sequences().zip(&table.columns().sequences) {
+    for (feature, sequence) in table.schema().sequences().zip(table.sequences()) {
         for row in 0..table.rows() {
             for position in sequence.span(row) {
                 check_id(sequence.ids[position], vocab(feature))

@@ -10,7 +10,9 @@ use crate::batch::{Batch, SequenceBatch};
 use crate::error::DataError;
 use crate::read::read_tables;
 use crate::schema::{Feature, FeatureKind, FeatureSchema, Pooling};
-use crate::table::{SequenceColumn, Table, TableColumns};
+use crate::records::Records;
+use crate::table::Table;
+use crate::table_contents::{SequenceColumn, TableContents};
 
 /// The column of the rows that says to which user a row belongs.
 const USER: &str = "user";
@@ -145,7 +147,7 @@ impl UserLists {
     ) -> Result<Table, DataError> {
         let joined = Arc::new(self.joined_schema(schema)?);
         let mut rows = read_tables(paths, &self.row_schema(schema)?)?;
-        Ok(self.join(joined, rows.take_columns()))
+        Ok(self.join(joined, rows.take_contents()))
     }
 
     /// The schema under which the files of the rows are read: the number of the user is a sparse feature after the others,
@@ -174,19 +176,10 @@ impl UserLists {
         Ok(schema)
     }
 
-    /// Makes a table of columns that were read under [`UserLists::row_schema`].
-    pub(crate) fn join(&self, schema: Arc<FeatureSchema>, mut columns: TableColumns) -> Table {
-        let n_sparse = schema.n_sparse();
-        let TableColumns { sparse, users, .. } = &mut columns;
-        let rows = sparse.len() / (n_sparse + 1);
-        users.clear();
-        for row in 0..rows {
-            let start = row * (n_sparse + 1);
-            users.push(sparse[start + n_sparse]);
-            sparse.copy_within(start..start + n_sparse, row * n_sparse);
-        }
-        sparse.truncate(rows * n_sparse);
-        Table::joined(schema, columns, self.clone())
+    /// Makes a table of rows that were read under [`UserLists::row_schema`].
+    pub(crate) fn join(&self, schema: Arc<FeatureSchema>, mut rows: TableContents) -> Table {
+        rows.records.take_last_id_as_user();
+        Table::joined(schema, rows, self.clone())
     }
 
     /// The number of features that are joined: the last sequences of the schema.
@@ -199,20 +192,22 @@ impl UserLists {
         self.fingerprint
     }
 
-    /// Appends the lists of some rows to a batch. `users` are those of all rows of the table, `own` its columns of the
-    /// rows' own lists.
+    /// Appends the lists of some rows to a batch. `records` are those of all rows of the table, which have the numbers of
+    /// users, and `own` its columns of the rows' own lists.
     pub(crate) fn gather(
         &self,
-        users: &[u32],
+        records: &Records,
         own: &[SequenceColumn],
         indices: &[u32],
         targets: &mut [SequenceBatch],
     ) {
+        let user = records.layout().user().start;
         let mut own = own.iter();
         for (joined, target) in self.joined.iter().zip(targets) {
             let own = joined.own.as_ref().and_then(|_| own.next());
             for &index in indices {
-                let (mut ids, mut weights) = self.lists.list(users[index as usize] as usize, joined.list);
+                let user = records.record(index as usize)[user] as usize;
+                let (mut ids, mut weights) = self.lists.list(user, joined.list);
                 if let (true, Some(own)) = (ids.is_empty(), own) {
                     let span = own.span(index as usize);
                     ids = &own.ids[span.clone()];
@@ -235,8 +230,7 @@ impl Table {
             return self;
         }
         let all: Vec<u32> = (0..self.rows() as u32).collect();
-        let mut columns = TableColumns { sequences: Vec::new(), ..self.columns().clone() };
-        columns.users.clear();
+        let mut sequences: Vec<SequenceColumn> = Vec::new();
         let mut batch = Batch::new();
         for chosen in all.chunks(COPIED_AT_A_TIME) {
             self.gather(chosen, &mut batch);
@@ -246,13 +240,14 @@ impl Table {
                 ids: list.ids.clone(),
                 weights: list.weights.clone(),
             });
-            let more = TableColumns { sequences: more.collect(), ..TableColumns::default() };
-            match columns.sequences.is_empty() {
-                true => columns.sequences = more.sequences,
-                false => columns.append(more),
+            match sequences.is_empty() {
+                true => sequences = more.collect(),
+                false => sequences.iter_mut().zip(more).for_each(|(all, more)| all.append(&more)),
             }
         }
-        Table::assembled(Arc::new(self.schema().clone()), columns)
+        let TableContents { records, keys, .. } = self.contents();
+        let contents = TableContents { records: records.without_user(), sequences, keys: keys.clone() };
+        Table::assembled(Arc::new(self.schema().clone()), contents)
     }
 }
 

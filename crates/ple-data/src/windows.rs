@@ -9,7 +9,8 @@ use crate::error::DataError;
 use crate::order::EpochOrder;
 use crate::row_source::RowSource;
 use crate::shards::ParquetShards;
-use crate::table::{Table, TableColumns};
+use crate::table::Table;
+use crate::table_contents::TableContents;
 
 /// The rows of some windows, one window after the other.
 ///
@@ -31,7 +32,7 @@ enum Source {
 #[derive(Debug)]
 struct Decoder {
     ready: Option<Receiver<Result<Table, DataError>>>,
-    used: Sender<TableColumns>,
+    used: Sender<TableContents>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -40,7 +41,7 @@ struct Decoder {
 #[derive(Debug)]
 pub struct WindowRows {
     table: Arc<Table>,
-    used: Option<Sender<TableColumns>>,
+    used: Option<Sender<TableContents>>,
 }
 
 impl Windows {
@@ -146,7 +147,7 @@ impl Drop for WindowRows {
             && let Some(table) = Arc::get_mut(&mut self.table)
         {
             // If the decoder has ended, the buffers are simply freed.
-            let _ = used.send(table.take_columns());
+            let _ = used.send(table.take_contents());
         }
     }
 }
@@ -155,11 +156,11 @@ fn decode(
     shards: &ParquetShards,
     windows: impl Iterator<Item = (Arc<EpochOrder>, usize)>,
     ready: &SyncSender<Result<Table, DataError>>,
-    used: &Receiver<TableColumns>,
+    used: &Receiver<TableContents>,
 ) {
     for (order, w) in windows {
-        let columns = used.try_recv().unwrap_or_else(|_| shards.empty_columns());
-        let table = shards.read_window(order.window(w), columns);
+        let memory = used.try_recv().unwrap_or_else(|_| shards.empty_window());
+        let table = shards.read_window(order.window(w), memory);
         let failed = table.is_err();
         if ready.send(table).is_err() || failed {
             return;

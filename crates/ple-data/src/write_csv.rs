@@ -1,6 +1,7 @@
 //! Writes a table as CSV, in the column order of Ali-CCP's processed files: labels, then features.
 
 use std::io::{self, Write};
+use std::ops::Range;
 use std::path::Path;
 
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
@@ -10,7 +11,7 @@ use crate::error::DataError;
 use crate::output_columns::{OutputColumn, output_columns};
 use crate::read_csv::refuse_sequences;
 use crate::space::Space;
-use crate::table::{Table, TableColumns};
+use crate::table::Table;
 use crate::whole_file::write_whole;
 
 /// Writes a table as CSV with a header: keys, labels, weights, then features in the order of the schema.
@@ -40,16 +41,16 @@ pub fn write_csv(table: &Table, path: impl AsRef<Path>) -> Result<(), DataError>
         refuse_line_breaks(path, (0..array.len()).map(|row| key.value(row).to_string()))?;
     }
     let names: Vec<String> = columns.iter().map(|(name, _)| quoted(name)).collect();
-    let values = table.columns();
-    let (n_sparse, n_dense, n_tasks) =
-        (table.schema().n_sparse(), table.schema().n_dense(), table.schema().n_tasks());
-
-    let inside = |values: &TableColumns, row: usize, task: usize| {
-        values.weights.as_ref().is_none_or(|weights| weights[row * n_tasks + task] > 0.0)
+    let records = &table.contents().records;
+    let layout = records.layout();
+    let number = |record: &[u32], of: Range<usize>, column: usize| f32::from_bits(record[of][column]);
+    let weight = |record: &[u32], task: usize| {
+        if layout.has_weights() { number(record, layout.weights(), task) } else { 1.0 }
     };
     write_whole(path, |file| {
         writeln!(file, "{}", names.join(","))?;
         for row in 0..table.rows() {
+            let record = records.record(row);
             let mut next_key = keys.iter();
             for (position, (_, column)) in columns.iter().enumerate() {
                 if position > 0 {
@@ -63,26 +64,24 @@ pub fn write_csv(table: &Table, path: impl AsRef<Path>) -> Result<(), DataError>
                     // A row outside of the task that has no label to show.
                     OutputColumn::Label { task, .. }
                         if table.schema().labels[*task].space == Space::Labelled
-                            && !inside(values, row, *task) => {}
+                            && weight(record, *task) <= 0.0 => {}
                     OutputColumn::Inside { task } => {
-                        write!(file, "{}", u8::from(inside(values, row, *task)))?;
+                        write!(file, "{}", u8::from(weight(record, *task) > 0.0))?;
                     }
                     OutputColumn::Label { task, is_whole: true } => {
-                        write!(file, "{}", values.labels[row * n_tasks + task])?;
+                        write!(file, "{}", number(record, layout.labels(), *task))?;
                     }
                     OutputColumn::Label { task, is_whole: false } => {
-                        write!(file, "{:?}", values.labels[row * n_tasks + task])?;
+                        write!(file, "{:?}", number(record, layout.labels(), *task))?;
                     }
                     OutputColumn::Weight { task } => {
-                        let weight =
-                            values.weights.as_ref().map_or(1.0, |weights| weights[row * n_tasks + task]);
-                        write!(file, "{weight:?}")?;
+                        write!(file, "{:?}", weight(record, *task))?;
                     }
                     OutputColumn::Sparse(feature) => {
-                        write!(file, "{}", values.sparse[row * n_sparse + feature])?;
+                        write!(file, "{}", record[layout.sparse()][*feature])?;
                     }
                     OutputColumn::Dense(feature) => {
-                        write!(file, "{:?}", values.dense[row * n_dense + feature])?;
+                        write!(file, "{:?}", number(record, layout.dense(), *feature))?;
                     }
                     OutputColumn::Sequence(_) | OutputColumn::SequenceWeights(_) => {
                         unreachable!("sequences were refused above")

@@ -15,7 +15,8 @@ use parquet::file::properties::WriterProperties;
 use crate::error::DataError;
 use crate::output_columns::{OutputColumn, output_columns};
 use crate::space::Space;
-use crate::table::{SequenceColumn, Table};
+use crate::table::Table;
+use crate::table_contents::SequenceColumn;
 use crate::whole_file::write_whole;
 
 /// The rows of a row group: small enough that several are decoded at once, large enough to compress well.

@@ -103,8 +103,8 @@ fn the_good_rows_are_read() {
     write(&path, good());
     let table = read_parquet(&path, &schema()).unwrap();
     assert_eq!(table.sparse(0).collect::<Vec<_>>(), [0, 1, 2, 4]);
-    assert_eq!(table.columns().sequences[0].offsets, [0, 2, 2, 3, 4]);
-    assert_eq!(table.columns().sequences[0].weights.as_deref(), Some(&[0.5, 1.0, 1.0, 2.0][..]));
+    assert_eq!(table.sequences()[0].offsets, [0, 2, 2, 3, 4]);
+    assert_eq!(table.sequences()[0].weights.as_deref(), Some(&[0.5, 1.0, 1.0, 2.0][..]));
 }
 
 #[test]

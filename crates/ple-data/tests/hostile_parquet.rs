@@ -142,7 +142,7 @@ fn a_changed_byte_never_panics() {
             bytes[position] ^= flip;
             match workshop.read(&bytes) {
                 // What was read may differ, but it has to be a table: `Table::new` checks it again.
-                Ok(table) => drop(Table::new(schema(), table.columns().clone()).unwrap()),
+                Ok(table) => drop(Table::new(schema(), table.to_columns()).unwrap()),
                 Err(_) => refused += 1,
             }
             if flip == 0x01 {

@@ -128,7 +128,7 @@ fn sequences_in_every_kind_of_list() {
     for array in [list, large, fixed] {
         let name = array.data_type().to_string();
         let table = read_one(array, Feature::sequence("history", 7, 4)).unwrap();
-        let sequence = &table.columns().sequences[0];
+        let sequence = &table.sequences()[0];
         assert_eq!(
             (&sequence.offsets[..], &sequence.ids[..]),
             (&[0, 2, 4, 6][..], &[1, 2, 3, 4, 5, 6][..]),
@@ -145,7 +145,7 @@ fn sequences_of_dictionary_ids() {
     let element = Arc::new(Field::new_list_field(ids.data_type().clone(), false));
     let lists = ListArray::new(element, OffsetBuffer::from_lengths([2, 0, 1]), Arc::new(ids), None);
     let table = read_one(Arc::new(lists), Feature::sequence("history", 10, 4)).unwrap();
-    assert_eq!(table.columns().sequences[0].ids, [9, 4, 9]);
+    assert_eq!(table.sequences()[0].ids, [9, 4, 9]);
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn rows_of_several_files_come_in_order_with_their_keys() {
         let keys = piece.named_keys();
         assert_eq!(keys[0].0, "session");
         assert_eq!(keys[0].1.as_ref(), sessions(row..row + piece.rows()).as_ref());
-        let (history, items, prices) = (&piece.columns().sequences[0], piece.sparse(0), piece.dense(0));
+        let (history, items, prices) = (&piece.sequences()[0], piece.sparse(0), piece.dense(0));
         for (r, (item, price)) in items.zip(prices).enumerate() {
             assert_eq!((item, price), ((row % 1000) as u32, row as f32 / 8.0));
             let ids = &history.ids[history.offsets[r]..history.offsets[r + 1]];

@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use ple_data::{Batch, BatchPlan, BatchPosition, Batches, LastBatch, RowSource, Shuffle};
-use ple_tensor::Workspace;
+use ple_data::{Batch, BatchPlan, BatchPosition, Batches, LastBatch, PlannedBatch, RowSource, Shuffle};
+use ple_tensor::{Workspace, for_each_in_parallel, in_team};
 
 use crate::balance::Balancer;
 use crate::checkpoint::{Position, RunFacts, RunFolder, to_json};
@@ -19,8 +19,8 @@ use crate::seed::RunSeed;
 use crate::train_config::{Every, TrainConfig};
 use crate::train_step::{NonFiniteLoss, TrainState};
 
-/// Batches that wait ready while one is trained on.
-const PREFETCHED_BATCHES: usize = 4;
+/// Batches that are gathered side by side, at most: each has memory of its own.
+const MOST_BATCHES_TOGETHER: usize = 16;
 
 /// A run between two steps.
 pub(crate) struct Run<'a> {
@@ -112,11 +112,11 @@ impl<'a> Run<'a> {
         let done = self.report.steps;
         let start =
             BatchPosition { epoch: done / self.per_epoch(), batch: (done % self.per_epoch()) as usize };
-        let batches =
-            Batches::new(&self.input.train, self.plan, start, self.config.epochs, PREFETCHED_BATCHES);
+        let together = rayon::current_num_threads().min(MOST_BATCHES_TOGETHER);
+        let mut batches = Batches::new(&self.input.train, self.plan, start, self.config.epochs, together);
         let mut started = Instant::now();
-        for batch in batches {
-            let control = self.step(&*batch?, observer)?;
+        while let Some(batch) = batches.next_batch(gather_in_team) {
+            let control = self.step(batch?, observer)?;
             if self.evaluation_is_due() {
                 self.report.train_time += started.elapsed();
                 let decision = self.evaluate(observer)?;
@@ -285,6 +285,11 @@ impl<'a> Run<'a> {
         observer.saved(&place);
         Ok(())
     }
+}
+
+/// Gathers some batches, one on each thread.
+fn gather_in_team(group: &mut [PlannedBatch]) {
+    in_team(|| for_each_in_parallel(group, |_, batch| batch.gather()));
 }
 
 /// What identifies data in a manifest.

@@ -514,7 +514,7 @@ fn a_task_without_rows_in_a_batch_adds_nothing_to_its_step() {
     let run = |inside: fn(usize) -> [f32; 2]| {
         let weights = Some((0..200).flat_map(inside).collect());
         let rows = table.select(&(0..200).collect::<Vec<_>>());
-        let rows = Table::new(schema.clone(), TableColumns { weights, ..rows.columns().clone() }).unwrap();
+        let rows = Table::new(schema.clone(), TableColumns { weights, ..rows.to_columns() }).unwrap();
         let checked = ModelConfig::default().check(feature_specs(&schema), task_specs(&schema)).unwrap();
         let mut store = ParamStore::new();
         let model = ple_nn::Model::new(&mut store, checked, &mut RunSeed(1).generator("initialization", 0));
@@ -548,7 +548,7 @@ fn what_belongs_to_a_task_without_rows_takes_no_step() {
     let batch = |inside: [f32; 2]| {
         let weights = Some(inside.repeat(rows.len()));
         let rows_of = table.select(&(0..200).collect::<Vec<_>>());
-        let weighted = TableColumns { weights, ..rows_of.columns().clone() };
+        let weighted = TableColumns { weights, ..rows_of.to_columns() };
         let mut batch = Batch::new();
         Table::new(schema.clone(), weighted).unwrap().gather(&rows, &mut batch);
         batch

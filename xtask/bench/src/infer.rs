@@ -94,6 +94,6 @@ mod tests {
         let table = workload::table(Vocabulary::Full, 1_000).unwrap();
         let cut = batches(&table, 300);
         assert_eq!(cut.iter().map(|table| table.rows()).collect::<Vec<_>>(), [300, 300, 300]);
-        assert_eq!(cut[1].columns().sparse[..23], table.columns().sparse[300 * 23..301 * 23]);
+        assert_eq!(cut[1].to_columns().sparse[..23], table.to_columns().sparse[300 * 23..301 * 23]);
     }
 }

@@ -24,7 +24,7 @@ const PASSES: usize = 3;
 pub(crate) fn measure(options: &Limits) -> Result<Value, String> {
     let table = workload::table(Vocabulary::Full, BATCH * BATCHES)?;
     let sizes = workload::sizes(Vocabulary::Full);
-    let lookups = Lookups::new(&table.columns().sparse, &sizes, BATCH);
+    let lookups = Lookups::new(&table.to_columns().sparse, &sizes, BATCH);
     // The products of a model do not depend on its vocabularies, and a small one is made faster.
     let schema = ple_data::ali_ccp_schema(&workload::sizes(Vocabulary::Small), 16);
     let config = workload::model_config(options.size);

@@ -13,7 +13,7 @@ use crate::workload;
 /// says how many rows there are and how large the vocabularies.
 pub(crate) fn export(options: &Export) -> Result<Value, String> {
     let table = workload::table(options.vocabulary, options.rows)?;
-    let columns = table.columns();
+    let columns = table.to_columns();
     let out = options.out.as_path();
     fs::create_dir_all(out).map_err(|error| format!("{}: {error}", out.display()))?;
     write(out, "sparse.u32", columns.sparse.iter().flat_map(|id| id.to_le_bytes()))?;

@@ -64,7 +64,7 @@ fn rows_of(vocabulary: Vocabulary, rows: Range<usize>) -> Result<Table, String> 
         Vocabulary::Full => Ok(table),
         Vocabulary::Small => {
             let small = sizes(vocabulary);
-            let mut columns = table.columns().clone();
+            let mut columns = table.to_columns();
             for row in columns.sparse.chunks_exact_mut(ALI_CCP_SPARSE.len()) {
                 for ((id, size), full) in row.iter_mut().zip(small).zip(full.sizes()) {
                     *id = smaller_id(*id, full, size);
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn small_rows_have_the_same_labels() {
         let (full, small) = (table(Vocabulary::Full, 300).unwrap(), table(Vocabulary::Small, 300).unwrap());
-        assert_eq!(full.columns().labels, small.columns().labels);
-        assert_ne!(full.columns().sparse, small.columns().sparse);
+        assert_eq!(full.to_columns().labels, small.to_columns().labels);
+        assert_ne!(full.to_columns().sparse, small.to_columns().sparse);
     }
 }

@@ -52,8 +52,8 @@ fn shards(paths: &[impl AsRef<Path>], schema: &FeatureSchema) -> Result<ParquetS
 /// All batches of two epochs.
 fn batches(shards: ParquetShards) -> Result<Vec<Batch>, DataError> {
     let plan = BatchPlan { batch_size: 700, last_batch: LastBatch::Keep, shuffle: Shuffle::Seeded(5) };
-    let batches = Batches::new(&RowSource::from(shards), plan, BatchPosition::default(), 2, 2);
-    batches.map(|batch| batch.map(|batch| batch.clone())).collect()
+    let mut batches = Batches::new(&RowSource::from(shards), plan, BatchPosition::default(), 2, 2);
+    std::iter::from_fn(|| batches.next_batch(|_| ()).map(|batch| batch.cloned())).collect()
 }
 
 /// One test: the server, the proxy and what it breaks are there once.

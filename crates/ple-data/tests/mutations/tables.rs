@@ -79,7 +79,7 @@ fn good_parquet(place: &Path) -> Vec<Vec<u8>> {
 
 /// A table that was read has to pass the checks of `Table::new`.
 fn check(table: &Table) {
-    Table::new(table.schema().clone(), table.columns().clone()).unwrap();
+    Table::new(table.schema().clone(), table.to_columns()).unwrap();
 }
 
 pub(crate) fn parquet() {

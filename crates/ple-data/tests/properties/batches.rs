@@ -1,7 +1,8 @@
-//! Batches: every row once an epoch, gathered as a plain loop would, the same ones from the other thread.
+//! Batches: every row once an epoch, gathered as a plain loop would, however many at a time.
 
-use ple_data::{Batch, BatchPlan, BatchPosition, Batches, EpochOrder, LastBatch, RowSource, Shuffle, Table};
+use ple_data::{Batch, BatchPlan, BatchPosition, Batches, EpochOrder, LastBatch, PlannedBatch, RowSource, Shuffle, Table};
 use proptest::prelude::*;
+use rayon::prelude::*;
 
 use crate::random_table::tables;
 
@@ -11,7 +12,7 @@ fn shuffles() -> impl Strategy<Value = Shuffle> {
 
 /// A batch made row by row, in the plainest way.
 fn assert_gathered(batch: &Batch, table: &Table, indices: &[u32]) {
-    let (schema, columns) = (table.schema(), table.columns());
+    let (schema, columns) = (table.schema(), table.to_columns());
     assert_eq!(batch.rows(), indices.len());
     assert_eq!(batch.dense().dim(), (indices.len(), schema.n_dense()));
     for (position, &index) in indices.iter().enumerate() {
@@ -99,36 +100,27 @@ proptest! {
     }
 
     #[test]
-    fn prefetched_batches_are_the_gathered_ones_from_any_step(
+    fn batches_are_the_gathered_ones_from_any_step_and_in_groups_of_any_size(
         table in tables(1..60, 2), batch_size in 1usize..20, shuffle in shuffles(), step in 0usize..8,
-        depth in 1usize..5, holds_all: bool, takes in 0usize..20,
+        together in 1usize..5, gathers: bool,
     ) {
         let source = RowSource::from(table.clone());
         let plan = BatchPlan { batch_size, last_batch: LastBatch::Keep, shuffle };
         let orders = [3, 4].map(|epoch| source.order(plan, epoch));
         let start = BatchPosition { epoch: 3, batch: step };
-        let mut batches = Batches::new(&source, plan, start, 5, depth);
-        let mut held = Vec::new();
+        let mut batches = Batches::new(&source, plan, start, 5, together);
         let mut plain = Batch::new();
         let this = (step..orders[0].n_batches()).map(|k| (0, k));
         let all: Vec<(usize, usize)> = this.chain((0..orders[1].n_batches()).map(|k| (1, k))).collect();
-        for (position, &(epoch, k)) in all.iter().take(takes).enumerate() {
+        let gather_all = |group: &mut [PlannedBatch]| match gathers {
+            true => group.par_iter_mut().for_each(PlannedBatch::gather),
+            false => {}
+        };
+        for (position, &(epoch, k)) in all.iter().enumerate() {
             prop_assert_eq!(batches.remaining(), all.len() - position);
-            let batch = batches.next().unwrap().unwrap();
             table.gather(&rows_of(&orders[epoch], k), &mut plain);
-            prop_assert_eq!(&*batch, &plain);
-            if holds_all {
-                held.push((epoch, k, batch));
-            }
+            prop_assert_eq!(batches.next_batch(gather_all).unwrap().unwrap(), &plain);
         }
-        if takes >= all.len() {
-            prop_assert!(batches.next().is_none());
-        }
-        // Otherwise the iterator is dropped early, with the other thread in the middle of its work.
-        drop(batches);
-        for (epoch, k, batch) in held {
-            table.gather(&rows_of(&orders[epoch], k), &mut plain);
-            prop_assert_eq!(&*batch, &plain);
-        }
+        prop_assert!(batches.next_batch(gather_all).is_none());
     }
 }

@@ -27,7 +27,7 @@ fn try_bytes(bytes: &[u8]) {
     let path = folder.path().join("a.csv");
     std::fs::write(&path, bytes).unwrap();
     if let Ok(table) = read_csv(&path, &schema()) {
-        Table::new(schema(), table.columns().clone()).unwrap();
+        Table::new(schema(), table.to_columns()).unwrap();
     }
     let roles = Roles { labels: schema().labels, keys: schema().keys, embedding_dim: 4 };
     if let Ok(inferred) = infer_schema(&[&path], &roles) {

@@ -16,7 +16,7 @@ fn key_texts(table: &Table) -> Vec<Vec<String>> {
 /// Equal bit for bit, keys by their text.
 fn assert_equal(left: &Table, right: &Table) {
     let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
-    let (a, b) = (left.columns(), right.columns());
+    let (a, b) = (left.to_columns(), right.to_columns());
     assert_eq!(left.schema(), right.schema());
     assert_eq!(left.rows(), right.rows());
     assert_eq!(a.sparse, b.sparse);
@@ -54,10 +54,10 @@ proptest! {
 
     #[test]
     fn another_value_is_another_fingerprint(table in tables(1..30, 2), at in any::<prop::sample::Index>()) {
-        let mut columns = table.columns().clone();
+        let mut columns = table.to_columns();
         let place = at.index(columns.labels.len());
         columns.labels[place] = 1.0 - columns.labels[place].min(1.0);
-        if columns.labels != table.columns().labels {
+        if columns.labels != table.to_columns().labels {
             let schema = table.schema().clone();
             let other = Table::new(schema, columns);
             if let Ok(other) = other {

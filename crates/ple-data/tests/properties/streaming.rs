@@ -27,7 +27,7 @@ fn write_shards(table: &Table, cuts: &[prop::sample::Index], folder: &Path) {
 
 fn without_keys(table: &Table) -> Table {
     let schema = FeatureSchema { keys: vec![], ..table.schema().clone() };
-    let mut columns = table.columns().clone();
+    let mut columns = table.to_columns();
     columns.keys.clear();
     Table::new(schema, columns).unwrap()
 }
@@ -36,8 +36,13 @@ fn open(table: &Table, folder: &Path, window_bytes: u64, decoders: usize) -> Par
     ParquetShards::open(&[folder], table.schema(), StreamConfig { window_bytes, decoders }).unwrap()
 }
 
+fn batches_of(source: &RowSource, plan: BatchPlan, start: BatchPosition, together: usize) -> Vec<Batch> {
+    let mut batches = Batches::new(source, plan, start, 2, together);
+    std::iter::from_fn(|| batches.next_batch(|_| ()).map(|batch| batch.unwrap().clone())).collect()
+}
+
 fn batches_from(source: &RowSource, plan: BatchPlan, start: BatchPosition) -> Vec<Batch> {
-    Batches::new(source, plan, start, 2, 2).map(|batch| batch.unwrap().clone()).collect()
+    batches_of(source, plan, start, 2)
 }
 
 proptest! {

@@ -98,7 +98,7 @@ fn found_rows(table: &Table, prepared: &Prepared, common: &CommonFeatures) -> Ve
         let column = prepared.schema.common.lists[place].row_column.as_deref();
         match column.and_then(|column| sequences.iter().position(|name| *name == column)) {
             Some(sequence) if of_user.is_empty() => {
-                let column = &table.columns().sequences[sequence];
+                let column = &table.sequences()[sequence];
                 let range = column.offsets[row]..column.offsets[row + 1];
                 let weights = column.weights.as_ref().unwrap();
                 range.map(|place| (column.ids[place], weights[place])).collect()

@@ -45,7 +45,7 @@ fn assert_is_plain(rows: &[LogRow], table: &Table) {
         table.schema().features.iter().filter_map(|feature| feature.vocab_size()).collect();
     assert_eq!(sizes[..4], [users.len() + 1, items.len() + 1, 6, tags.len() + 1]);
 
-    let sequence = &table.columns().sequences[0];
+    let sequence = &table.sequences()[0];
     let elements = rows.iter().flat_map(|row| &row.tags);
     assert_eq!(sequence.ids, elements.clone().map(|(tag, _)| known(&tags, tag)).collect::<Vec<_>>());
     assert_eq!(sequence.weights.as_deref().unwrap(), elements.map(|(_, weight)| *weight).collect::<Vec<_>>());

@@ -29,7 +29,7 @@ proptest! {
             let dense: Vec<f32> = encoded.dense.column(feature).to_vec();
             prop_assert_eq!(dense, table.dense(feature).collect::<Vec<_>>());
         }
-        let sequence = &table.columns().sequences[0];
+        let sequence = &table.sequences()[0];
         prop_assert_eq!(&encoded.sequences[0].ids, &sequence.ids);
         prop_assert_eq!(&encoded.sequences[0].weights, &sequence.weights);
         let offsets: Vec<u32> = sequence.offsets.iter().map(|&offset| offset as u32).collect();
