@@ -72,7 +72,7 @@ fn table(profile: &Value) -> String {
     rows.push(line("Adam".to_owned(), update));
     rows.push(line("whole step".to_owned(), total));
     let head = format!(
-        "{} steps of 1,024 rows, {} threads, {}; gathering a batch takes {} us more, on another thread\n\n",
+        "{} steps of 1,024 rows, {} threads, {}; gathering a batch takes a thread {} us more\n\n",
         profile["steps"],
         profile["threads"],
         profile["instruction_set"].as_str().unwrap_or("?"),

@@ -160,7 +160,10 @@ fn for_each_boolean(
 }
 
 fn refuse_nulls(array: &dyn Array, missing: CellFault) -> Result<(), (usize, CellFault)> {
-    match (0..array.len()).find(|&position| array.null_count() > 0 && array.is_null(position)) {
+    if array.null_count() == 0 {
+        return Ok(());
+    }
+    match (0..array.len()).find(|&position| array.is_null(position)) {
         Some(position) => Err((position, missing)),
         None => Ok(()),
     }

@@ -117,9 +117,7 @@ impl Batches {
         let order = Arc::new(source.order(plan, start.epoch));
         let remaining = match epochs.checked_sub(start.epoch + 1) {
             None => 0,
-            Some(later) => {
-                order.n_batches().saturating_sub(start.batch) + later as usize * order.n_batches()
-            }
+            Some(later) => order.n_batches().saturating_sub(start.batch) + later as usize * order.n_batches(),
         };
         let planned = |_| PlannedBatch {
             batch: Batch::with_capacity(source.schema(), order.largest_batch()),

@@ -52,11 +52,7 @@ impl Table {
 }
 
 /// Feeds the bytes of `values` to the hash, a few kilobytes at a time.
-fn update<T, const N: usize>(
-    hash: &mut Xxh3,
-    values: impl Iterator<Item = T>,
-    bytes: impl Fn(T) -> [u8; N],
-) {
+fn update<T, const N: usize>(hash: &mut Xxh3, values: impl Iterator<Item = T>, bytes: impl Fn(T) -> [u8; N]) {
     let mut buffer = Vec::with_capacity(4096 * N);
     for value in values {
         buffer.extend_from_slice(&bytes(value));

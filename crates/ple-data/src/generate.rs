@@ -12,8 +12,8 @@ use rayon::prelude::*;
 
 use crate::ali_ccp::{ALI_CCP_DENSE, ALI_CCP_SPARSE, Vocabulary, ali_ccp_schema};
 use crate::planted::PlantedTruth;
-use crate::schema::FeatureSchema;
 use crate::records::{RecordLayout, Records};
+use crate::schema::FeatureSchema;
 use crate::table::Table;
 use crate::table_contents::TableContents;
 
@@ -85,8 +85,10 @@ pub fn generate_rows(config: &GeneratorConfig, rows: Range<usize>) -> Generated 
     let key = stream_key(ROWS_STREAM, config.seed);
     let schema: Arc<FeatureSchema> = Arc::new(ali_ccp_schema(&sizes, 16));
     let layout = RecordLayout::of(&schema);
-    let pieces: Vec<Piece> =
-        blocks(rows).into_par_iter().map(|block| generate_block(&key, &sizes, &truth, layout, block)).collect();
+    let pieces: Vec<Piece> = blocks(rows)
+        .into_par_iter()
+        .map(|block| generate_block(&key, &sizes, &truth, layout, block))
+        .collect();
 
     let mut contents = TableContents::empty(&schema);
     let mut probabilities = vec![Vec::new(), Vec::new()];

@@ -136,8 +136,8 @@ mod not_a_table;
 mod place;
 
 pub use ali_ccp::{ALI_CCP_DENSE, ALI_CCP_SPARSE, Vocabulary, ali_ccp_schema};
-pub use batches::{BatchPosition, Batches, PlannedBatch};
 pub use batch::{Batch, SequenceBatch};
+pub use batches::{BatchPosition, Batches, PlannedBatch};
 pub use bucket_error::BucketError;
 pub use error::DataError;
 pub use error_kind::ErrorKind;

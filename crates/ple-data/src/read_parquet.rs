@@ -25,7 +25,7 @@ use crate::table::Table;
 use crate::table_contents::{SequenceColumn, TableContents, join_keys};
 
 /// The rows that are decoded at a time: their ids stay in the second cache while they are put into rows.
-pub(crate) const ROWS_AT_A_TIME: usize = 8192;
+pub(crate) const ROWS_AT_A_TIME: usize = 4096;
 
 /// Reads a Parquet file; columns that the schema does not name are not even decoded.
 ///

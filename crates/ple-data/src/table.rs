@@ -282,7 +282,9 @@ impl TableColumns {
             put(record, layout.labels(), &self.labels, row);
             put(record, layout.weights(), weights, row);
             // As the readers do: a label of -0 is one of 0.
-            record[layout.labels()].iter_mut().for_each(|bits| *bits = (f32::from_bits(*bits) + 0.0).to_bits());
+            record[layout.labels()]
+                .iter_mut()
+                .for_each(|bits| *bits = (f32::from_bits(*bits) + 0.0).to_bits());
         }
         records
     }

@@ -77,8 +77,7 @@ impl TableContents {
             ids: Vec::new(),
             weights: has_weights.then(Vec::new),
         };
-        let weighted =
-            |kind: &FeatureKind| matches!(kind, FeatureKind::Sequence { weights: Some(_), .. });
+        let weighted = |kind: &FeatureKind| matches!(kind, FeatureKind::Sequence { weights: Some(_), .. });
         Self {
             records: Records::empty(RecordLayout::of(schema)),
             sequences: schema.sequences().map(|feature| sequence(weighted(&feature.kind))).collect(),

@@ -9,8 +9,8 @@ use crate::ali_ccp_raw::{CommonFeatures, RawError};
 use crate::batch::{Batch, SequenceBatch};
 use crate::error::DataError;
 use crate::read::read_tables;
-use crate::schema::{Feature, FeatureKind, FeatureSchema, Pooling};
 use crate::records::Records;
+use crate::schema::{Feature, FeatureKind, FeatureSchema, Pooling};
 use crate::table::Table;
 use crate::table_contents::{SequenceColumn, TableContents};
 

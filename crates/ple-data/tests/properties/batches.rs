@@ -1,6 +1,8 @@
 //! Batches: every row once an epoch, gathered as a plain loop would, however many at a time.
 
-use ple_data::{Batch, BatchPlan, BatchPosition, Batches, EpochOrder, LastBatch, PlannedBatch, RowSource, Shuffle, Table};
+use ple_data::{
+    Batch, BatchPlan, BatchPosition, Batches, EpochOrder, LastBatch, PlannedBatch, RowSource, Shuffle, Table,
+};
 use proptest::prelude::*;
 use rayon::prelude::*;
 
@@ -112,9 +114,10 @@ proptest! {
         let mut plain = Batch::new();
         let this = (step..orders[0].n_batches()).map(|k| (0, k));
         let all: Vec<(usize, usize)> = this.chain((0..orders[1].n_batches()).map(|k| (1, k))).collect();
-        let gather_all = |group: &mut [PlannedBatch]| match gathers {
-            true => group.par_iter_mut().for_each(PlannedBatch::gather),
-            false => {}
+        let gather_all = |group: &mut [PlannedBatch]| {
+            if gathers {
+                group.par_iter_mut().for_each(PlannedBatch::gather);
+            }
         };
         for (position, &(epoch, k)) in all.iter().enumerate() {
             prop_assert_eq!(batches.remaining(), all.len() - position);
