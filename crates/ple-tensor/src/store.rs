@@ -296,7 +296,8 @@ impl ParamStore {
     /// # Panics
     /// If one has not.
     pub(crate) fn check_ids(&self, id: TableId, ids: &[u32]) {
-        if let Some(&largest) = ids.iter().max() {
+        // Of values, not of references to them: that is done a vector at a time.
+        if let Some(largest) = ids.iter().copied().max() {
             self.tables[id.index()].arena_row(largest as usize);
         }
     }

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView2, s};
 
 use crate::gradients::{Gradients, RowGradients};
 use crate::kernel::gemm::Product;
@@ -83,9 +83,14 @@ impl Workspace {
 
     /// A matrix with left-over contents, for those who write every element.
     pub(crate) fn matrix(&mut self, rows: usize, columns: usize) -> Array2<f32> {
-        let mut buffer = take(&mut self.free, rows * columns);
-        buffer.resize(rows * columns, 0.0);
-        Array2::from_shape_vec((rows, columns), buffer).expect("the length is rows x columns")
+        let length = rows * columns;
+        let mut buffer = take(&mut self.free, length);
+        // A buffer is never made shorter: what is cut off would have to be filled when it is needed again.
+        if buffer.len() < length {
+            buffer.resize(length, 0.0);
+        }
+        let values = Array1::from_vec(buffer).slice_move(s![..length]);
+        values.into_shape_with_order((rows, columns)).expect("the length is rows x columns")
     }
 
     /// Empty gradients of a table with room for `rows` rows of `dim` values.
@@ -140,11 +145,11 @@ impl Workspace {
     }
 }
 
-/// A buffer of a pool that has room for `length` values, or a new one: best of all one that is as long already, so that
-/// it need not be filled up, or else the smallest; of those the one that came back last, which may still be in cache.
+/// A buffer of a pool that has room for `length` values, or a new one: the smallest, and of those the one that came back
+/// last, which may still be in cache.
 fn take<T>(pool: &mut Vec<Vec<T>>, length: usize) -> Vec<T> {
     let fits = pool.iter().enumerate().rev().filter(|(_, buffer)| buffer.capacity() >= length);
-    match fits.min_by_key(|(_, buffer)| (buffer.len() != length, buffer.capacity())).map(|(index, _)| index) {
+    match fits.min_by_key(|(_, buffer)| buffer.capacity()).map(|(index, _)| index) {
         Some(index) => pool.swap_remove(index),
         None => Vec::with_capacity(length),
     }

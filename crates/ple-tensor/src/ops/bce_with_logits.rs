@@ -4,6 +4,7 @@ use ndarray::{Array2, arr2, s};
 
 use super::{Op, Operation};
 use crate::kernel::rows::BLOCK_ROWS;
+use crate::kernel::team::for_each_in_parallel;
 use crate::kernel::transcendental::{bce_gradient, bce_terms};
 use crate::reach::Reach;
 use crate::replay::Replay;
@@ -59,16 +60,17 @@ impl<'a> Tape<'a> {
             weights.len()
         );
         let (z, total) = (z.column(0), total_weight(weights));
-        let mut sum = 0.0;
-        for first in (0..labels.len()).step_by(BLOCK_ROWS) {
-            let rows = first..labels.len().min(first + BLOCK_ROWS);
+        let mut sums = vec![0.0_f64; labels.len().div_ceil(BLOCK_ROWS)];
+        for_each_in_parallel(&mut sums, |block, sum| {
+            let rows = block * BLOCK_ROWS..labels.len().min((block + 1) * BLOCK_ROWS);
             let mut block = [0.0_f32; BLOCK_ROWS];
             let mut terms = [0.0; BLOCK_ROWS];
             block.iter_mut().zip(z.slice(s![rows.clone()])).for_each(|(copy, z)| *copy = *z);
             bce_terms(&mut terms, &block, &labels[rows.clone()], &weights[rows]);
             // Terms past the end are zeros.
-            sum += terms.iter().sum::<f64>();
-        }
+            *sum = terms.iter().sum();
+        });
+        let sum: f64 = sums.iter().sum();
         let mut value = self.workspace.matrix(1, 1);
         value[[0, 0]] = if total == 0.0 { 0.0 } else { (sum / total) as f32 };
         self.push(value, Op::BceWithLogits(BceWithLogits { logits, labels, weights }))

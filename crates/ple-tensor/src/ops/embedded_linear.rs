@@ -17,6 +17,7 @@ use crate::kernel::column_blocks::{BLOCK, ColumnBlocks};
 use crate::kernel::distinct_rows::{DistinctRows, PIECE, sum_readings};
 use crate::kernel::gemm::{Product, Start, gemm, multiply_alone};
 use crate::kernel::named_rows::{Addends, WIDE_BLOCK, add_named_rows};
+use crate::kernel::prefetch::prefetch_scattered;
 use crate::kernel::rows::for_each_block;
 use crate::kernel::scratch::Pool;
 use crate::kernel::team::for_each_in_parallel;
@@ -66,17 +67,22 @@ pub(crate) fn multiply(
 ) {
     let (n, width) = (factors.values().ncols(), weight.ncols());
     let all = weight.to_slice().expect("matrices are contiguous");
-    let (mut weights, mut small) = (WEIGHTS.take(n * width), Vec::new());
+    let mut weights = WEIGHTS.take(n * width);
+    let (mut copies, mut small, mut rest) = (Vec::new(), Vec::new(), &mut weights[..]);
     for ((columns, segment), place) in embedding.segments.iter().zip(&factors.places) {
         match (place, segment) {
-            (Some(place), _) => weights[place.start * width..place.end * width]
-                .copy_from_slice(&all[columns.start * width..columns.end * width]),
+            (Some(_), _) => {
+                let (own, others) = rest.split_at_mut(columns.len() * width);
+                rest = others;
+                copies.push((own, &all[columns.start * width..columns.end * width]));
+            }
             (None, &Segment::Lookup { table, ids }) => {
                 small.push(LookUp { columns: columns.clone(), table, ids });
             }
             (None, _) => unreachable!("only look-ups are left out"),
         }
     }
+    for_each_in_parallel(&mut copies, |_, (own, weights)| own.copy_from_slice(weights));
     let b = ArrayView2::from_shape((n, width), &weights).expect("rows of weights");
     let start = bias.map_or(Start::Zero, Start::Bias);
     gemm(&mut vec![Product { a: factors.values(), b, start, c: y.view_mut() }]);
@@ -232,6 +238,18 @@ impl Part<'_, '_> {
         }
     }
 
+    /// Asks for what comes after some columns of `W` and of its gradient: a wide matrix does not stay in cache, and in each of
+    /// its rows a block is a small piece.
+    fn prefetch(&self, w: ArrayView2<'_, f32>, columns: Range<usize>) {
+        let width = BLOCK.min(self.dw.ncols().saturating_sub(columns.end));
+        for (first, strides) in [
+            (w.as_ptr().wrapping_add(columns.len()), w.strides()),
+            (self.dw.as_ptr().wrapping_add(columns.end), self.dw.strides()),
+        ] {
+            prefetch_scattered(first, self.columns.len(), strides[0] as usize, width);
+        }
+    }
+
     /// What a block of columns of `W` and of the gradient adds.
     fn add_block(
         &mut self,
@@ -242,6 +260,7 @@ impl Part<'_, '_> {
         columns: Range<usize>,
     ) {
         let (width, dim) = (columns.len(), self.columns.len());
+        self.prefetch(w, columns.start..columns.start + BLOCKS_AT_ONCE * BLOCK);
         let mut turned = TURNED.take(width * dim);
         for (row, w) in w.outer_iter().enumerate() {
             w.iter().enumerate().for_each(|(column, &w)| turned[column * dim + row] = w);

@@ -28,6 +28,9 @@ use super::team::for_each_task;
 /// Rows of the result to a task: a multiple of every kernel's rows, few enough for two threads to share 376 rows evenly.
 const TASK_ROWS: usize = 48;
 
+/// Multiply-adds to a row from which on a task has twice as many rows: what they share, the right matrix, is read as often.
+const WIDE_WORK: usize = 1 << 15;
+
 /// Multiply-adds to a task, at least: finding out where its rows lie takes as long as some thousands.
 const TASK_WORK: usize = 1 << 15;
 
@@ -140,8 +143,11 @@ impl Product<'_> {
         if turned::is_turned(self) {
             return TASK_ROWS;
         }
-        let work = TASK_ROWS * self.a.ncols() * self.b.ncols();
-        TASK_ROWS * (TASK_WORK / work.max(1)).max(1)
+        let work = self.a.ncols() * self.b.ncols();
+        match work {
+            WIDE_WORK.. => 2 * TASK_ROWS,
+            _ => TASK_ROWS * (TASK_WORK / (TASK_ROWS * work).max(1)).max(1),
+        }
     }
 
     fn n_tasks(&self) -> usize {
@@ -252,8 +258,9 @@ unsafe fn multiply_rows(kernels: &Kernels, product: &Product<'_>, panels: &Panel
     let panel_width = kernels.lanes * kernels.vectors;
     let c_row = c.strides()[0] as usize;
     let c_start = c.as_ptr().cast_mut().wrapping_add(first * c_row);
-    for first_k in (0..k).step_by(K_BLOCK) {
-        let block_k = K_BLOCK.min(k - first_k);
+    let length = k.div_ceil(k.div_ceil(K_BLOCK));
+    for first_k in (0..k).step_by(length) {
+        let block_k = length.min(k - first_k);
         let left = Left::new(a.slice(s![.., first_k..first_k + block_k]), kernels.rows);
         for (panel, first_column) in (0..n).step_by(panel_width).enumerate() {
             let columns = panel_width.min(n - first_column);
