@@ -11,8 +11,8 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rayon::prelude::*;
 
 use crate::ali_ccp::{ALI_CCP_DENSE, ALI_CCP_SPARSE, Vocabulary, ali_ccp_schema};
-use crate::planted::PlantedTruth;
-use crate::records::{RecordLayout, Records};
+use crate::planted::{PlantedTruth, Truth};
+use crate::records::RecordLayout;
 use crate::schema::FeatureSchema;
 use crate::table::Table;
 use crate::table_contents::TableContents;
@@ -84,19 +84,22 @@ pub fn generate_rows(config: &GeneratorConfig, rows: Range<usize>) -> Generated 
     let truth = PlantedTruth::calibrated(&sizes, &pilot_rows(&sizes));
     let key = stream_key(ROWS_STREAM, config.seed);
     let schema: Arc<FeatureSchema> = Arc::new(ali_ccp_schema(&sizes, 16));
-    let layout = RecordLayout::of(&schema);
-    let pieces: Vec<Piece> = blocks(rows)
-        .into_par_iter()
-        .map(|block| generate_block(&key, &sizes, &truth, layout, block))
-        .collect();
-
     let mut contents = TableContents::empty(&schema);
-    let mut probabilities = vec![Vec::new(), Vec::new()];
-    for piece in pieces {
-        contents.records.append(&piece.records);
-        probabilities[0].extend(piece.click);
-        probabilities[1].extend(piece.purchase);
+    let layout = contents.records.layout();
+    let mut blocks = Vec::new();
+    contents.records.clear_for(layout, rows.len());
+    let mut records = contents.records.grow(rows.len());
+    for block in blocks_of(rows) {
+        let (own, rest) = records.split_at_mut(block.len() * layout.width());
+        records = rest;
+        blocks.push((block.start, own));
     }
+    let truths: Vec<Vec<Truth>> = blocks
+        .into_par_iter()
+        .map(|(first, records)| generate_block(&key, &sizes, &truth, first, records, layout))
+        .collect();
+    let of_task = |probability: fn(&Truth) -> f64| truths.iter().flatten().map(probability).collect();
+    let probabilities = vec![of_task(|truth| truth.click), of_task(|truth| truth.purchase)];
     Generated { table: Table::assembled(schema, contents), probabilities }
 }
 
@@ -124,15 +127,8 @@ const ZERO_SHARE: f64 = 0.4;
 const ROWS_STREAM: &[u8; 16] = b"ple-data.rows..1";
 const PILOT_STREAM: &[u8; 16] = b"ple-data.pilot.1";
 
-/// Some generated rows.
-struct Piece {
-    records: Records,
-    click: Vec<f64>,
-    purchase: Vec<f64>,
-}
-
 /// Cuts a range of rows at the multiples of the block size.
-fn blocks(rows: Range<usize>) -> Vec<Range<usize>> {
+fn blocks_of(rows: Range<usize>) -> Vec<Range<usize>> {
     let mut blocks = Vec::new();
     let mut start = rows.start;
     while start < rows.end {
@@ -150,18 +146,18 @@ fn stream_key(stream: &[u8; 16], seed: u64) -> [u8; 32] {
     key
 }
 
+/// Writes the records of some rows of a block, from row `first` on, and gives the truth behind each.
 fn generate_block(
     key: &[u8; 32],
     sizes: &[usize; 23],
     truth: &PlantedTruth,
+    first: usize,
+    records: &mut [u32],
     layout: RecordLayout,
-    rows: Range<usize>,
-) -> Piece {
-    let mut generator = generator_at(key, rows.start);
-    let mut records = Records::empty(layout);
-    let (mut click, mut purchase) = (Vec::new(), Vec::new());
+) -> Vec<Truth> {
+    let mut generator = generator_at(key, first);
     let (mut sparse, mut dense) = (Vec::new(), Vec::new());
-    for record in records.grow(rows.len()).chunks_exact_mut(layout.width()) {
+    let row = |record: &mut [u32]| {
         sparse.clear();
         dense.clear();
         draw_features(&mut generator, sizes, &mut sparse, &mut dense);
@@ -173,10 +169,9 @@ fn generate_block(
         for (word, number) in record[layout.sparse().end..].iter_mut().zip(dense.iter().chain(&labels)) {
             *word = number.to_bits();
         }
-        click.push(truth.click);
-        purchase.push(truth.purchase);
-    }
-    Piece { records, click, purchase }
+        truth
+    };
+    records.chunks_exact_mut(layout.width()).map(row).collect()
 }
 
 /// The generator, standing before the draws of a row.
