@@ -71,6 +71,7 @@ pub(crate) fn multiply(
     let (mut copies, mut small, mut rest) = (Vec::new(), Vec::new(), &mut weights[..]);
     for ((columns, segment), place) in embedding.segments.iter().zip(&factors.places) {
         match (place, segment) {
+            // The places of factors follow each other.
             (Some(_), _) => {
                 let (own, others) = rest.split_at_mut(columns.len() * width);
                 rest = others;

@@ -28,7 +28,8 @@ use super::team::for_each_task;
 /// Rows of the result to a task: a multiple of every kernel's rows, few enough for two threads to share 376 rows evenly.
 const TASK_ROWS: usize = 48;
 
-/// Multiply-adds to a row from which on a task has twice as many rows: what they share, the right matrix, is read as often.
+/// Multiply-adds to a row from which on a task has twice as many rows: each panel of the right matrix then serves more of
+/// them while it is in the first cache.
 const WIDE_WORK: usize = 1 << 15;
 
 /// Multiply-adds to a task, at least: finding out where its rows lie takes as long as some thousands.
@@ -258,6 +259,7 @@ unsafe fn multiply_rows(kernels: &Kernels, product: &Product<'_>, panels: &Panel
     let panel_width = kernels.lanes * kernels.vectors;
     let c_row = c.strides()[0] as usize;
     let c_start = c.as_ptr().cast_mut().wrapping_add(first * c_row);
+    // Blocks of even length: a short last one would spend its time on reading and writing the result.
     let length = k.div_ceil(k.div_ceil(K_BLOCK));
     for first_k in (0..k).step_by(length) {
         let block_k = length.min(k - first_k);
