@@ -8,6 +8,7 @@ use crate::buckets;
 use crate::cargo::cargo;
 use crate::end_to_end;
 use crate::examples;
+use crate::promises;
 use crate::serving;
 use crate::tidy;
 use crate::torture;
@@ -48,6 +49,7 @@ const STEPS: &[Step] = &[
     Step { name: "docs", action: docs },
     Step { name: "examples", action: examples::build },
     Step { name: "end to end", action: end_to_end::run_all },
+    Step { name: "promises", action: promises::check },
     Step { name: "buckets", action: buckets::check },
     Step { name: "serving", action: serving::check },
     Step { name: "torture", action: torture::short },

@@ -16,6 +16,7 @@ mod end_to_end;
 mod examples;
 mod parity;
 mod profile;
+mod promises;
 mod python;
 mod serving;
 mod tidy;

@@ -1,0 +1,49 @@
+//! The step `promises` of the gate: what the programs promise where something goes wrong, a file of checks for each
+//! promise. A check starts programs as a user would, and says which end it expected.
+//!
+//! A new check is a function in the file of its promise and a line in that file's list; a new promise is a file and a line
+//! in [`PROMISES`].
+
+mod outputs;
+mod scene;
+
+use scene::Scene;
+
+use crate::examples::build;
+
+/// One thing that holds.
+struct Check {
+    /// What holds, as a sentence without its full stop.
+    says: &'static str,
+    run: fn(&Scene) -> Result<(), String>,
+}
+
+/// What all programs promise in one respect.
+struct Promise {
+    name: &'static str,
+    checks: &'static [Check],
+}
+
+const PROMISES: &[Promise] = &[Promise { name: "outputs", checks: outputs::CHECKS }];
+
+/// Runs every check, and names all that fail.
+pub(crate) fn check() -> Result<(), String> {
+    build()?;
+    let mut failures = Vec::new();
+    for promise in PROMISES {
+        for (number, check) in promise.checks.iter().enumerate() {
+            let scene = Scene::new(&format!("{}-{number}", promise.name))?;
+            match (check.run)(&scene) {
+                Ok(()) => println!("   {}: {}", promise.name, check.says),
+                Err(problem) => {
+                    eprintln!("   {}: BROKEN: {}\n{problem}", promise.name, check.says);
+                    failures.push(check.says);
+                }
+            }
+        }
+    }
+    match failures.len() {
+        0 => Ok(()),
+        n => Err(format!("{n} promises are broken: {}", failures.join("; "))),
+    }
+}
