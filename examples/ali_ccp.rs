@@ -2,8 +2,10 @@
 //!
 //! `cargo run --release -p ple-train --example ali_ccp`
 
-#![allow(clippy::print_stdout, clippy::print_stderr)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
+#[path = "run/program/mod.rs"]
+mod program;
 #[path = "run/raw_inputs.rs"]
 mod raw_inputs;
 mod run;
@@ -24,11 +26,12 @@ use ple_nn::MlpConfig;
 use ple_train::early_stopping::EarlyStopping;
 use ple_train::metrics::roc_auc;
 use ple_train::{CarriedMoments, CarriedRows, RankingModel, RunSeed, TrainConfig, TrainError};
+use program::failure::Failure;
+use program::{Program, console, interrupts};
 use raw_inputs::raw_inputs;
-use run::error::RunError;
 use run::options::RunOptions;
 use run::report::Outcome;
-use run::training::{Splits, run_program, train, train_model};
+use run::training::{Splits, train, train_model};
 use vocabulary::VocabularyName;
 
 /// Trains PLE (or another model) on Ali-CCP.
@@ -74,17 +77,28 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    run_program(&arguments.run, || run(&arguments))
+    program::main::<Arguments>()
 }
 
-fn run(arguments: &Arguments) -> Result<Outcome, RunError> {
+impl Program for Arguments {
+    fn threads(&self) -> Option<usize> {
+        self.run.threads
+    }
+
+    fn run(&self) -> Result<(), Failure> {
+        outcome(self)?.say(self.run.json);
+        Ok(())
+    }
+}
+
+fn outcome(arguments: &Arguments) -> Result<Outcome, Failure> {
     let options = &arguments.run;
     let model = options.model.config(MlpConfig::new([16]), MlpConfig::new([8]));
     // The tutorial's patience of 5 epochs out of 5 would never stop a run.
     let config = TrainConfig { early_stopping: EarlyStopping::new(2), ..TrainConfig::default() };
     let (model, config) = options.apply(model, config)?;
     let out = options.out("ali_ccp");
+    interrupts::keep(options.kept_before_training(&out));
     match &arguments.data {
         Some(folder) => {
             let splits = read(arguments, folder)?;
@@ -100,7 +114,7 @@ fn run(arguments: &Arguments) -> Result<Outcome, RunError> {
             let vocabulary = arguments.vocabulary.into();
             let generator = GeneratorConfig { rows: arguments.rows, vocabulary, seed: config.seed };
             let held_out = arguments.rows / 10;
-            eprintln!("generating {} rows", arguments.rows + 2 * held_out);
+            console::note(format_args!("generating {} rows", arguments.rows + 2 * held_out));
             let data = generate_split(&generator, held_out, held_out);
             let truth = data.test.probabilities;
             let best = |task: usize| {
@@ -132,14 +146,12 @@ fn carried_over(
     let moments = CarriedMoments::load(from)?;
     let moments = moments.map(|moments| moments.carried_over(&old, &new)).transpose()?;
     for CarriedRows { table, known, new, gone } in tables {
-        eprintln!("{table}: {known} rows carried over, {new} new, {gone} gone");
+        console::note(format_args!("{table}: {known} rows carried over, {new} new, {gone} gone"));
     }
-    match &moments {
-        Some(_) => eprintln!("the optimiser's moments: carried over by the same keys"),
-        None => {
-            eprintln!("the optimiser's moments: begun anew (a checkpoint has them, a finished model has not)")
-        }
-    }
+    console::note(match &moments {
+        Some(_) => "the optimiser's moments: carried over by the same keys",
+        None => "the optimiser's moments: begun anew (a checkpoint has them, a finished model has not)",
+    });
     Ok((model, moments))
 }
 
@@ -169,7 +181,7 @@ fn read(arguments: &Arguments, folder: &Path) -> Result<Splits, DataError> {
         Some(PreparedFolder::AliCcp(prepared))
             if prepared.schema.common.lists.iter().any(|list| list.of_users) =>
         {
-            eprintln!("the lists of users are left out; --user-lists joins them to the rows");
+            console::note("the lists of users are left out; --user-lists joins them to the rows");
             None
         }
         // The rows of a table have all of their lists themselves.
@@ -183,7 +195,7 @@ fn read(arguments: &Arguments, folder: &Path) -> Result<Splits, DataError> {
                 Label::new("click", TaskType::Classification),
                 Label::in_column("conversion", "purchase", TaskType::Classification),
             ];
-            eprintln!("no schema file: vocabulary sizes are the largest id over all files, plus one");
+            console::note("no schema file: vocabulary sizes are the largest id over all files, plus one");
             infer_schema(&files.all(), &Roles { labels, keys: vec![], embedding_dim: 16 })?
         }
     };

@@ -2,8 +2,8 @@
 //!
 //! `cargo run --release -p ple-train --example census_income -- --data DIR`
 
-#![allow(clippy::print_stdout, clippy::print_stderr)]
-
+#[path = "run/program/mod.rs"]
+mod program;
 mod run;
 
 use std::path::{Path, PathBuf};
@@ -17,10 +17,12 @@ use ple_data::{
 use ple_nn::{MlpConfig, ModelConfig, Norm};
 use ple_train::early_stopping::EarlyStopping;
 use ple_train::{AdamConfig, Balance, LearningRate, TrainConfig, TrainError};
-use run::error::RunError;
+use program::Program;
+use program::failure::Failure;
+use program::interrupts;
 use run::options::RunOptions;
 use run::report::Outcome;
-use run::training::{Splits, run_program, train};
+use run::training::{Splits, train};
 
 /// Trains PLE (or another model) on Census-Income.
 #[derive(Parser, Debug)]
@@ -43,11 +45,21 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    run_program(&arguments.run, || run(&arguments))
+    program::main::<Arguments>()
 }
 
-fn run(arguments: &Arguments) -> Result<Outcome, RunError> {
+impl Program for Arguments {
+    fn threads(&self) -> Option<usize> {
+        self.run.threads
+    }
+
+    fn run(&self) -> Result<(), Failure> {
+        outcome(self)?.say(self.run.json);
+        Ok(())
+    }
+}
+
+fn outcome(arguments: &Arguments) -> Result<Outcome, Failure> {
     let options = &arguments.run;
     let expert = MlpConfig { dropout: 0.3, ..MlpConfig::new([128, 64]) };
     let tower = MlpConfig { dropout: 0.3, ..MlpConfig::new([16]) };
@@ -67,8 +79,10 @@ fn run(arguments: &Arguments) -> Result<Outcome, RunError> {
         ..TrainConfig::default()
     };
     let (model, config) = options.apply(model, config)?;
+    let out = options.out("census_income");
+    interrupts::keep(options.kept_before_training(&out));
     let tables = read(&arguments.data, arguments.bins, arguments.embedding_dim)?;
-    train(options, &options.out("census_income"), tables, model, &config)
+    train(options, &out, tables, model, &config)
 }
 
 /// The three files, under a schema that all of them fit; bins are cut at the quantiles of the training rows.

@@ -2,16 +2,18 @@
 //!
 //! `cargo xtask data describe PATH`
 
-#![allow(clippy::print_stdout, clippy::print_stderr)]
+#[path = "run/program/mod.rs"]
+mod program;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use ple_data::describe::{DescribeOptions, Description, describe};
+use ple_data::describe::{DescribeOptions, describe};
 use ple_data::{DataError, FeatureSchema};
-use ple_train::TrainError;
+use program::failure::Failure;
+use program::{Program, console};
 
 /// Describes CSV and Parquet files: rows, columns, vocabularies, labels, and what looks wrong.
 #[derive(Parser)]
@@ -41,32 +43,24 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match run(&arguments) {
-        Ok(description) => {
-            match arguments.json {
-                true => println!("{}", description.to_json()),
-                false => print!("{}", description.to_text()),
-            }
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(TrainError::from(error).exit_code())
-        }
-    }
+    program::main::<Arguments>()
 }
 
-fn run(arguments: &Arguments) -> Result<Description, DataError> {
-    let schema = arguments.schema.as_deref().map(read_schema).transpose()?;
-    let options =
-        DescribeOptions { schema, labels: arguments.label.clone(), against: arguments.against.clone() };
-    let description = describe(&arguments.paths, &options)?;
-    if let Some(path) = &arguments.html {
-        description.write_html(path)?;
-        eprintln!("the page is {}", path.display());
+impl Program for Arguments {
+    fn run(&self) -> Result<(), Failure> {
+        let schema = self.schema.as_deref().map(read_schema).transpose()?;
+        let options = DescribeOptions { schema, labels: self.label.clone(), against: self.against.clone() };
+        let description = describe(&self.paths, &options)?;
+        if let Some(path) = &self.html {
+            description.write_html(path)?;
+            console::note(format_args!("the page is {}", path.display()));
+        }
+        match self.json {
+            true => console::say_json(description.to_json()),
+            false => console::say(description.to_text().trim_end_matches('\n')),
+        }
+        Ok(())
     }
-    Ok(description)
 }
 
 fn read_schema(path: &Path) -> Result<FeatureSchema, DataError> {

@@ -2,13 +2,16 @@
 //!
 //! `cargo xtask draw MODEL --out FILE`
 
-#![allow(clippy::print_stdout, clippy::print_stderr)]
+#[path = "run/program/mod.rs"]
+mod program;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use ple_train::{RankingModel, TrainError};
+use ple_train::RankingModel;
+use program::failure::Failure;
+use program::{Program, console};
 
 /// Draws a saved model: features, levels, experts, gates and towers, with widths and parameter counts.
 #[derive(Parser)]
@@ -25,22 +28,15 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match draw(&arguments) {
-        Ok(line) => {
-            println!("{line}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(error.exit_code())
-        }
-    }
+    program::main::<Arguments>()
 }
 
-fn draw(arguments: &Arguments) -> Result<String, TrainError> {
-    let (model, _) = RankingModel::load(&arguments.model)?;
-    model.draw(&arguments.out)?;
-    let diagram = model.diagram();
-    Ok(format!("{}: {}, {} parameters", arguments.out.display(), diagram.title(), diagram.parameters()))
+impl Program for Arguments {
+    fn run(&self) -> Result<(), Failure> {
+        let (model, _) = RankingModel::load(&self.model)?;
+        model.draw(&self.out)?;
+        let (diagram, out) = (model.diagram(), self.out.display());
+        console::say(format_args!("{out}: {}, {} parameters", diagram.title(), diagram.parameters()));
+        Ok(())
+    }
 }

@@ -2,22 +2,23 @@
 //!
 //! `cargo run --release -p ple-train --example export -- --model target/ali_ccp --data rows.parquet --out model.onnx`
 
-#![allow(clippy::print_stdout, clippy::print_stderr)]
-
 #[path = "run/onnx.rs"]
 mod onnx;
+#[path = "run/program/mod.rs"]
+mod program;
 #[path = "run/raw_inputs.rs"]
 mod raw_inputs;
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use onnx::write_onnx;
 use ple_data::{DataError, FeatureSchema, PreparedFolder, UnlabelledRows};
-use ple_onnx::{ExportOptions, ExportReport, Inputs, OnnxError, Outputs, Precision, RawInput};
+use ple_onnx::{ExportOptions, ExportReport, Inputs, Outputs, Precision, RawInput};
 use ple_train::{RankingModel, TrainError};
+use program::failure::Failure;
+use program::{Program, console};
 use raw_inputs::raw_inputs;
 use serde_json::json;
 
@@ -72,23 +73,17 @@ enum OutputsName {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match export(&arguments) {
-        Ok(report) => {
-            print(&arguments, &report);
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("error: {error}");
-            if arguments.json {
-                println!("{}", json!({"error": error.to_string(), "exit_code": error.exit_code()}));
-            }
-            ExitCode::from(error.exit_code())
-        }
+    program::main::<Arguments>()
+}
+
+impl Program for Arguments {
+    fn run(&self) -> Result<(), Failure> {
+        print(self, &export(self)?);
+        Ok(())
     }
 }
 
-fn export(arguments: &Arguments) -> Result<ExportReport, ExportError> {
+fn export(arguments: &Arguments) -> Result<ExportReport, Failure> {
     let (model, manifest) = RankingModel::load(&arguments.model)?;
     let raw_inputs = match &arguments.raw_inputs {
         Some(folder) => encoders(folder, model.schema())?,
@@ -114,13 +109,13 @@ fn export(arguments: &Arguments) -> Result<ExportReport, ExportError> {
 }
 
 /// The encoders of a prepared folder, which has to be that of the model's data.
-fn encoders(folder: &Path, schema: &FeatureSchema) -> Result<Vec<RawInput>, ExportError> {
+fn encoders(folder: &Path, schema: &FeatureSchema) -> Result<Vec<RawInput>, Failure> {
     let missing = || DataError::MissingFile { path: folder.join("schema.json") };
     let prepared = PreparedFolder::find(folder)?.ok_or_else(missing)?;
     let same_name = |name: &str| prepared.schema().features.iter().find(|feature| feature.name == name);
     for feature in &schema.features {
         if same_name(&feature.name).is_some_and(|other| other != feature) {
-            return Err(ExportError::Train(TrainError::OtherState {
+            return Err(Failure::from(TrainError::OtherState {
                 what: "model's schema",
                 found: format!("another feature `{}`", feature.name),
                 expected: format!("that of {}", folder.display()),
@@ -137,60 +132,18 @@ fn print(arguments: &Arguments, report: &ExportReport) {
             "out": arguments.out, "bytes": bytes, "nodes": nodes, "precision": precision.name(), "proved_rows": proved_rows,
             "largest_difference": largest_difference, "compared_keys": compared_keys,
         });
-        println!("{result}");
+        console::say_json(result);
         return;
     }
-    println!(
+    console::say(format_args!(
         "{}: {precision}, {nodes} nodes, {:.1} MB; in {proved_rows} rows it differs from the model by at most \
          {largest_difference:.1e}",
         arguments.out.display(),
         *bytes as f64 / 1e6
-    );
+    ));
     if *compared_keys > 0 {
-        println!("It reads raw ids: the {compared_keys} keys in the file are those of the vocabularies.");
-    }
-}
-
-/// An error of the model, of the rows or of the file.
-#[derive(Debug)]
-enum ExportError {
-    Train(TrainError),
-    Onnx(OnnxError),
-}
-
-impl ExportError {
-    /// The code that the program ends with.
-    fn exit_code(&self) -> u8 {
-        match self {
-            ExportError::Train(error) => error.exit_code(),
-            ExportError::Onnx(error) => error.exit_code(),
-        }
-    }
-}
-
-impl fmt::Display for ExportError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ExportError::Train(error) => error.fmt(f),
-            ExportError::Onnx(error) => error.fmt(f),
-        }
-    }
-}
-
-impl From<TrainError> for ExportError {
-    fn from(error: TrainError) -> Self {
-        ExportError::Train(error)
-    }
-}
-
-impl From<DataError> for ExportError {
-    fn from(error: DataError) -> Self {
-        ExportError::Train(error.into())
-    }
-}
-
-impl From<OnnxError> for ExportError {
-    fn from(error: OnnxError) -> Self {
-        ExportError::Onnx(error)
+        console::say(format_args!(
+            "It reads raw ids: the {compared_keys} keys in the file are those of the vocabularies."
+        ));
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! `cargo run --release -p ple-train --example generate -- --rows 1000000 --out target/generated`
 
-#![allow(clippy::print_stdout, clippy::print_stderr)]
-
+#[path = "run/program/mod.rs"]
+mod program;
 #[path = "run/vocabulary.rs"]
 mod vocabulary;
 
@@ -12,7 +12,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use ple_data::{DataError, GeneratorConfig, generate_split, write_csv, write_parquet};
-use ple_train::TrainError;
+use program::failure::Failure;
+use program::{Program, console};
 use vocabulary::VocabularyName;
 
 /// Writes generated rows in the shape of Ali-CCP: ali_ccp_{train,val,test}_sample.csv or .parquet.
@@ -54,12 +55,12 @@ enum Format {
 }
 
 fn main() -> ExitCode {
-    match write_files(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(TrainError::from(error).exit_code())
-        }
+    program::main::<Arguments>()
+}
+
+impl Program for Arguments {
+    fn run(&self) -> Result<(), Failure> {
+        Ok(write_files(self)?)
     }
 }
 
@@ -88,7 +89,7 @@ fn write_files(arguments: &Arguments) -> Result<(), DataError> {
             Format::Parquet => write_parquet(table, &path)?,
         }
         let (rows, clicks, purchases) = (table.rows(), table.positives(0), table.positives(1));
-        println!("{}: {rows} rows, {clicks} clicks, {purchases} purchases", path.display());
+        console::say(format_args!("{}: {rows} rows, {clicks} clicks, {purchases} purchases", path.display()));
     }
     Ok(())
 }

@@ -2,7 +2,8 @@
 //!
 //! `cargo xtask data generate-ali-ccp --out DIR`
 
-#![allow(clippy::print_stdout, clippy::print_stderr)]
+#[path = "run/program/mod.rs"]
+mod program;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,7 +12,8 @@ use std::time::Instant;
 use clap::Parser;
 use ple_data::ali_ccp_raw::{GeneratedRawPart, RawGeneratorConfig, generate_ali_ccp};
 use ple_data::{DataError, Vocabulary};
-use ple_train::TrainError;
+use program::failure::Failure;
+use program::{Program, console};
 
 /// Writes raw files in Ali-CCP's format, of any size, whose truth is known.
 #[derive(Parser)]
@@ -44,17 +46,16 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match run(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(TrainError::from(error).exit_code())
-        }
+    program::main::<Arguments>()
+}
+
+impl Program for Arguments {
+    fn run(&self) -> Result<(), Failure> {
+        Ok(generate(self)?)
     }
 }
 
-fn run(arguments: &Arguments) -> Result<(), DataError> {
+fn generate(arguments: &Arguments) -> Result<(), DataError> {
     let rows = arguments.rows;
     let config = RawGeneratorConfig {
         rows,
@@ -65,7 +66,8 @@ fn run(arguments: &Arguments) -> Result<(), DataError> {
         seed: arguments.seed,
     };
     let out = &arguments.out;
-    eprintln!("generating {} rows and {} test rows into {}", config.rows, config.test_rows, out.display());
+    let (rows, test_rows) = (config.rows, config.test_rows);
+    console::note(format_args!("generating {rows} rows and {test_rows} test rows into {}", out.display()));
     std::fs::create_dir_all(out).map_err(|source| DataError::Io {
         path: out.clone(),
         action: "make the folder",
@@ -73,16 +75,16 @@ fn run(arguments: &Arguments) -> Result<(), DataError> {
     })?;
     let started = Instant::now();
     let generated = generate_ali_ccp(&config, out)?;
-    println!("part         rows     users    clicks  purchases  without click      MB");
+    console::say("part         rows     users    clicks  purchases  without click      MB");
     for (name, part) in [("train", generated.train), ("test", generated.test)] {
         let GeneratedRawPart { rows, users, clicks, purchases, purchases_without_click, bytes } = part;
-        println!(
+        console::say(format_args!(
             "{name:<5} {rows:>11} {users:>9} {clicks:>9} {purchases:>10} {purchases_without_click:>14} {:>7.1}",
             bytes as f64 / 1e6
-        );
+        ));
     }
     let (megabytes, seconds) =
         ((generated.train.bytes + generated.test.bytes) as f64 / 1e6, started.elapsed().as_secs_f64());
-    println!("{megabytes:.1} MB in {seconds:.1} s ({:.0} MB/s)", megabytes / seconds);
+    console::say(format_args!("{megabytes:.1} MB in {seconds:.1} s ({:.0} MB/s)", megabytes / seconds));
     Ok(())
 }

@@ -2,10 +2,10 @@
 //!
 //! `cargo xtask parity [--tables dense|exact] [--onnx DIR [--precision NAME]] FILE...`
 
-#![allow(clippy::print_stdout, clippy::print_stderr)]
-
 #[path = "run/onnx.rs"]
 mod onnx;
+#[path = "run/program/mod.rs"]
+mod program;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -17,6 +17,8 @@ use onnx::write_onnx;
 use ple_onnx::{ExportOptions, OnnxError, Precision};
 use ple_train::TableUpdates;
 use ple_train::parity::{GoldenFile, ParityError, check_golden};
+use program::failure::Failure;
+use program::{Program, console};
 
 /// Compares models, gradients and training steps with what PyTorch computed.
 #[derive(Parser)]
@@ -54,51 +56,59 @@ impl From<Tables> for TableUpdates {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let mut code = ExitCode::SUCCESS;
-    for path in &arguments.files {
-        match check(path, &arguments) {
-            Ok(true) => {}
-            Ok(false) => code = ExitCode::FAILURE,
-            Err(error) => {
-                eprintln!("error: {error}");
-                code = exit_code(error.as_ref());
+    program::main::<Arguments>()
+}
+
+impl Program for Arguments {
+    fn run(&self) -> Result<(), Failure> {
+        let mut exit_code = 0;
+        for path in &self.files {
+            match check(path, self) {
+                Ok(true) => {}
+                Ok(false) => exit_code = 1,
+                Err(error) => {
+                    console::note(format_args!("error: {error}"));
+                    exit_code = exit_code_of(error.as_ref());
+                }
             }
         }
+        match exit_code {
+            0 => Ok(()),
+            exit_code => Err(Failure::Said { exit_code }),
+        }
     }
-    code
 }
 
 /// Checks one golden file, and says whether it agrees.
 fn check(path: &Path, arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     let golden = GoldenFile::read(path)?;
     let report = check_golden(&golden, arguments.tables.into())?;
-    println!("{report}");
+    console::say(&report);
     if let Some(folder) = &arguments.onnx {
         std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         let file = folder.join(path.file_name().unwrap_or_default()).with_extension("onnx");
         let (model, rows) = golden.model()?;
         let options = ExportOptions { precision: arguments.precision, ..ExportOptions::default() };
         let written = write_onnx(&model, &rows, BTreeMap::new(), &options, &file)?;
-        eprintln!(
+        console::note(format_args!(
             "{}: {} nodes, differs by at most {:.1e} in {} rows",
             written.path.display(),
             written.nodes,
             written.largest_difference,
             written.proved_rows
-        );
+        ));
     }
     Ok(report.agrees())
 }
 
-fn exit_code(error: &(dyn Error + 'static)) -> ExitCode {
+fn exit_code_of(error: &(dyn Error + 'static)) -> u8 {
     if let Some(error) = error.downcast_ref::<OnnxError>() {
-        return ExitCode::from(error.exit_code());
+        return error.exit_code();
     }
-    ExitCode::from(match error.downcast_ref::<ParityError>() {
+    match error.downcast_ref::<ParityError>() {
         Some(ParityError::Read { .. }) => 66,
         Some(ParityError::NotSupported { .. }) => 2,
         Some(_) => 65,
         None => 74,
-    })
+    }
 }

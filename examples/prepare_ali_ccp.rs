@@ -2,10 +2,10 @@
 //!
 //! `cargo xtask data ali-ccp --raw DIR --out DIR`
 
-#![allow(clippy::print_stdout, clippy::print_stderr)]
-
 #[path = "run/preparation.rs"]
 mod preparation;
+#[path = "run/program/mod.rs"]
+mod program;
 #[path = "run/progress.rs"]
 mod progress;
 
@@ -18,6 +18,8 @@ use ple_data::ali_ccp_raw::{
     BadLines, RawConfig, RawPhase, RawProgress, prepare_ali_ccp, prepare_ali_ccp_compat,
 };
 use preparation::{BadRowsChoice, Preparation};
+use program::failure::Failure;
+use program::{Program, console};
 use progress::Progress;
 
 /// Prepares the raw files of Ali-CCP: joins, counts, numbers, scales, splits, shuffles.
@@ -47,11 +49,20 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    arguments.preparation.run(|| run(&arguments))
+    program::main::<Arguments>()
 }
 
-fn run(arguments: &Arguments) -> Result<(), DataError> {
+impl Program for Arguments {
+    fn threads(&self) -> Option<usize> {
+        self.preparation.threads
+    }
+
+    fn run(&self) -> Result<(), Failure> {
+        Ok(prepare(self)?)
+    }
+}
+
+fn prepare(arguments: &Arguments) -> Result<(), DataError> {
     let bad_lines = match arguments.preparation.bad_rows {
         BadRowsChoice::Fail => BadLines::Fail,
         BadRowsChoice::Skip => BadLines::Skip { limit: arguments.preparation.max_bad_rows },
@@ -67,10 +78,14 @@ fn run(arguments: &Arguments) -> Result<(), DataError> {
     };
     lines.end();
     let summary = summary?;
-    print!("{summary}");
+    console::say(summary.to_string().trim_end_matches('\n'));
     let megabytes = summary.parts.iter().map(|part| part.bytes).sum::<u64>() as f64 / 1e6;
     let seconds = lines.seconds();
-    println!("{megabytes:.1} MB in {seconds:.1} s ({:.0} MB/s) into {}", megabytes / seconds, out.display());
+    console::say(format_args!(
+        "{megabytes:.1} MB in {seconds:.1} s ({:.0} MB/s) into {}",
+        megabytes / seconds,
+        out.display()
+    ));
     Ok(())
 }
 

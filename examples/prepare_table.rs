@@ -2,10 +2,10 @@
 //!
 //! `cargo xtask data prepare --data PATH... --features FILE --out DIR`
 
-#![allow(clippy::print_stdout, clippy::print_stderr)]
-
 #[path = "run/preparation.rs"]
 mod preparation;
+#[path = "run/program/mod.rs"]
+mod program;
 #[path = "run/progress.rs"]
 mod progress;
 
@@ -19,6 +19,8 @@ use ple_data::prepare::{
     TrainOrder, prepare_table,
 };
 use preparation::{BadRowsChoice, Preparation};
+use program::failure::Failure;
+use program::{Program, console};
 use progress::Progress;
 
 /// Prepares tables with raw ids: counts, numbers, scales, splits, and remembers how for new rows.
@@ -70,11 +72,20 @@ struct FittingOptions {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    arguments.preparation.run(|| run(&arguments))
+    program::main::<Arguments>()
 }
 
-fn run(arguments: &Arguments) -> Result<(), DataError> {
+impl Program for Arguments {
+    fn threads(&self) -> Option<usize> {
+        self.preparation.threads
+    }
+
+    fn run(&self) -> Result<(), Failure> {
+        Ok(prepare(self)?)
+    }
+}
+
+fn prepare(arguments: &Arguments) -> Result<(), DataError> {
     let bad_rows = match arguments.preparation.bad_rows {
         BadRowsChoice::Fail => BadRows::Fail,
         BadRowsChoice::Skip => BadRows::Skip { limit: arguments.preparation.max_bad_rows },
@@ -106,13 +117,13 @@ fn run(arguments: &Arguments) -> Result<(), DataError> {
     let summary = prepare_table(&input, fitting, &arguments.out, &config, &observe);
     lines.end();
     let summary = summary?;
-    print!("{summary}");
+    console::say(summary.to_string().trim_end_matches('\n'));
     let (megabytes, seconds) = (summary.bytes as f64 / 1e6, lines.seconds());
-    println!(
+    console::say(format_args!(
         "{megabytes:.1} MB in {seconds:.1} s ({:.0} MB/s) into {}",
         megabytes / seconds,
         arguments.out.display()
-    );
+    ));
     Ok(())
 }
 

@@ -2,19 +2,19 @@
 //!
 //! `cargo run --release -p ple-train --example score -- --model target/ali_ccp --data rows.parquet --out scores.parquet`
 
-#![allow(clippy::print_stdout, clippy::print_stderr)]
-
+#[path = "run/program/mod.rs"]
+mod program;
 #[path = "run/progress.rs"]
 mod progress;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{CommandFactory, Parser, error::ErrorKind};
 use ple_data::{PredictionWriter, UnlabelledRows};
-use ple_train::{Predictor, TrainError};
+use ple_train::Predictor;
+use program::failure::Failure;
+use program::{Program, console, interrupts};
 use progress::Progress;
 use serde_json::json;
 
@@ -45,95 +45,72 @@ struct Arguments {
     json: bool,
 }
 
-/// The exit code of a program that Ctrl-C has ended.
-const INTERRUPTED: u8 = 130;
-
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&interrupted);
-    // Without a handler the unfinished file would be left behind.
-    let handler = ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::SeqCst) {
-            std::process::exit(i32::from(INTERRUPTED));
-        }
-    });
-    if let Err(error) = handler {
-        eprintln!("Ctrl-C will leave an unfinished file: {error}");
+    program::main::<Arguments>()
+}
+
+impl Program for Arguments {
+    fn threads(&self) -> Option<usize> {
+        self.threads
     }
-    let pool = match rayon::ThreadPoolBuilder::new().num_threads(arguments.threads.unwrap_or(0)).build() {
-        Ok(pool) => pool,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::from(2);
-        }
-    };
-    match pool.install(|| score(&arguments, &interrupted)) {
-        Ok(Some(scored)) => {
-            scored.print(&arguments);
-            ExitCode::SUCCESS
-        }
-        Ok(None) => {
-            eprintln!("interrupted: nothing was written");
-            ExitCode::from(INTERRUPTED)
-        }
-        Err(error) => {
-            eprintln!("error: {error}");
-            if arguments.json {
-                println!("{}", json!({"error": error.to_string(), "exit_code": error.exit_code()}));
-            }
-            ExitCode::from(error.exit_code())
-        }
+
+    fn run(&self) -> Result<(), Failure> {
+        interrupts::keep("nothing was written");
+        score(self)?.print(self);
+        Ok(())
     }
 }
 
-/// Reads, predicts and writes piece by piece; nothing if it was interrupted.
-fn score(arguments: &Arguments, interrupted: &AtomicBool) -> Result<Option<Scored>, TrainError> {
+/// Reads, predicts and writes piece by piece.
+fn score(arguments: &Arguments) -> Result<Scored, Failure> {
     let (predictor, _manifest) = Predictor::load(&arguments.model)?;
     let tasks: Vec<String> = predictor.model().tasks().into_iter().map(|(name, _)| name).collect();
     let mut rows = UnlabelledRows::open(&arguments.data, predictor.schema(), &arguments.id)?;
-    refuse_to_overwrite(arguments, &rows.files());
-    let mut out = PredictionWriter::create(&arguments.out, &tasks)?;
-
+    refuse_to_overwrite(arguments, &rows.files())?;
     let (progress, total) = (Progress::new(), rows.rows());
     let mut sums = vec![0.0; tasks.len()];
     let mut done = 0;
-    let mut next = rows.next().transpose()?;
-    while let Some(piece) = next {
-        // The next piece is decoded while this one is predicted.
-        let (predictions, decoded) = rayon::join(|| predictor.model().predict(&piece), || rows.next());
-        out.write(&predictions, &piece.named_keys())?;
-        for (sum, values) in sums.iter_mut().zip(&predictions) {
-            *sum += values.iter().map(|&value| f64::from(value)).sum::<f64>();
+    // Where a signal ended the program at once, the unfinished file would stay.
+    interrupts::asking("ending after this piece", || {
+        let mut out = PredictionWriter::create(&arguments.out, &tasks)?;
+        let mut next = rows.next().transpose()?;
+        while let Some(piece) = next {
+            // The next piece is decoded while this one is predicted.
+            let (predictions, decoded) = rayon::join(|| predictor.model().predict(&piece), || rows.next());
+            out.write(&predictions, &piece.named_keys())?;
+            for (sum, values) in sums.iter_mut().zip(&predictions) {
+                *sum += values.iter().map(|&value| f64::from(value)).sum::<f64>();
+            }
+            done += piece.rows();
+            progress.show(|| {
+                let rate = done as f64 / progress.seconds();
+                let left = (total - done) as f64 / rate;
+                format!("{done} of {total} rows, {rate:.0} a second, about {left:.0} s more")
+            });
+            if interrupts::asked() {
+                progress.end();
+                interrupts::check()?;
+            }
+            next = decoded.transpose()?;
         }
-        done += piece.rows();
-        progress.show(|| {
-            let rate = done as f64 / progress.seconds();
-            let left = (total - done) as f64 / rate;
-            format!("{done} of {total} rows, {rate:.0} a second, about {left:.0} s more")
-        });
-        if interrupted.load(Ordering::SeqCst) {
-            progress.end();
-            return Ok(None);
-        }
-        next = decoded.transpose()?;
-    }
-    progress.end();
-    out.finish()?;
+        progress.end();
+        out.finish()?;
+        interrupts::keep(format!("{} is complete", arguments.out.display()));
+        Ok(())
+    })?;
     let means = sums.into_iter().map(|sum| sum / done as f64);
-    Ok(Some(Scored {
-        rows: done,
-        seconds: progress.seconds(),
-        means: tasks.into_iter().zip(means).collect(),
-    }))
+    Ok(Scored { rows: done, seconds: progress.seconds(), means: tasks.into_iter().zip(means).collect() })
 }
 
-/// Ends the program if the output is one of the inputs, which it would replace.
-fn refuse_to_overwrite(arguments: &Arguments, files: &[&Path]) {
-    let Ok(out) = arguments.out.canonicalize() else { return };
-    if files.iter().any(|file| file.canonicalize().is_ok_and(|file| file == out)) {
-        let problem = format!("{} is among the files to be read", arguments.out.display());
-        Arguments::command().error(ErrorKind::ArgumentConflict, problem).exit();
+/// Fails if the output is one of the inputs, which it would replace.
+fn refuse_to_overwrite(arguments: &Arguments, files: &[&Path]) -> Result<(), Failure> {
+    let Ok(out) = arguments.out.canonicalize() else { return Ok(()) };
+    match files.iter().any(|file| file.canonicalize().is_ok_and(|file| file == out)) {
+        true => {
+            let problem = format!("{} is among the files to be read", arguments.out.display());
+            Err(Arguments::command().error(ErrorKind::ArgumentConflict, problem).into())
+        }
+        false => Ok(()),
     }
 }
 
@@ -151,13 +128,14 @@ impl Scored {
         if arguments.json {
             let means: serde_json::Map<_, _> =
                 means.iter().map(|(task, mean)| (task.clone(), json!(mean))).collect();
-            println!("{}", json!({"rows": rows, "seconds": seconds, "mean": means, "out": arguments.out}));
+            let result = json!({"rows": rows, "seconds": seconds, "mean": means, "out": arguments.out});
+            console::say_json(result);
             return;
         }
         for (task, mean) in means {
-            println!("{task:<16} mean {mean:.6}");
+            console::say(format_args!("{task:<16} mean {mean:.6}"));
         }
         let (rate, out) = (*rows as f64 / seconds, arguments.out.display());
-        println!("{rows} rows in {seconds:.1} s ({rate:.0} a second) into {out}");
+        console::say(format_args!("{rows} rows in {seconds:.1} s ({rate:.0} a second) into {out}"));
     }
 }

@@ -1,6 +1,5 @@
 //! What the training examples share: their options, the terminal, and the way from tables to a saved model.
 
-pub(crate) mod error;
 pub(crate) mod onnx;
 pub(crate) mod options;
 pub(crate) mod report;

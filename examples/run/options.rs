@@ -9,6 +9,7 @@ use ple_onnx::Precision;
 use ple_train::{Checkpoints, SaveEvery, Start, TableUpdates, TrainConfig, TrainError};
 
 use super::settings::read_settings;
+use crate::program::interrupts;
 
 /// Options that every training example takes.
 #[derive(Args, Clone, Debug)]
@@ -81,6 +82,18 @@ impl RunOptions {
             folder: out.join("checkpoints"),
             every: self.checkpoint_every.unwrap_or_default(),
             start: if self.resume { Start::GoOn } else { Start::Anew },
+        }
+    }
+
+    /// What a signal leaves before the first step.
+    pub(crate) fn kept_before_training(&self, out: &Path) -> String {
+        match self.resume {
+            false => "before the first step; nothing was saved".to_owned(),
+            true => format!(
+                "before the first step; the checkpoints in {} are as they were\nnext: {}",
+                out.join("checkpoints").display(),
+                interrupts::command_to_go_on()
+            ),
         }
     }
 

@@ -4,6 +4,8 @@ use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::program::console;
+
 /// Shows lines, from any thread, and not too often.
 pub(crate) struct Progress {
     started: Instant,
@@ -34,15 +36,15 @@ impl Progress {
         }
         *last = Instant::now();
         match self.is_one_line() {
-            true => eprint!("\r\x1B[K{}", line()),
-            false => eprintln!("{}", line()),
+            true => console::replace_line(&line()),
+            false => console::note(line()),
         }
     }
 
     /// Removes the line that changed.
     pub(crate) fn end(&self) {
         if self.is_one_line() {
-            eprint!("\r\x1B[K");
+            console::replace_line("");
         }
     }
 

@@ -8,6 +8,7 @@ use ple_train::{Ended, FitReport};
 use serde_json::{Map, Value, json};
 
 use super::terminal::cell;
+use crate::program::console;
 
 /// What a training example found.
 pub(crate) struct Outcome {
@@ -30,8 +31,16 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// The table at the end, why the run ended, and what somebody would do next.
-    pub(crate) fn print(&self) {
+    /// Prints it: the table, and as the last line an object where one is asked for.
+    pub(crate) fn say(&self, json: bool) {
+        self.print();
+        if json {
+            console::say_json(self.json());
+        }
+    }
+
+    /// The table at the end, why the run ended, and what comes next.
+    fn print(&self) {
         let known = self.best_possible.iter().any(Option::is_some);
         let mut table = comfy_table::Table::new();
         table.load_style(comfy_table::presets::NOTHING);
@@ -56,41 +65,46 @@ impl Outcome {
             }
             table.add_row(row);
         }
-        println!("\n{table}\n");
+        console::say(format_args!("\n{table}\n"));
         let why = match &self.report.ended {
             Ended::LastEpoch => "it reached its last epoch".to_owned(),
             Ended::Stalled(reason) => reason.to_string(),
             Ended::Interrupted => "it was interrupted".to_owned(),
         };
-        println!("The run ended because {why}.");
+        console::say(format_args!("The run ended because {why}."));
         if let Some(best) = self.report.best {
             let best = &self.report.evaluations[best];
-            println!("The weights are those of epoch {}, step {}.", best.epoch, best.step);
+            console::say(format_args!("The weights are those of epoch {}, step {}.", best.epoch, best.step));
         }
-        println!(
+        console::say(format_args!(
             "{} rows in {:.1} s of training, {:.0} a second.",
             self.report.rows,
             self.report.train_time.as_secs_f64(),
             self.report.rows_per_second()
-        );
-        println!("The model is in {}, with a picture of it in model.svg.", self.out.display());
+        ));
+        console::say(format_args!(
+            "The model is in {}, with a picture of it in model.svg.",
+            self.out.display()
+        ));
         let ExportReport { bytes, nodes, precision, proved_rows, largest_difference, compared_keys, .. } =
             &self.onnx;
-        println!(
+        console::say(format_args!(
             "As ONNX it is in model.onnx: {precision}, {nodes} nodes, {:.1} MB; in {proved_rows} test rows it differs from this program \
              by at most {largest_difference:.1e}.",
             *bytes as f64 / 1e6
-        );
+        ));
         if *compared_keys > 0 {
-            println!("It reads raw ids: the {compared_keys} keys in the file are those of the vocabularies.");
+            console::say(format_args!(
+                "It reads raw ids: the {compared_keys} keys in the file are those of the vocabularies."
+            ));
         }
-        println!(
+        console::say(format_args!(
             "\nNext: --predictions FILE.parquet for the test rows' predictions, --help for everything else."
-        );
+        ));
     }
 
     /// The same as one JSON object.
-    pub(crate) fn json(&self) -> Value {
+    fn json(&self) -> Value {
         let metrics = |tasks: &[TaskMetrics], best: &[Option<f64>]| {
             let task = |(index, metrics): (usize, &TaskMetrics)| {
                 let value = |metric| metrics.get(metric).and_then(|measured| measured.value());

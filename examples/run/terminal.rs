@@ -1,14 +1,13 @@
-//! Progress on standard error: a bar in a terminal, otherwise a plain line every ten seconds. Ctrl-C ends the run after
-//! its step; a second one leaves at once.
+//! Progress of a run on standard error: a bar in a terminal, otherwise a plain line every ten seconds.
 
 use std::io::IsTerminal;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use ple_train::metrics::Metric;
 use ple_train::{Control, Evaluation, Observer, Resumed, RunStart, StepProgress};
+
+use crate::program::{console, interrupts};
 
 /// The time between two lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -19,7 +18,6 @@ pub(crate) struct Terminal {
     bar: Option<ProgressBar>,
     started: Instant,
     last_line: Instant,
-    interrupted: Arc<AtomicBool>,
     /// The best primary metric of each task so far.
     best: Vec<Option<f64>>,
     total_steps: u64,
@@ -28,37 +26,17 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// A terminal for the tasks of a run; takes Ctrl-C over.
+    /// A terminal for the tasks of a run.
     pub(crate) fn new(tasks: Vec<String>) -> Self {
-        let interrupted = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&interrupted);
-        let handler = move || {
-            if flag.swap(true, Ordering::SeqCst) {
-                std::process::exit(130);
-            }
-            eprintln!("\ninterrupted: ending after this step and saving; once more to leave at once");
-        };
-        if let Err(error) = ctrlc::set_handler(handler) {
-            eprintln!("Ctrl-C will not save the model: {error}");
-        }
         let (now, best) = (Instant::now(), vec![None; tasks.len()]);
-        Self {
-            tasks,
-            bar: None,
-            started: now,
-            last_line: now,
-            interrupted,
-            best,
-            total_steps: 0,
-            steps_before: 0,
-        }
+        Self { tasks, bar: None, started: now, last_line: now, best, total_steps: 0, steps_before: 0 }
     }
 
     /// A line above the bar.
     pub(crate) fn line(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
+            Some(bar) => bar.suspend(|| console::note(text)),
+            None => console::note(text),
         }
     }
 
@@ -135,15 +113,15 @@ impl Observer for Terminal {
                 self.last_line = Instant::now();
                 let seconds = self.started.elapsed().as_secs_f64();
                 let left = seconds / (steps - self.steps_before) as f64 * (self.total_steps - steps) as f64;
-                eprintln!(
+                console::note(format_args!(
                     "epoch {epoch}, step {step} of {steps_per_epoch}: loss {loss:.4}, {:.0} rows a second, at most \
                      {left:.0} s more",
                     rows as f64 / seconds
-                );
+                ));
             }
             None => {}
         }
-        match self.interrupted.load(Ordering::SeqCst) {
+        match interrupts::asked() {
             true => Control::Interrupt,
             false => Control::Continue,
         }

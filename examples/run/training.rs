@@ -1,7 +1,6 @@
 //! From tables to a trained, tested and saved model, and its ONNX file.
 
 use std::path::Path;
-use std::process::ExitCode;
 
 use ple_data::{Label, RowSource, TaskCounts, TaskType, write_predictions};
 use ple_nn::ModelConfig;
@@ -11,48 +10,14 @@ use ple_train::{
     CarriedMoments, Ended, RankingModel, RunInput, RunSeed, TrainConfig, fit, fit_with_moments,
     instruction_set,
 };
-use serde_json::json;
 
-use super::error::RunError;
 use super::onnx::write_onnx;
 use super::options::RunOptions;
 use super::report::Outcome;
 use super::settings::differences;
 use super::terminal::Terminal;
-
-/// Runs a program in a pool of the threads asked for, prints what it found, and gives back its exit code.
-pub(crate) fn run_program(
-    options: &RunOptions,
-    program: impl FnOnce() -> Result<Outcome, RunError> + Send,
-) -> ExitCode {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads.unwrap_or(0)).build();
-    let result = match pool {
-        Ok(pool) => pool.install(program),
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::from(2);
-        }
-    };
-    match result {
-        Ok(outcome) => {
-            outcome.print();
-            if options.json {
-                println!("{}", outcome.json());
-            }
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            match error {
-                RunError::Interrupted { .. } => eprintln!("{error}"),
-                _ => eprintln!("error: {error}"),
-            }
-            if options.json {
-                println!("{}", json!({"error": error.to_string(), "exit_code": error.exit_code()}));
-            }
-            ExitCode::from(error.exit_code())
-        }
-    }
-}
+use crate::program::failure::Failure;
+use crate::program::interrupts;
 
 /// The three parts of a run's data.
 pub(crate) struct Splits {
@@ -74,7 +39,7 @@ pub(crate) fn train(
     data: Splits,
     model: ModelConfig,
     config: &TrainConfig,
-) -> Result<Outcome, RunError> {
+) -> Result<Outcome, Failure> {
     check_writable(out)?;
     let model = RankingModel::new(data.train.schema().clone(), model, RunSeed(config.seed))?;
     train_model(options, out, data, model, None, config)
@@ -88,7 +53,7 @@ pub(crate) fn train_model(
     mut model: RankingModel,
     moments: Option<&CarriedMoments>,
     config: &TrainConfig,
-) -> Result<Outcome, RunError> {
+) -> Result<Outcome, Failure> {
     check_writable(out)?;
     let tasks: Vec<String> = model.tasks().into_iter().map(|(name, _)| name).collect();
     let mut terminal = Terminal::new(tasks.clone());
@@ -99,14 +64,19 @@ pub(crate) fn train_model(
         validation: Some(data.validation),
         checkpoints: Some(options.checkpoints(out)),
     };
-    let report = match moments {
-        None => fit(&mut model, &input, config, &mut terminal)?,
-        Some(moments) => fit_with_moments(&mut model, moments, &input, config, &mut terminal)?,
-    };
-    if report.ended == Ended::Interrupted {
-        let at = (report.epochs, report.steps);
-        return Err(RunError::Interrupted { at, checkpoints: out.join("checkpoints") });
-    }
+    let report = interrupts::asking("ending after this step and saving", || {
+        let report = match moments {
+            None => fit(&mut model, &input, config, &mut terminal)?,
+            Some(moments) => fit_with_moments(&mut model, moments, &input, config, &mut terminal)?,
+        };
+        let at = match report.ended {
+            Ended::Interrupted => format!("in epoch {}, after step {}", report.epochs, report.steps),
+            Ended::LastEpoch | Ended::Stalled(_) => "after the last step".to_owned(),
+        };
+        let (checkpoints, next) = (out.join("checkpoints"), interrupts::command_to_go_on());
+        interrupts::keep(format!("{at}; the run is saved in {}\nnext: {next}", checkpoints.display()));
+        Ok(report)
+    })?;
     let test = model.evaluate_source(&data.test)?;
     let manifest = model.save(out, &report.facts)?;
     model.draw(&out.join("model.svg"))?;

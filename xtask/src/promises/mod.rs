@@ -4,8 +4,10 @@
 //! A new check is a function in the file of its promise and a line in that file's list; a new promise is a file and a line
 //! in [`PROMISES`].
 
+mod interrupts;
 mod outputs;
 mod scene;
+mod terminals;
 
 use scene::Scene;
 
@@ -24,7 +26,11 @@ struct Promise {
     checks: &'static [Check],
 }
 
-const PROMISES: &[Promise] = &[Promise { name: "outputs", checks: outputs::CHECKS }];
+const PROMISES: &[Promise] = &[
+    Promise { name: "outputs", checks: outputs::CHECKS },
+    Promise { name: "terminals", checks: terminals::CHECKS },
+    Promise { name: "interrupts", checks: interrupts::CHECKS },
+];
 
 /// Runs every check, and names all that fail.
 pub(crate) fn check() -> Result<(), String> {

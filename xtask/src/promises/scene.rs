@@ -81,6 +81,11 @@ impl Ended {
         Ended { line, code: output.status.code(), text: String::from_utf8_lossy(&text).into_owned() }
     }
 
+    /// What the program printed: standard output, then standard error.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Fails unless the program ended with this code and said this.
     pub(super) fn expect(self, code: i32, says: &str) -> Result<Self, String> {
         let Ended { line, code: found, text } = &self;
