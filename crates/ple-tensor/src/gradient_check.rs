@@ -1,11 +1,14 @@
 //! The gradient checker: derivatives of a recorded tape against central differences of its f64 replay.
 
+use std::collections::BTreeSet;
+
 use ndarray::Array2;
 use rand::seq::index::sample;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::ops::Op;
+use crate::ops::{Input, Op};
+use crate::reach::Reach;
 use crate::replay::ReferenceParams;
 use crate::store::{ParamStore, Role};
 use crate::tape::{Mode, Tape};
@@ -31,6 +34,15 @@ impl Default for GradientCheck {
     fn default() -> Self {
         Self { step: 1e-5, absolute: 2e-5, relative: 2e-4, elements: 64 }
     }
+}
+
+/// What [`gradient_check`] has compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GradientReport {
+    /// The number of derivatives that were compared with central differences.
+    pub derivatives: usize,
+    /// The names of the operations through which those derivatives flow: see [`Op::NAMES`].
+    pub operations: BTreeSet<&'static str>,
 }
 
 /// Where a derivative or a forward value disagrees with its definition.
@@ -69,6 +81,20 @@ pub enum GradientMismatch {
         /// The central difference.
         expected: f64,
     },
+    /// A column of a parameter is said not to be reached by a loss that depends on it, so that it would take no step.
+    #[error(
+        "{tensor} at [{row}, {column}] is said not to be reached, but the central difference is {expected}"
+    )]
+    Reach {
+        /// The parameter.
+        tensor: String,
+        /// The element's row.
+        row: usize,
+        /// The element's column.
+        column: usize,
+        /// The central difference.
+        expected: f64,
+    },
 }
 
 /// Checks the forward values and all gradients of what `build` records: every operation against its f64 definition,
@@ -76,7 +102,7 @@ pub enum GradientMismatch {
 ///
 /// `build` records a computation on the tape that it is given, in training mode, and returns any value of it. The loss
 /// that is differentiated is a sum of that value's elements with fixed random weights, so that no error can hide in a
-/// symmetry. Returns the number of derivatives that were checked.
+/// symmetry. The columns of matrices that the loss is said not to reach are checked to have no derivative.
 ///
 /// # Errors
 /// The first disagreement.
@@ -93,13 +119,15 @@ pub enum GradientMismatch {
 ///     let hidden = tape.linear(x, weight, None, 1);
 ///     tape.sigmoid(hidden)
 /// });
-/// assert_eq!(checked, Ok(4 + 6));
+/// let report = checked.expect("the derivatives of two operations are right");
+/// assert_eq!(report.derivatives, 4 + 6);
+/// assert!(report.operations.iter().eq(&["linear", "sigmoid"]));
 /// ```
 pub fn gradient_check<'a>(
     store: &'a ParamStore,
     options: GradientCheck,
     build: impl FnOnce(&mut Tape<'a>) -> Var,
-) -> Result<usize, GradientMismatch> {
+) -> Result<GradientReport, GradientMismatch> {
     let mut tape = Tape::new(store, Workspace::new(), Mode::Train { dropout_seed: 1 });
     let output = build(&mut tape);
     let loss = tape.random_projection(output);
@@ -151,14 +179,19 @@ pub fn gradient_check<'a>(
         }
     }
 
+    let operations = tape.differentiated(output);
+    let reach = Reach::of(&tape.nodes, store, loss);
     let (gradients, _) = tape.backward(loss);
     let matrix_ids: Vec<_> = store.matrix_ids().collect();
     let table_ids: Vec<_> = store.table_ids().collect();
     for &(target, (row, column), expected) in &expected {
         let (tensor, computed) = match target {
             Target::Matrix(index) => {
-                let gradient = gradients.matrix(matrix_ids[index]);
-                (store.matrix_name(matrix_ids[index]), gradient.map_or(0.0, |g| g[[row, column]]))
+                let (id, tensor) = (matrix_ids[index], store.matrix_name(matrix_ids[index]));
+                if !reach.matrix(id)[column] && expected.abs() > options.absolute {
+                    return Err(GradientMismatch::Reach { tensor, row, column, expected });
+                }
+                (tensor, gradients.matrix(id).map_or(0.0, |g| g[[row, column]]))
             }
             Target::Table(index) => {
                 let table = store.table(table_ids[index]);
@@ -178,7 +211,7 @@ pub fn gradient_check<'a>(
             return Err(GradientMismatch::Gradient { tensor, row, column, computed, expected });
         }
     }
-    Ok(expected.len())
+    Ok(GradientReport { derivatives: expected.len(), operations })
 }
 
 #[derive(Clone, Copy)]
@@ -225,6 +258,21 @@ impl Tape<'_> {
         leaves.map(|(index, node)| Var::whole(index, node.dim().1))
     }
 
+    /// The names of the operations that `output` was computed by and that a derivative flows through.
+    fn differentiated(&self, output: Var) -> BTreeSet<&'static str> {
+        let mut read = vec![false; output.node() + 1];
+        read[output.node()] = true;
+        let mut names = BTreeSet::new();
+        for (index, node) in self.nodes[..read.len()].iter().enumerate().rev() {
+            if read[index] && node.needs_gradient() {
+                node.op.operation().inputs().for_each(|input| read[input.node()] = true);
+                names.insert(node.op.name());
+            }
+        }
+        names.remove(Op::Input(Input).name());
+        names
+    }
+
     /// The sum of a value's elements, each with a fixed random weight.
     fn random_projection(&mut self, value: Var) -> Var {
         let (rows, width) = self.value(value).dim();
@@ -233,3 +281,6 @@ impl Tape<'_> {
         self.projection(value, weights)
     }
 }
+
+#[cfg(test)]
+mod tests;

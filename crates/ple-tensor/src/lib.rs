@@ -12,7 +12,10 @@
 //! - [`Workspace`] keeps the buffers between steps.
 //!
 //! Shapes use `batch` for the rows of a batch and `width` for a value's columns. A wrong shape is a bug in the program,
-//! and panics with the operation and both shapes. The number of rayon threads never changes a result.
+//! and panics with the operation and both shapes.
+//!
+//! The same seed gives the same bytes for any number of threads; AVX2 and AVX-512 give the same bytes, the portable
+//! instruction set its own.
 //!
 //! ```
 //! use ndarray::array;
@@ -60,10 +63,10 @@ mod replay;
 
 mod kernel;
 
-pub use gradient_check::{GradientCheck, GradientMismatch, gradient_check};
+pub use gradient_check::{GradientCheck, GradientMismatch, GradientReport, gradient_check};
 pub use gradients::{Gradients, RowGradients};
 pub use kernel::adam::AdamStep;
-pub use kernel::instruction_set::InstructionSet;
+pub use kernel::instruction_set::{INSTRUCTION_SET_VARIABLE, InstructionSet, InstructionSetError};
 pub use kernel::team::{for_each_in_parallel, in_team};
 pub use kernel::transcendental::sigmoid;
 pub use op_times::{Direction, OpTime, OpTimes};

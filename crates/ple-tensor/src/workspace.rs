@@ -1,4 +1,4 @@
-//! Buffers that outlive a step: the tape takes its matrices from here and gives them back, so that from the second
+//! Buffers that outlive a step: the tape takes its matrices from here and gives them back, so that from the third
 //! step on nothing that grows with the batch is allocated; and in evaluation, where a call may be about one row, its
 //! lists as well, so that nothing at all is.
 

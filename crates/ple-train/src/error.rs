@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use ple_data::{DataError, ErrorKind};
 use ple_nn::NnError;
+use ple_tensor::InstructionSetError;
 use thiserror::Error;
 
 use crate::metrics::{Metric, Undefined};
@@ -35,6 +36,10 @@ pub enum TrainError {
     /// A model that cannot be built.
     #[error(transparent)]
     Model(#[from] NnError),
+
+    /// The instruction set that is asked for cannot be used.
+    #[error(transparent)]
+    InstructionSet(#[from] InstructionSetError),
 
     /// A classification task has no positive row to learn from.
     #[error(
@@ -296,6 +301,7 @@ impl TrainError {
                 ErrorKind::Configuration => 2,
             },
             Self::Model(_)
+            | Self::InstructionSet(_)
             | Self::UnknownMetric { .. }
             | Self::UnknownTask { .. }
             | Self::WatchSyntax { .. }

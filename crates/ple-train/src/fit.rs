@@ -248,7 +248,8 @@ fn check(
     Ok(stopper)
 }
 
-/// The instruction set that products run on, which decides the last bits of a run.
+/// The instruction set that kernels run on. The same seed gives the same bytes for any number of threads; AVX2 and AVX-512
+/// give the same bytes, the portable instruction set its own.
 pub fn instruction_set() -> String {
     ple_tensor::InstructionSet::in_use().to_string()
 }

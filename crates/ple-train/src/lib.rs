@@ -27,6 +27,9 @@
 //! # Ok::<(), ple_train::TrainError>(())
 //! ```
 //!
+//! The same seed gives the same bytes for any number of threads; AVX2 and AVX-512 give the same bytes, the portable
+//! instruction set its own.
+//!
 //! In the order in which a run meets them:
 //!
 //! - [`RankingModel`], and [`feature_specs`], [`task_specs`] and [`bank_input`], which join a schema's columns to a model;

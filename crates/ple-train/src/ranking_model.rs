@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ple_data::{Batch, FeatureSchema, RowSource, Table, TaskType};
 use ple_nn::{FeatureKind, Model, ModelConfig};
-use ple_tensor::{Entry, Mode, ParamStore, Tape, Workspace};
+use ple_tensor::{Entry, InstructionSet, Mode, ParamStore, Tape, Workspace};
 use rayon::prelude::*;
 
 use crate::bridge::{bank_input, feature_specs, task_specs};
@@ -42,8 +42,9 @@ impl RankingModel {
     /// A new model for data of a schema; its first values are a function of the seed.
     ///
     /// # Errors
-    /// A configuration that cannot be built for these features and tasks.
+    /// A configuration that cannot be built for these features and tasks; an instruction set that cannot be used.
     pub fn new(schema: FeatureSchema, config: ModelConfig, seed: RunSeed) -> Result<Self, TrainError> {
+        InstructionSet::requested()?;
         let checked = config.check(feature_specs(&schema), task_specs(&schema))?;
         let mut store = ParamStore::new();
         let model = Model::new(&mut store, checked, &mut seed.generator("initialization", 0));

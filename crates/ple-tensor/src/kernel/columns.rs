@@ -46,3 +46,29 @@ pub(crate) fn add_column_sums(matrix: ArrayView2<'_, f32>, mut target: ArrayView
     let sums = sum_rows(matrix.nrows(), matrix.ncols(), |rows, sums| add_rows(sums, rows, matrix));
     target.iter_mut().zip(sums).for_each(|(value, sum)| *value += sum as f32);
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, s};
+    use proptest::prelude::*;
+
+    use super::add_column_sums;
+
+    proptest! {
+        #[test]
+        fn are_those_of_plain_sums(rows in 0_usize..900, width in 0_usize..40, seed: u32) {
+            let value = |row: usize, column: usize| {
+                let mixed = (row as u32 * 31 + column as u32 + seed).wrapping_mul(0x9E37_79B1);
+                (mixed >> 8) as f32 / (1 << 23) as f32 - 1.0
+            };
+            let wide = Array2::from_shape_fn((rows, width + 3), |(row, column)| value(row, column));
+            let matrix = wide.slice(s![.., 1..=width]);
+            let mut sums = Array2::from_elem((1, width), 2.0);
+            add_column_sums(matrix, sums.view_mut());
+            for (column, sum) in sums.iter().enumerate() {
+                let expected = 2.0 + matrix.column(column).iter().map(|&x| f64::from(x)).sum::<f64>();
+                prop_assert!((f64::from(*sum) - expected).abs() < 1e-4, "{sum} for {expected}");
+            }
+        }
+    }
+}

@@ -51,3 +51,31 @@ fn gather_by(
         copy(&mut target[column..column + rows.dim], source);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Rows, gather};
+
+    proptest! {
+        #[test]
+        fn copies_each_row_into_its_columns_and_nothing_else(
+            dim in prop_oneof![Just(8_usize), Just(16), Just(32), Just(64), 1_usize..40],
+            ids in proptest::collection::vec(0_u32..30, 0..60),
+            (gap, before, after) in (0_usize..5, 0_usize..4, 0_usize..4),
+        ) {
+            let (stride, width) = (dim + gap, before + dim + after);
+            let values: Vec<f32> = (0..30 * stride).map(|value| value as f32).collect();
+            let mut out = vec![-1.0; ids.len() * width];
+            gather(Rows { values: &values, stride, dim }, &ids, &mut out, width, before);
+            for (&id, row) in ids.iter().zip(out.chunks_exact(width)) {
+                for (column, &value) in row.iter().enumerate() {
+                    let inside = (before..before + dim).contains(&column);
+                    let expected = if inside { (id as usize * stride + column - before) as f32 } else { -1.0 };
+                    prop_assert_eq!(value, expected);
+                }
+            }
+        }
+    }
+}

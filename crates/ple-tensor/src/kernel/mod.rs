@@ -1,5 +1,5 @@
-//! The loops under the operations. Each sums an element in one order that the shapes alone fix, so that the number of
-//! threads never changes a result.
+//! The loops under the operations. Each sums an element in one order that the shapes alone fix: the same seed gives the
+//! same bytes for any number of threads; AVX2 and AVX-512 give the same bytes, the portable instruction set its own.
 
 pub(crate) mod adam;
 pub(crate) mod bags;

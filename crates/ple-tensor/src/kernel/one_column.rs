@@ -73,3 +73,52 @@ multiversion! {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+    use proptest::prelude::*;
+
+    use super::{add_weight_gradient, dot_products, input_gradient};
+
+    proptest! {
+        #[test]
+        fn products_and_their_gradients_are_the_plain_ones(
+            rows in 1_usize..20,
+            fan_in in 1_usize..40,
+            groups in 1_usize..4,
+            fresh: bool,
+        ) {
+            let value = |index: usize| (index as u32).wrapping_mul(0x9E37_79B1) as f32 / u32::MAX as f32 - 0.5;
+            let x = Array2::from_shape_fn((rows, groups * fan_in), |(row, i)| value(row * 97 + i));
+            let dy = Array2::from_shape_fn((rows, groups), |(row, i)| value(row * 89 + i + 5_000));
+            let weights: Vec<f32> = (0..groups * fan_in).map(|i| value(i + 9_000)).collect();
+            let near = |computed: f32, expected: f64| (f64::from(computed) - expected).abs() < 1e-5;
+            let product = |a: f32, b: f32| f64::from(a) * f64::from(b);
+
+            let mut y = Array2::from_elem((rows, groups), f32::NAN);
+            dot_products(y.view_mut(), 0, x.view(), &weights, Some(&vec![0.25; groups]));
+            for ((row, group), &y) in y.indexed_iter() {
+                let columns = group * fan_in..(group + 1) * fan_in;
+                let expected = 0.25 + columns.map(|i| product(x[[row, i]], weights[i])).sum::<f64>();
+                prop_assert!(near(y, expected), "{y} for {expected}");
+            }
+            let mut sums = vec![1.0; groups * fan_in + groups];
+            add_weight_gradient(&mut sums, 0..rows, x.view(), dy.view());
+            for (i, &sum) in sums.iter().enumerate() {
+                let term = |row: usize| match i.checked_sub(groups * fan_in) {
+                    None => product(x[[row, i]], dy[[row, i / fan_in]]),
+                    Some(group) => f64::from(dy[[row, group]]),
+                };
+                let expected = 1.0 + (0..rows).map(term).sum::<f64>();
+                prop_assert!(near(sum, expected), "{sum} for {expected}");
+            }
+            let mut dx = Array2::from_elem(x.dim(), 3.0);
+            input_gradient(dx.view_mut(), 0, fresh, dy.view(), &weights);
+            for ((row, i), &dx) in dx.indexed_iter() {
+                let expected = if fresh { 0.0 } else { 3.0 } + product(dy[[row, i / fan_in]], weights[i]);
+                prop_assert!(near(dx, expected), "{dx} for {expected}");
+            }
+        }
+    }
+}

@@ -62,3 +62,34 @@ impl Places {
         self.cells
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::Places;
+
+    proptest! {
+        #[test]
+        fn are_those_of_the_order_in_which_keys_first_come(
+            keys in proptest::collection::vec(0_u32..3_000, 0..2_500),
+            few in 1_u32..60,
+        ) {
+            // Many distinct keys, hashed; and few, with a cell for each.
+            for limit in [3_000, few] {
+                let keys: Vec<u32> = keys.iter().map(|key| key % limit).collect();
+                let left_over = vec![7; Places::n_cells(keys.len(), limit as usize)];
+                let mut places = Places::new(left_over, keys.len(), limit as usize);
+                let mut distinct: Vec<u32> = Vec::new();
+                for &key in &keys {
+                    let expected = distinct.iter().position(|&before| before == key);
+                    let place = places.find_or_insert(key, distinct.len() as u32) as usize;
+                    prop_assert_eq!(place, expected.unwrap_or(distinct.len()));
+                    if expected.is_none() {
+                        distinct.push(key);
+                    }
+                }
+            }
+        }
+    }
+}

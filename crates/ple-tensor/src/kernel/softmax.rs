@@ -52,3 +52,38 @@ multiversion! {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{BLOCK_ROWS, softmax_columns};
+
+    proptest! {
+        #[test]
+        fn is_the_plain_one_also_far_from_zero(
+            rows in 1_usize..=BLOCK_ROWS,
+            columns in 1_usize..9,
+            largest in prop_oneof![Just(1.0_f32), Just(80.0), Just(3e4)],
+            seed: u32,
+        ) {
+            let value = |index: usize| {
+                let mixed = (index as u32 + seed).wrapping_mul(0x9E37_79B1);
+                ((mixed >> 8) as f32 / (1 << 23) as f32 - 1.0) * largest
+            };
+            let inputs: Vec<f32> = (0..rows * columns).map(value).collect();
+            let mut values = inputs.clone();
+            softmax_columns(&mut values, rows);
+            for row in 0..rows {
+                let at = |column: usize| f64::from(inputs[column * rows + row]);
+                let max = (0..columns).map(at).fold(f64::NEG_INFINITY, f64::max);
+                let sum: f64 = (0..columns).map(|column| (at(column) - max).exp()).sum();
+                for column in 0..columns {
+                    let expected = (at(column) - max).exp() / sum;
+                    let computed = f64::from(values[column * rows + row]);
+                    prop_assert!((computed - expected).abs() < 2e-6, "{computed} for {expected}");
+                }
+            }
+        }
+    }
+}

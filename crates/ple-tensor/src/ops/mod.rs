@@ -6,6 +6,8 @@ mod dice;
 mod dropout;
 mod embedded_linear;
 mod embedding;
+#[cfg(test)]
+pub(crate) mod faulty;
 mod leaky_relu;
 mod linear;
 mod mixture;
@@ -82,22 +84,25 @@ pub(crate) trait Operation {
 }
 
 macro_rules! operations {
-    ($($name:ident($type:ty) = $text:literal),* $(,)?) => {
+    ($($(#[$attribute:meta])* $name:ident($type:ty) = $text:literal),* $(,)?) => {
         /// A recorded operation.
         #[derive(Debug)]
         #[non_exhaustive]
         #[expect(missing_docs, reason = "each variant is named after the operation that it holds")]
         pub enum Op<'a> {
             Input(Input),
-            $($name($type)),*
+            $($(#[$attribute])* $name($type)),*
         }
 
         impl Op<'_> {
+            /// The names of all operations but the input, which computes nothing. A test demands a gradient check of each.
+            pub const NAMES: &'static [&'static str] = &[$($(#[$attribute])* $text),*];
+
             /// The operation's name, as in messages.
             pub fn name(&self) -> &'static str {
                 match self {
                     Op::Input(_) => "input",
-                    $(Op::$name(_) => $text),*
+                    $($(#[$attribute])* Op::$name(_) => $text),*
                 }
             }
 
@@ -110,7 +115,7 @@ macro_rules! operations {
             pub(crate) fn operation(&self) -> &dyn Operation {
                 match self {
                     Op::Input(op) => op,
-                    $(Op::$name(op) => op),*
+                    $($(#[$attribute])* Op::$name(op) => op),*
                 }
             }
         }
@@ -134,6 +139,8 @@ operations! {
     WeightedSum(WeightedSum) = "weighted sum",
     Uncertainty(Uncertainty) = "uncertainty weighting",
     Projection(Projection) = "projection",
+    #[cfg(test)]
+    Faulty(faulty::Faulty) = "faulty",
 }
 
 impl Op<'_> {

@@ -71,7 +71,7 @@ pub struct RunFacts {
     pub seed: u64,
     /// How far the run has come.
     pub position: Position,
-    /// The instruction set in use, on which the last bits of a run depend.
+    /// The instruction set in use: AVX2 and AVX-512 give the same bytes, the portable set its own.
     pub instruction_set: String,
     /// The feature schema.
     pub schema: Value,

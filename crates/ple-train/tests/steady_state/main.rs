@@ -1,4 +1,4 @@
-//! From the second training step on, nothing is allocated that grows with the batch.
+//! From the third training step on, nothing is allocated that grows with the batch.
 
 #![allow(clippy::unwrap_used)]
 
