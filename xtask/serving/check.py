@@ -6,6 +6,8 @@ that it reads, once for each size of a batch. Before that the file passes the ch
 How far predictions may be off is a matter of the file's precision. One of 32-bit floats has to predict what this project
 does. One of fewer bits is off by what was rounded away: by as much as was measured at export in another runtime on the
 same rows, which is in its metadata, and by no more.
+
+At the end inputs are sent whose shapes do not agree, and the runtime has to refuse each.
 """
 
 import argparse
@@ -59,7 +61,8 @@ def main():
     largest = {}
     for batch in (*BATCHES, proved):
         which = np.arange(batch) % proved
-        predictions = served(options, rows, which)
+        names = served(options, rows, which)
+        predictions = names["predictions"]
         difference = 0.0
         for task in expected.column_names:
             wanted = expected[task].to_numpy()[which]
@@ -73,8 +76,9 @@ def main():
     # On the rows of the proof both runtimes are as far from the model as the other.
     if not exact and abs(largest[proved] - at_export) > tolerance:
         raise SystemExit(f"differs by {largest[proved]:.1e} on the rows of the proof, in which it was {at_export:.1e}")
+    refused = shapes_refused(served(options, rows, np.arange(3)))
     batches = ", ".join(map(str, largest))
-    print(f"batches of {batches} differ by at most {max(largest.values()):.1e}", end="")
+    print(f"batches of {batches} differ by at most {max(largest.values()):.1e}; {refused} shapes refused", end="")
     print("" if exact else f"; at export {at_export:.1e}")
 
 
@@ -115,7 +119,33 @@ def served(options, rows, which):
             os.chdir(here)
     if printed.getvalue().count("refused: ") != options.refusals:
         raise SystemExit(f"the listing did not refuse {options.refusals} unknown ids:\n{printed.getvalue()}")
-    return names["predictions"]
+    return names
+
+
+def shapes_refused(names):
+    """Sends the listing's inputs again, with a row or an element less or more in one of them or in all of a type."""
+    session, tasks, inputs = names["session"], names["tasks"], names["inputs"]
+    types = {each.type for each in session.get_inputs()}
+    parts = [[each.name] for each in session.get_inputs()]
+    parts += [[each.name for each in session.get_inputs() if each.type == wanted] for wanted in types]
+    refused = 0
+    for part in parts:
+        for axis in (0, 1):
+            # Lists without weights may have any length.
+            if axis == 1 and not (len(part) == 1 and part[0].removesuffix(".weights") + ".weights" in inputs):
+                continue
+            for size in (1, inputs[part[0]].shape[axis] + 1):
+                order = np.arange(size) % inputs[part[0]].shape[axis]
+                changed = {name: inputs[name].take(order, axis) for name in part}
+                if len(part) == len(inputs) or changed[part[0]].shape == inputs[part[0]].shape:
+                    continue
+                try:
+                    session.run(tasks, inputs | changed)
+                except Exception:
+                    refused += 1
+                else:
+                    raise SystemExit(f"{', '.join(part)}: a size of {size} along axis {axis} was answered")
+    return refused
 
 
 if __name__ == "__main__":

@@ -29,19 +29,27 @@ impl Emitter<'_> {
         let rows = self.gathered(&place.initializer, &index);
         let rows = self.rows_as_floats(&rows, &place.form, 2);
         let counts = self.graph.node("Not", &[&is_padding], Vec::new());
-        let mut factors = self.graph.node("Cast", &[&counts], vec![AttributeProto::int("to", FLOAT)]);
-        if *weights == Weights::Given {
-            factors = self.graph.node("Mul", &[&factors, &weights_name(feature)], Vec::new());
-        }
+        let ones = self.graph.node("Cast", &[&counts], vec![AttributeProto::int("to", FLOAT)]);
         let middle = self.graph.list(&[1]);
-        let as_row = self.graph.node("Unsqueeze", &[&factors, &middle], Vec::new());
-        let sum = self.graph.node("MatMul", &[&as_row, &rows], Vec::new());
-        let sum = self.graph.node("Squeeze", &[&sum, &middle], Vec::new());
+        let mut factors = self.graph.node("Unsqueeze", &[&ones, &middle], Vec::new());
+        if *weights == Weights::Given {
+            // A product would repeat weights of another shape; to lie one above the other, both have to have the same.
+            let weights = self.graph.node("Unsqueeze", &[&weights_name(feature), &middle], Vec::new());
+            let axis = vec![AttributeProto::int("axis", 1)];
+            let pairs = self.graph.node("Concat", &[&factors, &weights], axis);
+            let over = vec![AttributeProto::ints("axes", &[1]), AttributeProto::int("keepdims", 1)];
+            factors = self.graph.node("ReduceProd", &[&pairs], over);
+        }
+        let sum = self.graph.node("MatMul", &[&factors, &rows], Vec::new());
+        let sum = match self.gives_the_rows(feature) {
+            true => self.graph.node("Squeeze", &[&sum, &middle], Vec::new()),
+            false => self.in_rows(&sum, &[], &[segment.columns.len() as i64]),
+        };
         if *pooling == Pooling::Sum {
             return sum;
         }
-        let keep = vec![AttributeProto::int("keepdims", 1)];
-        let total = self.graph.node("ReduceSum", &[&factors, &middle], keep);
+        let (last, drop) = (self.graph.list(&[2]), vec![AttributeProto::int("keepdims", 0)]);
+        let total = self.graph.node("ReduceSum", &[&factors, &last], drop);
         let nothing = self.graph.floats(&[0.0], &[]);
         let is_empty = self.graph.node("Equal", &[&total, &nothing], Vec::new());
         let share = self.graph.node("Reciprocal", &[&total], Vec::new());

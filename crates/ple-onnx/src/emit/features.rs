@@ -80,12 +80,11 @@ impl Emitter<'_> {
     /// The pieces of the embedding matrix.
     pub(super) fn embedding(&mut self, segments: &[Segment]) -> Vec<Piece> {
         let bundles = bundles(segments);
-        let lookups_alone = matches!(&bundles[..], [only] if only.kind == BundleKind::Lookups);
         let mut pieces: Vec<Piece> = Vec::new();
         for bundle in bundles {
             let group: Vec<&Segment> = bundle.segments.iter().map(|&segment| &segments[segment]).collect();
             pieces.push(match bundle.kind {
-                BundleKind::Lookups => self.lookups(&group, lookups_alone),
+                BundleKind::Lookups => self.lookups(&group),
                 BundleKind::Bins => self.bins(&group),
                 BundleKind::Bag => Piece::of_floats(self.bag(group[0]), &group),
                 BundleKind::Dense => match &group[0].source {
@@ -100,17 +99,19 @@ impl Emitter<'_> {
     /// `[batch, features]` of some dense features.
     pub(super) fn dense(&mut self, features: &[String]) -> String {
         match (self.options.inputs, features) {
-            (Inputs::Packed, _) if features == self.features.dense => PACKED_DENSE.to_owned(),
+            (Inputs::Packed, _) if features == self.features.dense => self.packed_dense(),
             (Inputs::Packed, _) => {
+                let packed = self.packed_dense();
                 let place = |name: &String| self.features.dense.iter().position(|dense| dense == name);
                 let places: Vec<i64> = features.iter().filter_map(place).map(|place| place as i64).collect();
                 let places = self.graph.list(&places);
-                self.graph.node("Gather", &[PACKED_DENSE, &places], vec![AttributeProto::int("axis", 1)])
+                self.graph.node("Gather", &[&packed, &places], vec![AttributeProto::int("axis", 1)])
             }
-            (Inputs::PerFeature, [only]) => {
+            (Inputs::PerFeature, [only]) if self.gives_the_rows(only) => {
                 let axis = self.graph.list(&[1]);
                 self.graph.node("Unsqueeze", &[only, &axis], Vec::new())
             }
+            (Inputs::PerFeature, [only]) => self.in_rows(only, &[], &[1]),
             (Inputs::PerFeature, _) => {
                 let rows = self.stacked(features);
                 self.graph.node("Transpose", &[&rows], vec![AttributeProto::ints("perm", &[1, 0])])
@@ -118,15 +119,18 @@ impl Emitter<'_> {
         }
     }
 
-    /// `[features, batch]` of inputs of `[batch]`: one copy, and no reshaping of each.
-    pub(super) fn stacked(&mut self, inputs: &[String]) -> String {
-        let shape = self.graph.list(&[inputs.len() as i64, -1]);
-        self.stacked_as(inputs, &shape)
+    fn packed_dense(&mut self) -> String {
+        match self.gives_the_rows(PACKED_DENSE) {
+            true => PACKED_DENSE.to_owned(),
+            false => self.in_rows(PACKED_DENSE, &[], &[self.features.dense.len() as i64]),
+        }
     }
 
-    pub(super) fn stacked_as(&mut self, inputs: &[String], shape: &str) -> String {
+    /// `[features, batch]` of inputs of `[batch]`: one copy, and no reshaping of each.
+    pub(super) fn stacked(&mut self, inputs: &[String]) -> String {
+        let n = inputs.len() as i64;
         let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
         let all = self.graph.node("Concat", &inputs, vec![AttributeProto::int("axis", 0)]);
-        self.graph.node("Reshape", &[&all, shape], Vec::new())
+        self.in_rows(&all, &[n], &[])
     }
 }

@@ -15,9 +15,8 @@ use crate::proto::AttributeProto;
 const NOWHERE: i64 = i32::MAX as i64;
 
 impl Emitter<'_> {
-    /// `[batch, features x dim]` of features of one dimension. `alone` says that no other piece of the matrix has rows
-    /// that these would have to agree with.
-    pub(super) fn lookups(&mut self, group: &[&Segment], alone: bool) -> Piece {
+    /// `[batch, features x dim]` of features of one dimension.
+    pub(super) fn lookups(&mut self, group: &[&Segment]) -> Piece {
         let mut features = Vec::new();
         let mut places = Vec::new();
         for segment in group {
@@ -28,9 +27,15 @@ impl Emitter<'_> {
         }
         let table = places.first().map_or(String::new(), |place| place.initializer.clone());
         let index = match (self.options.inputs, &features[..]) {
-            (Inputs::PerFeature, [only]) => self.index(only, &places, &[]),
+            (Inputs::PerFeature, [only]) => {
+                let ids = match self.gives_the_rows(only) {
+                    true => only.clone(),
+                    false => self.in_rows(only, &[], &[]),
+                };
+                self.index(&ids, &places, &[])
+            }
             (Inputs::PerFeature, _) => {
-                let ids = if alone { self.stacked_evenly(&features) } else { self.stacked(&features) };
+                let ids = self.stacked(&features);
                 let index = self.index(&ids, &places, &[features.len(), 1]);
                 self.graph.node("Transpose", &[&index], vec![AttributeProto::ints("perm", &[1, 0])])
             }
@@ -71,14 +76,6 @@ impl Emitter<'_> {
             false => self.graph.node("Add", &[ids, &first_row], Vec::new()),
         };
         self.graph.node("Where", &[&outside, &nowhere, &moved], Vec::new())
-    }
-
-    /// As [`Emitter::stacked`], with the first feature's number of rows asked of all of them.
-    fn stacked_evenly(&mut self, features: &[String]) -> String {
-        let n = self.graph.list(&[features.len() as i64]);
-        let rows = self.graph.node("Shape", &[&features[0]], Vec::new());
-        let shape = self.graph.node("Concat", &[&n, &rows], vec![AttributeProto::int("axis", 0)]);
-        self.stacked_as(features, &shape)
     }
 
     fn packed_ids(&mut self, features: &[String]) -> String {

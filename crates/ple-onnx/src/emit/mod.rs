@@ -3,6 +3,7 @@
 mod activation;
 mod affine;
 mod bag;
+mod batch;
 mod bins;
 mod columns;
 mod features;
@@ -51,6 +52,8 @@ pub(crate) fn emit(
         features,
         options,
         tables,
+        rows: None,
+        shapes: HashMap::new(),
         values: HashMap::new(),
         pieces: HashMap::new(),
         step: 0,
@@ -108,6 +111,10 @@ struct Emitter<'p> {
     features: &'p FeatureNames,
     options: &'p ExportOptions,
     tables: Tables,
+    /// The number of rows of the batch, as a list of one size.
+    rows: Option<String>,
+    /// Shapes with that number among their sizes, by the sizes before and after it.
+    shapes: HashMap<(Vec<i64>, Vec<i64>), String>,
     /// The name of the value of each block that has one.
     values: HashMap<(usize, usize, usize), String>,
     /// The parts of an embedding matrix that was never put together.

@@ -8,3 +8,4 @@ mod models;
 mod odd;
 mod precisions;
 mod raw_inputs;
+mod shapes;
