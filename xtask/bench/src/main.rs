@@ -6,15 +6,16 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod control;
 mod evaluate;
 mod graph;
 mod infer;
 mod limits;
 mod losses;
 mod memory;
+mod multiply_add_rate;
 mod options;
 mod outcome;
-mod product_rate;
 mod profile;
 mod raw_files;
 mod raw_rows;
@@ -57,6 +58,7 @@ fn run(options: &Options) -> Result<Value, String> {
         Command::Prepare(prepare) => return raw_files::prepare(prepare),
         Command::Profile(profile) => return profile::measure(profile),
         Command::Limits(limits) => return limits::measure(limits),
+        Command::Control => return Ok(control::measure()),
         Command::Export(export) => return raw_rows::export(export),
         Command::Graph(graph) => return graph::write(graph),
     };

@@ -29,8 +29,10 @@ pub(crate) enum Command {
     Evaluate(Evaluate),
     /// Where a training step's time goes, operation by operation.
     Profile(Profile),
-    /// What the machine could do at most: products, rows read, rows changed.
+    /// What the machine could do at most: multiply-adds, rows read, rows changed.
     Limits(Limits),
+    /// A fixed piece of work, whose time shows whether the machine is disturbed.
+    Control,
     /// Writes the rows as raw little-endian files, for programs in other languages.
     Export(Export),
     /// Writes the tutorial's model as ONNX, with weights of torch-rechub's model.
@@ -107,7 +109,7 @@ pub(crate) struct Evaluate {
 /// Options of the limits.
 #[derive(Args, Debug)]
 pub(crate) struct Limits {
-    /// Which model's multiplications are counted.
+    /// Which model's multiply-adds are counted.
     #[arg(long, value_enum, default_value = "tutorial")]
     pub size: Size,
     /// How long to measure each of the three.

@@ -4,6 +4,7 @@
 //! and makes medians, ratios, a table, a JSON file and the tables of `docs/benchmarks.md` of what they print.
 
 mod contestant;
+mod control;
 mod docs_page;
 mod machine;
 mod options;
@@ -80,7 +81,7 @@ fn measure(options: &Options) -> Result<Vec<String>, String> {
         rust_peers::build()?;
     }
     let contestants = plan::contestants(options, python.as_ref());
-    let (results, mut problems) = run_rounds(&contestants, options.rounds);
+    let (results, mut problems) = run_rounds(&contestants, &plan::control(options), options.rounds)?;
     problems.extend(results.unequal_work());
 
     let machine = Machine::describe(&results);
@@ -107,13 +108,24 @@ pub(crate) fn build() -> Result<(), String> {
     }
 }
 
-/// Every contestant in turn, as often as there are rounds: a machine that slows down slows all of them down.
-fn run_rounds(contestants: &[Contestant], rounds: usize) -> (Results, Vec<String>) {
+/// Every contestant in turn, as often as there are rounds: a machine that slows down slows all of them down. Before and
+/// after each workload runs the control.
+fn run_rounds(
+    contestants: &[Contestant],
+    control: &Contestant,
+    rounds: usize,
+) -> Result<(Results, Vec<String>), String> {
     let mut results = Results::default();
     let mut problems = Vec::new();
+    let mut before = "";
     for round in 0..rounds {
         for contestant in contestants {
             let Contestant { workload, name, .. } = contestant;
+            if *workload != before {
+                let seconds = control::seconds(control)?;
+                results.control.ran(seconds, workload, round);
+                before = workload;
+            }
             if results.has_failed(workload, name) {
                 continue;
             }
@@ -131,7 +143,8 @@ fn run_rounds(contestants: &[Contestant], rounds: usize) -> (Results, Vec<String
             }
         }
     }
-    (results, problems)
+    results.control.ended(control::seconds(control)?);
+    Ok((results, problems))
 }
 
 /// The program that measures.

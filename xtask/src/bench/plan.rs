@@ -39,8 +39,6 @@ pub(crate) const OURS_ONE_THREAD: &str = "ple, 1 thread";
 pub(crate) const OURS_IN_MEMORY: &str = "ple, rows in memory";
 /// The rates of the machine.
 pub(crate) const LIMIT: &str = "the machine's limit";
-/// The rate of PyTorch's product, which may raise the limit.
-pub(crate) const PYTORCH_PRODUCT: &str = "pytorch product";
 /// The reference as its users run it.
 pub(crate) const RECHUB: &str = "torch-rechub";
 /// The raw files read by Python alone.
@@ -61,6 +59,13 @@ pub(crate) const OUR_GRAPH: &str = "ple's graph, from C";
 /// The reference's exported graph, on as many threads as ours.
 pub(crate) const THEIR_GRAPH: &str = "torch-rechub's graph, from C";
 
+/// The fixed work that runs between the workloads.
+pub(crate) fn control(options: &Options) -> Contestant {
+    let mut plan = Plan { workload: "control", options, python: None, contestants: Vec::new() };
+    plan.native("control", "control", &[]);
+    plan.contestants.swap_remove(0)
+}
+
 /// Everything that takes part, workload by workload.
 pub(crate) fn contestants(options: &Options, python: Option<&Python>) -> Vec<Contestant> {
     let wanted = WORKLOADS.iter().filter(|workload| options.wants(workload));
@@ -78,7 +83,6 @@ fn of_workload(workload: &'static str, options: &Options, python: Option<&Python
             plan.burn("50");
             plan.native_with_threads(1, OURS_ONE_THREAD, "train", &["--rows", &plan.rows(976, 196)]);
             plan.native(LIMIT, "limits", &["--size", "tutorial"]);
-            plan.peer(PYTORCH_PRODUCT, "product.py", &[]);
         }
         "train_small" => {
             plan.native(OURS, "train", &["--vocabulary", "small", "--rows", &plan.rows(976, 196)]);
@@ -100,7 +104,6 @@ fn of_workload(workload: &'static str, options: &Options, python: Option<&Python
             plan.peer(PYTORCH_DENSE, "tuned_train.py", &[&paper[..], &["dense"]].concat());
             plan.peer(PYTORCH_SPARSE, "tuned_train.py", &[&paper[..], &["sparse"]].concat());
             plan.native(LIMIT, "limits", &["--size", "paper"]);
-            plan.peer(PYTORCH_PRODUCT, "product.py", &[]);
         }
         "stream" => {
             let rows = plan.rows(1952, 392);

@@ -44,51 +44,51 @@ const fn ratio(
 
 /// Every ratio, in the order of the table. All are quotients of medians.
 pub(crate) const RATIOS: &[Ratio] = &[
-    ratio("train_full_vs_rechub", "full vocabulary, against torch-rechub", [50.0, 100.0], |results| {
+    ratio("train_full_vs_rechub", "full vocabulary, against torch-rechub", [100.0, 200.0], |results| {
         against(results, "train_full", &[RECHUB])
     }),
-    ratio("train_full_vs_pytorch", "full vocabulary, against the best PyTorch", [6.0, 10.0], |results| {
+    ratio("train_full_vs_pytorch", "full vocabulary, against the best PyTorch", [7.0, 10.0], |results| {
         against(results, "train_full", &[PYTORCH_DENSE, PYTORCH_SPARSE])
     }),
-    ratio("train_full_of_limit", "full vocabulary, share of the limit", [0.5, 0.8], |results| {
+    ratio("train_full_of_limit", "full vocabulary, share of the limit", [0.6, 0.8], |results| {
         against(results, "train_full", &[LIMIT])
     }),
-    ratio("train_small_vs_pytorch", "small vocabulary, against the best PyTorch", [3.0, 6.0], |results| {
+    ratio("train_small_vs_pytorch", "small vocabulary, against the best PyTorch", [6.0, 10.0], |results| {
         against(results, "train_small", &[PYTORCH_DENSE, PYTORCH_SPARSE])
     }),
-    ratio("paper_vs_pytorch", "paper size, against the best PyTorch", [1.5, 2.5], |results| {
+    ratio("paper_vs_pytorch", "paper size in f32, against the best PyTorch", [1.8, 2.5], |results| {
         against(results, "paper", &[PYTORCH_DENSE, PYTORCH_SPARSE])
     }),
-    ratio("paper_of_limit", "paper size, share of the limit", [0.6, 0.85], |results| {
+    ratio("paper_of_limit", "paper size, share of the limit", [0.6, 0.8], |results| {
         against(results, "paper", &[LIMIT])
     }),
-    ratio("train_full_vs_burn", "full vocabulary, against burn", [10.0, 30.0], |results| {
+    ratio("train_full_vs_burn", "full vocabulary, against burn", [100.0, 300.0], |results| {
         against(results, "train_full", &[BURN])
     }),
-    ratio("infer_1024_vs_ort", "inference at 1,024, against ONNX Runtime", [1.5, 3.0], |results| {
+    ratio("infer_1024_vs_ort", "inference at 1,024, against ONNX Runtime", [3.0, 4.0], |results| {
         against(results, "infer_1024", &[ONNX_RUNTIME, ONNX_RUNTIME_C])
     }),
-    ratio("infer_1_vs_ort", "one row, against ONNX Runtime from C", [2.0, 5.0], |results| {
+    ratio("infer_1_vs_ort", "one row, against ONNX Runtime from C", [5.0, 8.0], |results| {
         against(results, "infer_1", &[ONNX_RUNTIME_C])
     }),
     ratio(
         "graph_1024_vs_export",
         "our graph at 1,024, against torch-rechub's export",
-        [1.3, 2.0],
+        [1.5, 2.0],
         |results| graphs(results, "graph_1024"),
     ),
-    ratio("graph_1_vs_export", "our graph at 1, against torch-rechub's export", [1.0, 1.5], |results| {
+    ratio("graph_1_vs_export", "our graph at 1, against torch-rechub's export", [1.5, 2.0], |results| {
         graphs(results, "graph_1")
     }),
-    ratio("exact_vs_pytorch_dense", "exact mode, against fused dense Adam", [3.0, 5.0], |results| {
+    ratio("exact_vs_pytorch_dense", "exact mode, against fused dense Adam", [5.0, 8.0], |results| {
         against(results, "exact_full", &[PYTORCH_DENSE])
     }),
-    ratio("eval_vs_infer", "evaluation, against our inference at its best batch", [0.8, 1.0], |results| {
+    ratio("eval_vs_infer", "evaluation, against our inference at its best batch", [0.9, 1.0], |results| {
         let batches = ["infer_1", "infer_256", "infer_1024", "infer_8192"];
         let best = batches.iter().filter_map(|batch| median(results, batch, OURS)).reduce(f64::max)?;
         Some(median(results, "evaluate", OURS)? / best)
     }),
-    ratio("threads_2_vs_1", "two threads against one, full vocabulary", [1.6, 1.9], |results| {
+    ratio("threads_2_vs_1", "two threads against one, full vocabulary", [1.65, 1.9], |results| {
         against(results, "train_full", &[OURS_ONE_THREAD])
     }),
     ratio("stream_vs_memory", "streamed from Parquet, against rows in memory", [0.9, 1.0], |results| {
@@ -97,11 +97,20 @@ pub(crate) const RATIOS: &[Ratio] = &[
     ratio("raw_vs_plain_python", "raw files prepared, against a plain Python pass", [8.0, 25.0], |results| {
         against(results, "raw", &[PLAIN_PYTHON])
     }),
-    ratio("memory_of_bound", "peak memory, over weights + moments + 300 MB", [1.3, 1.1], |results| {
+    ratio("memory_of_bound", "peak memory, over weights + moments + 300 MB", [1.0, 0.85], |results| {
         let row = results.row("train_full", OURS)?;
         let parameters = row.samples.first()?.1.get("parameters")?.as_f64()?;
         Some(row.peak_memory()? as f64 / (BYTES_PER_PARAMETER * parameters + MEMORY_ALLOWANCE))
     }),
+];
+
+/// What has targets and is not measured here: what is compared, with the smallest that will do (for memory and minutes: the
+/// largest), and what is aimed at.
+pub(crate) const NOT_MEASURED: &[(&str, [f64; 2])] = &[
+    ("paper size with bf16 products, against PyTorch's bf16 autocast", [1.2, 2.0]),
+    ("any table prepared from raw ids, against the same job in polars", [1.5, 3.0]),
+    ("the same, peak memory", [0.3, 0.2]),
+    ("fresh clone to the first line of the main job, minutes against an earlier state", [0.7, 0.5]),
 ];
 
 /// Our median over the best of the others'.

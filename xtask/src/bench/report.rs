@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::machine::Machine;
 use super::options::Options;
 use super::plan::LIMIT;
-use super::ratios::RATIOS;
+use super::ratios::{NOT_MEASURED, RATIOS};
 use super::results::{Results, Row};
 use super::text_table::{grouped, markdown, plain};
 
@@ -41,6 +41,8 @@ impl<'r> Report<'r> {
             "rounds": self.rounds,
             "rows": self.results.rows().iter().map(|row| self.row_json(row)).collect::<Vec<_>>(),
             "ratios": ratios,
+            "not_measured": NOT_MEASURED.iter().map(|(meaning, _)| *meaning).collect::<Vec<_>>(),
+            "control_seconds": self.results.control.spread().map(|seconds| seconds.json()),
         })
     }
 
@@ -49,6 +51,7 @@ impl<'r> Report<'r> {
         object.insert("workload".to_owned(), json!(row.workload));
         object.insert("contestant".to_owned(), json!(row.contestant));
         object.insert("rows_per_second".to_owned(), json!(self.results.spread(row).map(|rate| rate.json())));
+        object.insert("disturbed".to_owned(), json!(self.results.was_disturbed(row)));
         object.insert("peak_memory_bytes".to_owned(), json!(row.peak_memory()));
         let facts = row.samples.first().map_or(&Value::Null, |(_, sample)| sample);
         for key in FACTS.iter().filter(|key| facts.get(key).is_some_and(|fact| !fact.is_null())) {
@@ -67,7 +70,8 @@ impl<'r> Report<'r> {
     pub(crate) fn text(&self) -> String {
         let rates = plain(&RATE_HEADER, &self.rate_cells(), 2);
         let ratios = plain(&RATIO_HEADER, &self.ratio_cells(), 1);
-        format!("\n{}\n\n{rates}\n\n{ratios}\n", self.title())
+        let control = self.results.control.describe();
+        format!("\n{}\n{control}\n\n{rates}\n\n{ratios}\n", self.title())
     }
 
     /// The tables for the page.
@@ -77,7 +81,8 @@ impl<'r> Report<'r> {
         let versions: Vec<String> =
             self.machine.versions.iter().map(|(name, version)| format!("{name} {version}")).collect();
         let (title, commit) = (self.title(), &self.machine.commit);
-        format!("{title}. Commit {commit}; {}.\n\n{rates}\n\n{ratios}", versions.join(", "))
+        let (versions, control) = (versions.join(", "), self.results.control.describe());
+        format!("{title}. Commit {commit}; {versions}.\n\n{control}.\n\n{rates}\n\n{ratios}")
     }
 
     fn title(&self) -> String {
@@ -93,7 +98,8 @@ impl<'r> Report<'r> {
             let rate = self.results.spread(row)?;
             let memory = row.peak_memory().map_or_else(dash, |bytes| grouped(bytes as f64 / 1e6));
             let memory = if row.contestant == LIMIT { dash() } else { memory };
-            let (workload, contestant) = (row.workload.clone(), row.contestant.clone());
+            let mark = if self.results.was_disturbed(row) { " *" } else { "" };
+            let (workload, contestant) = (row.workload.clone(), format!("{}{mark}", row.contestant));
             let [median, min, max] = [rate.median, rate.min, rate.max].map(grouped);
             Some(vec![workload, contestant, median, min, max, memory])
         };
@@ -105,7 +111,10 @@ impl<'r> Report<'r> {
             let found = ratio.of(self.results)?;
             Some(vec![ratio.meaning.to_owned(), grouped(found), grouped(ratio.at_least), grouped(ratio.aim)])
         };
-        RATIOS.iter().filter_map(cells).collect()
+        let not_measured = NOT_MEASURED.iter().map(|(meaning, [at_least, aim])| {
+            vec![(*meaning).to_owned(), "not measured".to_owned(), grouped(*at_least), grouped(*aim)]
+        });
+        RATIOS.iter().filter_map(cells).chain(not_measured).collect()
     }
 }
 
@@ -164,6 +173,11 @@ mod tests {
             let text = report.text();
             assert!(text.contains("train_full  ple                  110,000"), "{text}");
             assert!(text.contains("two threads against one") && !text.contains("burn"), "{text}");
+            assert!(
+                text.contains(
+                    "any table prepared from raw ids, against the same job in polars  not measured"
+                )
+            );
             assert!(report.markdown().contains("| train_full | ple | 110,000 | 100,000 | 120,000 | 5.00 |"));
         });
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::plan::LIMIT;
+use super::control::Control;
 use super::spread::Spread;
 
 /// By how much the losses of two contestants may differ after the same number of steps. Their first weights are not the
@@ -29,6 +29,8 @@ pub(crate) struct Row {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Results {
     rows: Vec<Row>,
+    /// The fixed work between the workloads.
+    pub control: Control,
     failed: BTreeSet<(String, String)>,
 }
 
@@ -71,21 +73,16 @@ impl Results {
         self.spread(self.row(workload, contestant)?)
     }
 
-    /// Rows a second of a row. For the limit they follow, round by round, from its rates and from the best product that
-    /// any contestant of the workload showed in that round.
+    /// Rows a second of a row.
     pub(crate) fn spread(&self, row: &Row) -> Option<Spread> {
-        let rates: Vec<f64> = match row.contestant == LIMIT {
-            false => row.samples.iter().filter_map(|(_, sample)| rate(sample)).collect(),
-            true => {
-                let flops = |round| {
-                    let rows = self.rows.iter().filter(|other| other.workload == row.workload);
-                    let samples = rows.flat_map(|row| &row.samples).filter(move |(r, _)| *r == round);
-                    samples.filter_map(|(_, s)| number(s, "flops_per_second")).fold(0.0, f64::max)
-                };
-                row.samples.iter().filter_map(|(round, sample)| limit(sample, flops(*round))).collect()
-            }
-        };
-        Spread::of(&rates)
+        Spread::of(&row.samples.iter().filter_map(|(_, sample)| rate(sample)).collect::<Vec<_>>())
+    }
+
+    /// Whether the machine was disturbed in at least half of a row's rounds, so that its median is not to be believed.
+    pub(crate) fn was_disturbed(&self, row: &Row) -> bool {
+        let rounds = row.samples.iter().map(|(round, _)| *round);
+        let disturbed = rounds.filter(|&round| self.control.was_disturbed(&row.workload, round)).count();
+        2 * disturbed >= row.samples.len()
     }
 
     /// Contestants of one workload whose work was not the same: other parameters, or losses that fall otherwise.
@@ -117,9 +114,9 @@ impl Row {
     }
 }
 
-/// Rows a second of a sample that has them.
+/// Rows a second of a sample: what it says, or what the rates of the machine allow at most.
 pub(crate) fn rate(sample: &Value) -> Option<f64> {
-    number(sample, "rows_per_second")
+    number(sample, "rows_per_second").or_else(|| limit(sample))
 }
 
 fn number(sample: &Value, key: &str) -> Option<f64> {
@@ -131,8 +128,8 @@ fn numbers(sample: &Value, key: &str) -> Option<Vec<f64>> {
 }
 
 /// The most rows a second that the machine's rates allow.
-fn limit(sample: &Value, flops: f64) -> Option<f64> {
-    let products = 2.0 * number(sample, "multiply_adds_per_row")? / flops;
+fn limit(sample: &Value) -> Option<f64> {
+    let products = 2.0 * number(sample, "multiply_adds_per_row")? / number(sample, "flops_per_second")?;
     let reads = number(sample, "reads_per_row")? / number(sample, "reads_per_second")?;
     let changes = number(sample, "changes_per_row")? / number(sample, "changes_per_second")?;
     Some(1.0 / (products + reads + changes))
@@ -177,21 +174,38 @@ fn difference(a: &Value, b: &Value) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{LIMIT, Results, difference};
+    use super::{Results, difference};
+    use crate::bench::plan::LIMIT;
     use serde_json::json;
 
     #[test]
-    fn the_limit_takes_the_best_product_of_its_round() {
+    fn the_limit_follows_from_the_rates_of_its_own_sample() {
         let mut results = Results::default();
         let sample = json!({"flops_per_second": 100.0, "multiply_adds_per_row": 50, "reads_per_row": 1,
             "reads_per_second": 2.0, "changes_per_row": 1, "changes_per_second": 2.0});
         results.add("train_full", LIMIT, 0, sample.clone());
         assert_eq!(results.rate("train_full", LIMIT).map(|rate| rate.median), Some(0.5));
-        results.add("train_full", "product", 0, json!({"flops_per_second": 200.0}));
-        results.add("paper", "product", 0, json!({"flops_per_second": 1e9}));
-        assert_eq!(results.rate("train_full", LIMIT).map(|rate| rate.median), Some(1.0 / 1.5));
-        results.add("train_full", LIMIT, 1, sample);
-        assert_eq!(results.rate("train_full", LIMIT).map(|rate| rate.min), Some(0.5));
+        results.add("train_full", "another", 0, json!({"flops_per_second": 200.0}));
+        assert_eq!(results.rate("train_full", LIMIT).map(|rate| rate.median), Some(0.5));
+        let mut quicker = sample;
+        quicker["flops_per_second"] = json!(200.0);
+        results.add("train_full", LIMIT, 1, quicker);
+        assert_eq!(results.rate("train_full", LIMIT).map(|rate| rate.max), Some(1.0 / 1.5));
+    }
+
+    #[test]
+    fn a_row_is_marked_where_half_of_its_rounds_were_disturbed() {
+        let mut results = Results::default();
+        for (round, seconds) in [1.0, 1.5, 1.0, 1.0].into_iter().enumerate() {
+            results.control.ran(seconds, "paper", round);
+            results.add("paper", "ple", round, json!({"rows_per_second": 5.0}));
+        }
+        results.control.ended(1.0);
+        // The rounds before and after the slow run.
+        assert!(results.was_disturbed(&results.rows()[0]));
+        results.control.ran(1.0, "paper", 4);
+        results.add("paper", "ple", 4, json!({"rows_per_second": 5.0}));
+        assert!(!results.was_disturbed(&results.rows()[0]));
     }
 
     #[test]

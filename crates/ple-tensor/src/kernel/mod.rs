@@ -13,6 +13,7 @@ pub(crate) mod named_rows;
 pub(crate) mod one_column;
 pub(crate) mod places;
 pub(crate) mod prefetch;
+pub(crate) mod register_rate;
 pub(crate) mod row_sums;
 pub(crate) mod rows;
 pub(crate) mod scratch;
