@@ -152,7 +152,7 @@ impl Batches {
     ///
     /// # Errors
     ///
-    /// Those of reading a window.
+    /// Those of reading a window, or the lists of its users.
     ///
     /// # Panics
     ///
@@ -168,6 +168,10 @@ impl Batches {
             self.plan_group();
             gather_all(&mut self.group[..self.n_ready]);
             self.group.iter_mut().for_each(PlannedBatch::gather);
+            if let Err(error) = self.source.check_lists() {
+                self.n_ready = 0;
+                self.failed = Some(error);
+            }
         }
         if self.n_given == self.n_ready {
             self.remaining = 0;

@@ -103,7 +103,6 @@ mod windows;
 // Back to files.
 mod fingerprint;
 mod in_order;
-mod mmap;
 mod output_columns;
 mod output_folder;
 mod parquet_file;

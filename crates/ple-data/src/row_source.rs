@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
+use crate::error::DataError;
 use crate::order::{BatchPlan, EpochOrder, LastBatch, Shuffle};
 use crate::schema::FeatureSchema;
 use crate::shards::{ParquetShards, TaskCounts};
 use crate::table::Table;
+use crate::user_lists::UserLists;
 use crate::windows::Windows;
 
 /// Rows to train on or to evaluate.
@@ -89,6 +91,20 @@ impl RowSource {
             RowSource::Memory(table) => table.fingerprint(),
             RowSource::Shards(shards) => shards.fingerprint(),
         }
+    }
+
+    /// Whether all lists of users that were read since the last call could be read, and were what the schema allows: to be
+    /// asked after rows have been gathered from a table or a window, where lists are [joined](crate::UserLists).
+    ///
+    /// # Errors
+    ///
+    /// The first that could not, with the file's name.
+    pub fn check_lists(&self) -> Result<(), DataError> {
+        match self {
+            RowSource::Memory(table) => table.lists(),
+            RowSource::Shards(shards) => shards.lists(),
+        }
+        .map_or(Ok(()), UserLists::check)
     }
 
     /// Which rows make up the batches of an epoch.

@@ -197,6 +197,11 @@ impl ParquetShards {
         (&self.group_rows, self.groups_per_window)
     }
 
+    /// The lists of the rows' users, if any are joined.
+    pub(crate) fn lists(&self) -> Option<&UserLists> {
+        self.lists.as_ref().map(|(lists, _)| lists)
+    }
+
     /// How the shards are read.
     pub fn config(&self) -> StreamConfig {
         self.config

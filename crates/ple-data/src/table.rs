@@ -89,7 +89,7 @@ impl Table {
     ///
     /// Those of [`Table::new`].
     pub fn with_schema(self, schema: FeatureSchema) -> Result<Self, DataError> {
-        Table::new(schema, self.with_lists_copied().to_columns())
+        Table::new(schema, self.with_lists_copied()?.to_columns())
     }
 
     /// The number of rows.

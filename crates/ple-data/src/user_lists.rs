@@ -1,11 +1,11 @@
 //! Lists that rows have through their user: stored once for each user, and joined to the rows when a batch is made.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use crate::ali_ccp_raw::{CommonFeatures, RawError};
+use crate::ali_ccp_raw::{CommonFeatures, ListsOfUser, RawError};
 use crate::batch::{Batch, SequenceBatch};
 use crate::error::DataError;
 use crate::read::read_tables;
@@ -19,12 +19,16 @@ const USER: &str = "user";
 
 /// Sequence features whose lists belong to the user of a row.
 ///
-/// A list that all rows of a user share is stored once, in mapped files; a row has the number of its user, and
+/// A list that all rows of a user share is stored once, in files; a row has the number of its user, and
 /// [`Table::gather`] copies the lists of the rows that it is asked for. Where the user has no list in a field, a row's own
 /// one counts, if there is a column of them. A row without either has an empty list.
 ///
+/// Small files are read once. Large ones are read when a batch is made, and what is read is checked: a file that was cut short or changed since it was
+/// opened gives empty lists and is kept as an error, which [`Batches`](crate::Batches) and
+/// [`RowSource::check_lists`](crate::RowSource::check_lists) give back.
+///
 /// It comes from [`Prepared::user_lists`](crate::ali_ccp_raw::Prepared::user_lists), and is cheap to clone: the files are
-/// mapped once.
+/// opened once.
 ///
 /// # Examples
 ///
@@ -55,6 +59,10 @@ pub struct UserLists {
     lists: Arc<CommonFeatures>,
     joined: Arc<[JoinedList]>,
     fingerprint: u64,
+    /// The file of the ids, which errors name.
+    path: Arc<Path>,
+    /// The first error of reading lists for a batch.
+    failed: Arc<Mutex<Option<DataError>>>,
 }
 
 /// A field whose lists belong to users.
@@ -90,30 +98,71 @@ pub(crate) fn weights_column(column: &str) -> String {
 }
 
 impl UserLists {
-    /// Takes mapped lists, after a look at every id and every weight; `path` is what errors name.
+    /// Takes lists after a look at every id and every weight; `path` is what errors name.
     pub(crate) fn checked(
         lists: CommonFeatures,
         joined: Vec<JoinedList>,
         fingerprint: u64,
         path: &Path,
     ) -> Result<Self, DataError> {
-        let fault = |user: usize| {
-            joined.iter().find_map(|JoinedList { name, vocab_size, list, .. }| {
-                let (ids, weights) = lists.list(user, *list);
-                let id = ids.iter().find(|&&id| id as usize >= *vocab_size);
-                let weight = weights.iter().find(|weight| !weight.is_finite());
-                let found = match (id, weight) {
-                    (Some(id), _) => format!("the id {id}, where {vocab_size} are known"),
-                    (None, Some(weight)) => format!("the weight {weight}"),
-                    (None, None) => return None,
-                };
-                Some(format!("user {user} has in the list `{name}` {found}"))
-            })
+        let lists = UserLists {
+            lists: Arc::new(lists),
+            joined: joined.into(),
+            fingerprint,
+            path: path.into(),
+            failed: Arc::default(),
         };
-        match (0..lists.users()).into_par_iter().find_map_first(fault) {
-            Some(detail) => Err(RawError::Damaged { path: path.to_path_buf(), detail }.into()),
-            None => Ok(UserLists { lists: Arc::new(lists), joined: joined.into(), fingerprint }),
+        let check = |of_user: &mut ListsOfUser, user| lists.read_and_check(user, of_user).err();
+        match (0..lists.users())
+            .into_par_iter()
+            .map_init(ListsOfUser::default, check)
+            .find_map_first(|error| error)
+        {
+            Some(error) => Err(error),
+            None => Ok(lists),
         }
+    }
+
+    /// Reads the lists of a user; what comes from a file is looked at again, since the file may have changed.
+    fn read(&self, user: usize, of_user: &mut ListsOfUser) -> Result<(), DataError> {
+        match self.lists.are_in_memory() {
+            true => self.lists.read(user, of_user),
+            false => self.read_and_check(user, of_user),
+        }
+    }
+
+    /// Reads the lists of a user, and looks at their ids and weights.
+    fn read_and_check(&self, user: usize, of_user: &mut ListsOfUser) -> Result<(), DataError> {
+        self.lists.read(user, of_user)?;
+        for JoinedList { name, vocab_size, list, .. } in self.joined.iter() {
+            let (ids, weights) = of_user.list(*list);
+            // Sums without an early end, in the widest vectors; what is wrong is looked for where there is something.
+            let largest = ids.iter().fold(0, |largest, &id| id.max(largest));
+            let finite = weights.iter().fold(true, |finite, weight| finite & weight.is_finite());
+            if (largest as usize) < *vocab_size && finite {
+                continue;
+            }
+            let id = ids.iter().find(|&&id| id as usize >= *vocab_size);
+            let weight = weights.iter().find(|weight| !weight.is_finite());
+            let found = match (id, weight) {
+                (Some(id), _) => format!("the id {id}, where {vocab_size} are known"),
+                (None, Some(weight)) => format!("the weight {weight}"),
+                (None, None) => continue,
+            };
+            let detail = format!("user {user} has in the list `{name}` {found}");
+            return Err(RawError::Damaged { path: self.path.to_path_buf(), detail }.into());
+        }
+        Ok(())
+    }
+
+    /// The first error of reading lists for batches since the last call.
+    ///
+    /// # Errors
+    ///
+    /// [`RawError::Damaged`] for a file that was cut short, or with an id or a weight that cannot be; [`DataError::Io`].
+    pub(crate) fn check(&self) -> Result<(), DataError> {
+        let error = self.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        error.map_or(Ok(()), Err)
     }
 
     /// The number of users.
@@ -203,11 +252,17 @@ impl UserLists {
     ) {
         let user = records.layout().user().start;
         let mut own = own.iter();
-        for (joined, target) in self.joined.iter().zip(targets) {
-            let own = joined.own.as_ref().and_then(|_| own.next());
-            for &index in indices {
-                let user = records.record(index as usize)[user] as usize;
-                let (mut ids, mut weights) = self.lists.list(user, joined.list);
+        let own: Vec<Option<&SequenceColumn>> =
+            self.joined.iter().map(|joined| joined.own.as_ref().and_then(|_| own.next())).collect();
+        let mut of_user = ListsOfUser::default();
+        for &index in indices {
+            let user = records.record(index as usize)[user] as usize;
+            if let Err(error) = self.read(user, &mut of_user) {
+                self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                of_user.empty();
+            }
+            for ((joined, own), target) in self.joined.iter().zip(&own).zip(&mut *targets) {
+                let (mut ids, mut weights) = of_user.list(joined.list);
                 if let (true, Some(own)) = (ids.is_empty(), own) {
                     let span = own.span(index as usize);
                     ids = &own.ids[span.clone()];
@@ -225,10 +280,12 @@ const DEFAULT_DIM: usize = 16;
 impl Table {
     /// The same rows with the lists of their users copied to each of them, if such lists are [joined](UserLists): what a
     /// file holds. A user's lists are then as often in memory as the user has rows.
-    pub fn with_lists_copied(self) -> Self {
-        if self.lists().is_none() {
-            return self;
-        }
+    ///
+    /// # Errors
+    ///
+    /// Those of reading lists.
+    pub fn with_lists_copied(self) -> Result<Self, DataError> {
+        let Some(lists) = self.lists().cloned() else { return Ok(self) };
         let all: Vec<u32> = (0..self.rows() as u32).collect();
         let mut sequences: Vec<SequenceColumn> = Vec::new();
         let mut batch = Batch::new();
@@ -245,9 +302,10 @@ impl Table {
                 false => sequences.iter_mut().zip(more).for_each(|(all, more)| all.append(&more)),
             }
         }
+        lists.check()?;
         let TableContents { records, keys, .. } = self.contents();
         let contents = TableContents { records: records.without_user(), sequences, keys: keys.clone() };
-        Table::assembled(Arc::new(self.schema().clone()), contents)
+        Ok(Table::assembled(Arc::new(self.schema().clone()), contents))
     }
 }
 

@@ -32,7 +32,7 @@ const ROWS_PER_GROUP: usize = 128 * 1024;
 /// [`DataError::OutputColumn`] if two columns have one name, [`DataError::Io`] if the file cannot be written.
 pub fn write_parquet(table: &Table, path: impl AsRef<Path>) -> Result<(), DataError> {
     let path = path.as_ref();
-    let copied = table.lists().map(|_| table.clone().with_lists_copied());
+    let copied = table.lists().map(|_| table.clone().with_lists_copied()).transpose()?;
     let table = copied.as_ref().unwrap_or(table);
     let columns = output_columns(path, table)?;
     let mut fields = Vec::with_capacity(columns.len());

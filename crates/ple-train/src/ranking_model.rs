@@ -120,6 +120,7 @@ impl RankingModel {
             let window = self.predict(&*window?);
             all.iter_mut().zip(window).for_each(|(all, values)| all.extend(values));
         }
+        rows.check_lists()?;
         Ok(all)
     }
 
@@ -140,6 +141,7 @@ impl RankingModel {
         for window in rows.windows() {
             self.score(&*window?, &mut scored);
         }
+        rows.check_lists()?;
         Ok(self.metrics(&scored))
     }
 

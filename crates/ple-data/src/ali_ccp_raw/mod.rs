@@ -7,7 +7,7 @@
 //! - [`RawFiles`] names the four files of a folder.
 //! - [`prepare_ali_ccp`] makes Parquet shards of them, and [`Prepared`] finds its way in the folder that it writes.
 //! - [`prepare_ali_ccp_compat`] makes the CSV files of them that torch-rechub's script makes.
-//! - [`CommonFeatures`] are the lists that belong to users, mapped into memory.
+//! - [`CommonFeatures`] are the lists that belong to users, read a user at a time.
 //! - [`generate_ali_ccp`] writes files of this format, of any size, whose truth is known.
 
 // What the files hold.
@@ -59,7 +59,7 @@ mod generated_rows;
 
 pub use crate::output_folder::FileFacts;
 pub use bad_lines::{BadLines, SkippedLines};
-pub use common_features::CommonFeatures;
+pub use common_features::{CommonFeatures, ListsOfUser};
 pub use compat::prepare_ali_ccp_compat;
 pub use config::{RawConfig, RawPhase, RawProgress};
 pub use error::RawError;

@@ -239,16 +239,27 @@ impl Prepared {
         part.map_or(&[][..], |part| &part.shards).iter().map(|shard| self.path(&shard.file)).collect()
     }
 
-    /// Maps the lists of the users into memory.
+    /// Opens the lists of the users.
     ///
     /// # Errors
     ///
     /// [`RawError::Damaged`](super::RawError::Damaged) where the files do not fit together.
     pub fn common_features(&self) -> Result<CommonFeatures, DataError> {
+        self.common_features_within(CommonFeatures::IN_MEMORY)
+    }
+
+    fn common_features_within(&self, in_memory: u64) -> Result<CommonFeatures, DataError> {
         let common = &self.schema.common;
         let paths = [&common.offsets, &common.ids, &common.weights].map(|facts| self.path(facts));
         let [offsets, ids, weights] = paths;
-        CommonFeatures::open(&offsets?, &ids?, &weights?, common.users as usize, common.lists.len())
+        CommonFeatures::open(
+            &offsets?,
+            &ids?,
+            &weights?,
+            common.users as usize,
+            common.lists.len(),
+            in_memory,
+        )
     }
 
     /// The lists of the users as features that are joined to rows when a batch is made. The files are read once, on all
@@ -259,6 +270,16 @@ impl Prepared {
     /// Those of [`Prepared::common_features`]; [`RawError::Damaged`](super::RawError::Damaged) for a file with another hash, an id outside of its
     /// vocabulary, or a weight that is not finite.
     pub fn user_lists(&self) -> Result<UserLists, DataError> {
+        self.user_lists_within(CommonFeatures::IN_MEMORY)
+    }
+
+    /// As [`Prepared::user_lists`], with files of at most `in_memory` bytes held in memory, and larger ones read by
+    /// position. The lists are the same.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Prepared::user_lists`].
+    pub fn user_lists_within(&self, in_memory: u64) -> Result<UserLists, DataError> {
         let CommonFacts { offsets, ids, weights, lists, .. } = &self.schema.common;
         let files = [offsets, ids, weights];
         files.into_par_iter().try_for_each(|facts| facts.verify(&self.folder))?;
@@ -271,7 +292,8 @@ impl Prepared {
             list,
             own: facts.row_column.clone(),
         });
-        UserLists::checked(self.common_features()?, joined.collect(), hash.digest(), &self.path(ids)?)
+        let common = self.common_features_within(in_memory)?;
+        UserLists::checked(common, joined.collect(), hash.digest(), &self.path(ids)?)
     }
 
     /// The raw ids of a field with their numbers, in the order of the numbers; none if there is no such field.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_raw_files;
+mod changed_lists;
 mod compat;
 mod mutated_raw_files;
 mod parquet;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use ple_data::ali_ccp_raw::{CommonFeatures, Prepared, RawConfig, prepare_ali_ccp};
+use ple_data::ali_ccp_raw::{CommonFeatures, ListsOfUser, Prepared, RawConfig, prepare_ali_ccp};
 use ple_data::{
     ALI_CCP_DENSE, ALI_CCP_SPARSE, Feature, FeatureKind, FeatureSchema, Label, Pooling, Table, TaskType,
     read_table,
@@ -16,7 +16,7 @@ const LISTS: [&str; 5] = ["210", "109_14", "110_14", "127_14", "150_14"];
 const MIN_COUNT: u32 = 3;
 
 /// Small blocks and shards, so that a few hundred rows cross every border.
-fn config() -> RawConfig {
+pub(crate) fn config() -> RawConfig {
     RawConfig { min_count: MIN_COUNT, block_bytes: 5_000, shard_bytes: 9_000, ..RawConfig::default() }
 }
 
@@ -93,7 +93,9 @@ fn found_rows(table: &Table, prepared: &Prepared, common: &CommonFeatures) -> Ve
     let sequences: Vec<&str> = schema.sequences().map(|feature| feature.name.as_str()).collect();
     let list = |row: usize, field: &str| {
         let place = prepared.schema.common.lists.iter().position(|list| list.field == field).unwrap();
-        let (ids, weights) = common.list(labels[2][row] as usize, place);
+        let mut lists = ListsOfUser::default();
+        common.read(labels[2][row] as usize, &mut lists).unwrap();
+        let (ids, weights) = lists.list(place);
         let of_user: Vec<_> = ids.iter().copied().zip(weights.iter().copied()).collect();
         let column = prepared.schema.common.lists[place].row_column.as_deref();
         match column.and_then(|column| sequences.iter().position(|name| *name == column)) {
