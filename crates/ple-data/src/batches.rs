@@ -140,11 +140,6 @@ impl Batches {
         }
     }
 
-    /// The number of batches still to come.
-    pub fn remaining(&self) -> usize {
-        self.remaining
-    }
-
     /// The next batch, waiting for its window if need be. After an error there is nothing more.
     ///
     /// `gather_all` is called where the next group is to be gathered, to do so with whatever threads there are; what it

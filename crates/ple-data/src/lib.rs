@@ -147,7 +147,7 @@ pub use order::{BatchPlan, EpochOrder, LastBatch, Shuffle, Window};
 pub use place::Place;
 pub use predictions::{PredictionWriter, write_predictions};
 pub use prepared_folder::PreparedFolder;
-pub use quantiles::{bin_of, quantile_edges};
+pub use quantiles::quantile_edges;
 pub use read::{FileFormat, read_table, read_tables};
 pub use read_csv::read_csv;
 pub use read_parquet::read_parquet;

@@ -12,7 +12,6 @@ use ple_nn::{TaskKind, TaskSpec};
 #[serde(rename_all = "snake_case")]
 pub enum Balance {
     /// The mean of the losses, as in torch-rechub.
-    #[default]
     Mean,
     /// The sum of the losses, each with a fixed weight, in the order of the tasks.
     Weights(Vec<f32>),
@@ -20,6 +19,7 @@ pub enum Balance {
     /// regression task, with one learned s a task that starts at 0 and has no weight decay. The total may be negative.
     ///
     /// Source: A. Kendall, Y. Gal and R. Cipolla, "Multi-Task Learning Using Uncertainty to Weigh Losses", CVPR 2018.
+    #[default]
     Uwl,
 }
 

@@ -45,7 +45,7 @@ impl Default for TrainConfig {
             batch_size: 1024,
             seed: 2020,
             optimizer: AdamConfig::default(),
-            balance: Balance::Uwl,
+            balance: Balance::default(),
             early_stopping: EarlyStopping::new(5),
             evaluate_every: Every::Epoch,
         }

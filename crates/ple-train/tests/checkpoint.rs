@@ -107,7 +107,6 @@ fn everything_comes_back_to_the_last_bit() {
     assert_eq!(stored.tensors["nothing"].shape, [0, 4]);
     assert_eq!(stored.metadata, metadata());
     assert_eq!(stored.manifest.run, facts());
-    assert_eq!(stored.manifest, checkpoint::read_manifest(folder.path()).unwrap());
     assert_eq!(file_names(folder.path()), ["manifest.json", "model.safetensors"]);
 }
 
@@ -326,8 +325,8 @@ fn a_manifest_that_was_edited_or_forged() {
     // A claim of 2^62 values is refused by arithmetic, before anything of the kind is allocated.
     for shape in ["4611686018427387904", "1099511627776,\n 1099511627776,\n 0", "1000"] {
         let folder = saved();
-        let stored = checkpoint::read_manifest(folder.path()).unwrap();
-        assert_eq!(stored.tensors[2].shape, [3]);
+        let stored = checkpoint::read(folder.path()).unwrap();
+        assert_eq!(stored.manifest.tensors[2].shape, [3]);
         forge_last_shape(folder.path(), shape);
         refused(
             folder.path(),

@@ -1,30 +1,46 @@
-//! The exact text and exit code of the errors that settings cause; those of checkpoints are in `checkpoint.rs`.
+//! The exact text and exit code of the errors that settings cause, each made by the call that a program makes; those of
+//! checkpoints are in `checkpoint.rs`.
 
 #![allow(clippy::unwrap_used)]
 
-use ple_train::TrainError;
-use ple_train::metrics::{Metric, Undefined};
+use ple_data::TaskType::{self, Classification, Regression};
+use ple_data::{ParquetShards, StreamConfig, ali_ccp_schema};
+use ple_train::early_stopping::{EarlyStopping, Watch};
+use ple_train::metrics::{LabelCounts, Metric};
+use ple_train::{AdamConfig, TrainError};
 
 #[track_caller]
-fn says(error: TrainError, exit_code: u8, text: &str) {
+fn says(error: impl Into<TrainError>, exit_code: u8, text: &str) {
+    let error = error.into();
     assert_eq!(error.to_string(), text);
     assert_eq!(error.exit_code(), exit_code);
+}
+
+fn tasks(tasks: &[(&str, TaskType)]) -> Vec<(String, TaskType)> {
+    tasks.iter().map(|&(name, task)| (name.to_owned(), task)).collect()
+}
+
+/// What is said of a list of watched metrics.
+#[track_caller]
+fn refused(watch: &[&str], of: &[(&str, TaskType)]) -> TrainError {
+    let watch = Watch::Each(watch.iter().map(|&name| name.to_owned()).collect());
+    EarlyStopping { watch, ..EarlyStopping::new(3) }.resolve(&tasks(of)).unwrap_err()
 }
 
 #[test]
 fn names_that_are_not_known() {
     says(
-        TrainError::UnknownMetric { found: "logloss".into() },
+        "logloss".parse::<Metric>().unwrap_err(),
         2,
         "there is no metric `logloss`\nexpected: one of auc, log_loss, mse, rmse, mae\nnext: did you mean `log_loss`?",
     );
     says(
-        TrainError::UnknownTask { found: "clik".into(), known: vec!["click".into(), "purchase".into()] },
+        refused(&["clik.auc"], &[("click", Classification), ("purchase", Classification)]),
         2,
         "there is no task `clik`\nexpected: one of click, purchase\nnext: did you mean `click`?",
     );
     says(
-        TrainError::UnknownTask { found: "weather".into(), known: vec!["click".into()] },
+        refused(&["weather.auc"], &[("click", Classification)]),
         2,
         "there is no task `weather`\nexpected: one of click\nnext: choose one of these",
     );
@@ -33,26 +49,24 @@ fn names_that_are_not_known() {
 #[test]
 fn watched_metrics() {
     says(
-        TrainError::WatchSyntax { found: "auc".into() },
+        refused(&["auc"], &[("click", Classification)]),
         2,
         "early stopping cannot watch `auc`\nexpected: a task and a metric, as in click.auc\nnext: correct the list of watched metrics",
     );
     says(
-        TrainError::MetricOfOtherType {
-            task: "price".into(),
-            metric: Metric::Auc,
-            applicable: &[Metric::Mse, Metric::Mae],
-        },
+        refused(&["price.auc"], &[("price", Regression)]),
         2,
-        "the metric `auc` does not apply to the task `price`\nexpected: one of mse, mae\nnext: choose one of these for `price`",
+        "the metric `auc` does not apply to the task `price`\nexpected: one of mse, rmse, mae\nnext: choose one of these for `price`",
     );
     says(
-        TrainError::MixedMetrics { watched: vec!["click.auc".into(), "price.mse".into()] },
+        refused(&["click.auc", "price.mse"], &[("click", Classification), ("price", Regression)]),
         2,
         "the watched metrics are of different kinds (click.auc, price.mse), so they have no mean that could choose the best epoch\nexpected: the one that decides\nnext: set decide_by to one of them",
     );
+    let stopper = EarlyStopping::new(1).resolve(&tasks(&[("conversion", Classification)])).unwrap();
+    let counts = LabelCounts { rows: 9, positives: 0 };
     says(
-        TrainError::WatchedUndefined { watched: "conversion.auc".into(), reason: Undefined::NoPositives },
+        stopper.check_validation(&[("conversion".to_owned(), counts)]).unwrap_err(),
         65,
         "early stopping watches conversion.auc, which is undefined on the validation set: no row has a positive label\nexpected: a validation set on which every watched metric has a value\nnext: use a larger validation set, or watch another metric",
     );
@@ -61,12 +75,18 @@ fn watched_metrics() {
 #[test]
 fn settings_and_states() {
     says(
-        TrainError::Setting { setting: "patience".into(), found: "0".into(), expected: "at least 1".into() },
+        EarlyStopping::new(0).resolve(&tasks(&[("click", Classification)])).unwrap_err(),
         2,
-        "patience is 0\nexpected: at least 1\nnext: correct patience",
+        "early_stopping: patience is 0\nexpected: at least 1\nnext: correct early_stopping: patience",
     );
     says(
-        TrainError::OtherState { what: "early stopping", found: "a.auc".into(), expected: "b.auc".into() },
+        AdamConfig { learning_rate: -0.5, ..AdamConfig::default() }.check().unwrap_err(),
+        2,
+        "learning_rate is -0.5\nexpected: a finite number above 0\nnext: correct learning_rate",
+    );
+    let stopper = |task| EarlyStopping::new(2).resolve(&tasks(&[(task, Classification)])).unwrap();
+    says(
+        stopper("b").restore(stopper("a").state().clone()).unwrap_err(),
         2,
         "the saved early stopping is that of a.auc\nexpected: b.auc\nnext: continue with the settings that the run was started with, or start anew",
     );
@@ -74,7 +94,10 @@ fn settings_and_states() {
 
 #[test]
 fn data_errors_pass_through() {
-    let error = ple_data::DataError::MissingFile { path: "train.csv".into() };
-    let text = error.to_string();
-    says(error.into(), 66, &text);
+    let schema = ali_ccp_schema(&[2; 23], 4);
+    let open =
+        || ParquetShards::open(&["no/such/train.parquet"], &schema, StreamConfig::default()).unwrap_err();
+    let text = open().to_string();
+    assert!(text.contains("no/such/train.parquet"), "{text}");
+    says(open(), 66, &text);
 }

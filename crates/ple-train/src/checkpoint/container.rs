@@ -130,15 +130,6 @@ pub fn read(folder: &Path) -> Result<Stored, TrainError> {
     Ok(Stored { tensors, metadata, manifest })
 }
 
-/// Reads the manifest alone: what a listing of checkpoints needs. The tensors are not looked at.
-///
-/// # Errors
-///
-/// Those of [`read`] that concern the manifest.
-pub fn read_manifest(folder: &Path) -> Result<Manifest, TrainError> {
-    Manifest::load(folder)
-}
-
 /// The name of the tensors' file, and the one that is taken while the first belongs to the checkpoint being replaced.
 const FILE_NAMES: [&str; 2] = ["model.safetensors", "model-2.safetensors"];
 

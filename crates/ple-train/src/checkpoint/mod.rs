@@ -40,7 +40,7 @@ mod run_folder;
 mod tensor_source;
 mod whole_file;
 
-pub use container::{Stored, StoredTensor, read, read_manifest, write};
+pub use container::{Stored, StoredTensor, read, write};
 pub use json::to_json;
 pub use manifest::{Dtype, FORMAT_VERSION, FileRecord, Manifest, Position, RunFacts, TensorRecord};
 pub(crate) use run_folder::{Listing, RunFolder, Saved};

@@ -145,11 +145,6 @@ impl TaskMetrics {
         self.of_its_type(Metric::primary(self.task_type))
     }
 
-    /// The share of positive rows, or `None` without rows.
-    pub fn positive_rate(&self) -> Option<f64> {
-        (self.counts.rows > 0).then(|| self.counts.positives as f64 / self.counts.rows as f64)
-    }
-
     fn of_its_type(&self, metric: Metric) -> Measured {
         self.get(metric).unwrap_or(Measured::Undefined(Undefined::NoRows))
     }

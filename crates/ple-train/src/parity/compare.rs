@@ -59,15 +59,6 @@ impl Report {
     pub fn agrees(&self) -> bool {
         self.groups.iter().all(|group| group.differs.is_none() && group.compared > 0)
     }
-
-    /// The groups that differ.
-    pub fn differing(&self) -> Vec<&'static str> {
-        let groups = GROUPS.iter().zip(&self.groups);
-        groups
-            .filter(|(_, group)| group.differs.is_some() || group.compared == 0)
-            .map(|(name, _)| *name)
-            .collect()
-    }
 }
 
 impl fmt::Display for Report {
