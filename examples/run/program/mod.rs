@@ -17,6 +17,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use failure::Failure;
+use ple_tensor::InstructionSet;
+use ple_train::TrainError;
 
 /// The options of a program, and its work.
 pub(crate) trait Program: clap::Parser + Sync {
@@ -60,6 +62,7 @@ fn run<P: Program>(json: bool) -> Result<(), Failure> {
             return Ok(());
         }
     };
+    InstructionSet::requested().map_err(TrainError::from)?;
     interrupts::listen(json);
     threads::pool(program.threads())?.install(|| program.run())
 }

@@ -5,6 +5,7 @@
 //! in [`PROMISES`].
 
 mod interrupts;
+mod kernels;
 mod outputs;
 mod scene;
 mod terminals;
@@ -30,6 +31,7 @@ const PROMISES: &[Promise] = &[
     Promise { name: "outputs", checks: outputs::CHECKS },
     Promise { name: "terminals", checks: terminals::CHECKS },
     Promise { name: "interrupts", checks: interrupts::CHECKS },
+    Promise { name: "kernels", checks: kernels::CHECKS },
 ];
 
 /// Runs every check, and names all that fail.
