@@ -24,7 +24,7 @@ use ple_data::{
 };
 use ple_nn::MlpConfig;
 use ple_train::early_stopping::EarlyStopping;
-use ple_train::metrics::roc_auc;
+use ple_train::metrics::{Measured, roc_auc};
 use ple_train::{CarriedMoments, CarriedRows, RankingModel, RunSeed, TrainConfig, TrainError};
 use program::failure::Failure;
 use program::{Program, console, interrupts};
@@ -120,7 +120,7 @@ fn outcome(arguments: &Arguments) -> Result<Outcome, Failure> {
             let best = |task: usize| {
                 let scores: Vec<f32> = truth[task].iter().map(|&p| p as f32).collect();
                 let labels: Vec<f32> = data.test.table.labels(task).collect();
-                roc_auc(&scores, &labels, None).ok()
+                Some(Measured::from(roc_auc(&scores, &labels, None)))
             };
             let best_possible = vec![best(0), best(1)];
             let [train_rows, validation, test] =

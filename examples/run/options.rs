@@ -6,9 +6,10 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use ple_nn::{Architecture, MlpConfig, MmoeConfig, ModelConfig, PleConfig, SharedBottomConfig};
 use ple_onnx::Precision;
-use ple_train::{Checkpoints, SaveEvery, Start, TableUpdates, TrainConfig, TrainError};
+use ple_train::{Checkpoints, SaveEvery, Start, TableUpdates, TrainConfig};
 
 use super::settings::read_settings;
+use crate::program::failure::Failure;
 use crate::program::interrupts;
 
 /// Options that every training example takes.
@@ -61,7 +62,7 @@ impl RunOptions {
         &self,
         model: ModelConfig,
         training: TrainConfig,
-    ) -> Result<(ModelConfig, TrainConfig), TrainError> {
+    ) -> Result<(ModelConfig, TrainConfig), Failure> {
         let (model, mut training) = match &self.settings {
             Some(path) => read_settings(path, model, training)?,
             None => (model, training),

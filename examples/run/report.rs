@@ -1,20 +1,22 @@
-//! The result of a run: a table for people, one JSON object for programs.
+//! The result of a run: a table for people, one JSON object for programs. Either has every metric that a task has, and
+//! the reason of each that has no value.
 
 use std::path::PathBuf;
 
+use comfy_table::{Table, presets};
+use ple_data::TaskType;
 use ple_onnx::ExportReport;
-use ple_train::metrics::{Metric, TaskMetrics};
+use ple_train::metrics::{Measured, TaskMetrics};
 use ple_train::{Ended, FitReport};
 use serde_json::{Map, Value, json};
 
-use super::terminal::cell;
 use crate::program::console;
 
 /// What a training example found.
 pub(crate) struct Outcome {
     /// The model's name.
     pub model: &'static str,
-    /// Learned values.
+    /// Learned values of the model, without those of the balance of tasks.
     pub parameters: usize,
     /// How the run went.
     pub report: FitReport,
@@ -24,8 +26,10 @@ pub(crate) struct Outcome {
     pub out: PathBuf,
     /// Its ONNX file.
     pub onnx: ExportReport,
+    /// Where the predictions for the test rows are, if they were asked for.
+    pub predictions: Option<PathBuf>,
     /// The AUC of the true probabilities, where they are known.
-    pub best_possible: Vec<Option<f64>>,
+    pub best_possible: Vec<Option<Measured>>,
     /// The rows that each task counts, in words.
     pub spaces: Vec<String>,
 }
@@ -39,58 +43,31 @@ impl Outcome {
         }
     }
 
-    /// The table at the end, why the run ended, and what comes next.
+    /// A table for each type of task, why the run ended, and what comes next.
     fn print(&self) {
-        let known = self.best_possible.iter().any(Option::is_some);
-        let mut table = comfy_table::Table::new();
-        table.load_style(comfy_table::presets::NOTHING);
-        let mut header = vec!["task", "test AUC", "log loss", "rows", "positives", "of"];
-        if known {
-            header.insert(2, "best possible");
-        }
-        table.set_header(header);
-        for ((metrics, best), space) in self.test.iter().zip(&self.best_possible).zip(&self.spaces) {
-            let value =
-                |metric| metrics.get(metric).map_or_else(|| "–".to_owned(), |value| value.to_string());
-            let mut row = vec![
-                metrics.task.clone(),
-                value(Metric::Auc),
-                value(Metric::LogLoss),
-                metrics.counts.rows.to_string(),
-                metrics.counts.positives.to_string(),
-                space.clone(),
-            ];
-            if known {
-                row.insert(2, cell(*best));
+        for task_type in [TaskType::Classification, TaskType::Regression] {
+            if let Some(table) = self.table(task_type) {
+                console::say(format_args!("\n{table}"));
             }
-            table.add_row(row);
         }
-        console::say(format_args!("\n{table}\n"));
         let why = match &self.report.ended {
             Ended::LastEpoch => "it reached its last epoch".to_owned(),
             Ended::Stalled(reason) => reason.to_string(),
             Ended::Interrupted => "it was interrupted".to_owned(),
         };
-        console::say(format_args!("The run ended because {why}."));
+        console::say(format_args!("\nThe run ended because {why}."));
         if let Some(best) = self.report.best {
             let best = &self.report.evaluations[best];
             console::say(format_args!("The weights are those of epoch {}, step {}.", best.epoch, best.step));
         }
-        console::say(format_args!(
-            "{} rows in {:.1} s of training, {:.0} a second.",
-            self.report.rows,
-            self.report.train_time.as_secs_f64(),
-            self.report.rows_per_second()
-        ));
-        console::say(format_args!(
-            "The model is in {}, with a picture of it in model.svg.",
-            self.out.display()
-        ));
+        console::say(self.rows());
+        let out = self.out.display();
+        console::say(format_args!("The model is in {out}, with a picture of it in model.svg."));
         let ExportReport { bytes, nodes, precision, proved_rows, largest_difference, compared_keys, .. } =
             &self.onnx;
         console::say(format_args!(
-            "As ONNX it is in model.onnx: {precision}, {nodes} nodes, {:.1} MB; in {proved_rows} test rows it differs from this program \
-             by at most {largest_difference:.1e}.",
+            "As ONNX it is in model.onnx: {precision}, {nodes} nodes, {:.1} MB; in {proved_rows} test rows it differs from \
+             this program by at most {largest_difference:.1e}.",
             *bytes as f64 / 1e6
         ));
         if *compared_keys > 0 {
@@ -98,37 +75,75 @@ impl Outcome {
                 "It reads raw ids: the {compared_keys} keys in the file are those of the vocabularies."
             ));
         }
-        console::say(format_args!(
-            "\nNext: --predictions FILE.parquet for the test rows' predictions, --help for everything else."
-        ));
+        match &self.predictions {
+            Some(path) => {
+                console::say(format_args!("The predictions for the test rows are in {}.", path.display()));
+            }
+            None => console::say(
+                "\nNext: --predictions FILE.parquet for the test rows' predictions, --help for everything else.",
+            ),
+        }
+    }
+
+    /// The test metrics of the tasks of a type, if there are any.
+    fn table(&self, task_type: TaskType) -> Option<Table> {
+        let tasks = self.test.iter().enumerate().filter(|(_, task)| task.task_type == task_type);
+        let best = |index: usize| self.best_possible.get(index).copied().flatten();
+        let known = tasks.clone().any(|(index, _)| best(index).is_some());
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        for (index, metrics) in tasks {
+            let mut row = vec![("task".to_owned(), metrics.task.clone())];
+            for (metric, measured) in &metrics.values {
+                let test = if row.len() == 1 { "test " } else { "" };
+                row.push((format!("{test}{}", metric.heading()), measured.to_string()));
+                if row.len() == 2 && known {
+                    let best = best(index).map_or_else(|| "not known".to_owned(), |best| best.to_string());
+                    row.push(("best possible".to_owned(), best));
+                }
+            }
+            row.push(("rows".to_owned(), metrics.counts.rows.to_string()));
+            row.extend(labels(metrics).map(|(name, value)| (name.replace('_', " "), value)));
+            row.push(("of".to_owned(), self.spaces[index].clone()));
+            let (header, row): (Vec<_>, Vec<_>) = row.into_iter().unzip();
+            table.set_header(header);
+            table.add_row(row);
+        }
+        (table.row_count() > 0).then_some(table)
+    }
+
+    /// How many rows were trained on, and how fast: the speed is that of this process.
+    fn rows(&self) -> String {
+        let FitReport { rows, rows_before, train_time, .. } = &self.report;
+        let (here, seconds) = (rows - rows_before, train_time.as_secs_f64());
+        let speed = format!("{seconds:.1} s of training, {:.0} a second.", here as f64 / seconds);
+        match (rows_before, here) {
+            (_, 0) => format!("{rows} rows, all of them before the run went on."),
+            (0, _) => format!("{rows} rows in {speed}"),
+            (before, _) => format!("{rows} rows, {before} of them before the run went on; {here} in {speed}"),
+        }
     }
 
     /// The same as one JSON object.
     fn json(&self) -> Value {
-        let metrics = |tasks: &[TaskMetrics], best: &[Option<f64>]| {
+        let metrics = |tasks: &[TaskMetrics], best: &[Option<Measured>]| {
             let task = |(index, metrics): (usize, &TaskMetrics)| {
-                let value = |metric| metrics.get(metric).and_then(|measured| measured.value());
-                let mut object = Map::new();
-                object.insert("auc".to_owned(), json!(value(Metric::Auc)));
-                object.insert("log_loss".to_owned(), json!(value(Metric::LogLoss)));
-                object.insert("rows".to_owned(), json!(metrics.counts.rows));
-                object.insert("positives".to_owned(), json!(metrics.counts.positives));
-                object.insert("of".to_owned(), json!(self.spaces[index]));
-                if let Some(Some(best)) = best.get(index) {
-                    object.insert("best_possible_auc".to_owned(), json!(best));
-                }
-                (metrics.task.clone(), Value::Object(object))
+                let best = best.get(index).copied().flatten();
+                (metrics.task.clone(), task_json(metrics, best, &self.spaces[index]))
             };
             Value::Object(tasks.iter().enumerate().map(task).collect())
         };
+        let FitReport { rows, rows_before, train_time, .. } = &self.report;
         json!({
             "model": self.model,
             "test": metrics(&self.test, &self.best_possible),
             "validation": metrics(self.report.validation(), &[]),
             "epochs": self.report.epochs,
-            "train_seconds": self.report.train_time.as_secs_f64(),
-            "rows_per_second": self.report.rows_per_second(),
+            "rows": rows,
+            "train_seconds": train_time.as_secs_f64(),
+            "rows_per_second": (rows > rows_before).then(|| self.report.rows_per_second()),
             "parameters": self.parameters,
+            "predictions": self.predictions,
             "onnx": {
                 "bytes": self.onnx.bytes,
                 "nodes": self.onnx.nodes,
@@ -137,5 +152,73 @@ impl Outcome {
                 "largest_difference": self.onnx.largest_difference,
             },
         })
+    }
+}
+
+/// What is known of the labels of a task besides their number: the positives, or mean and deviation.
+fn labels(metrics: &TaskMetrics) -> impl Iterator<Item = (&'static str, String)> {
+    let counts = metrics.counts;
+    let positives = counts.positives.map(|positives| ("positives", positives.to_string()));
+    let spread = counts.spread.into_iter().flat_map(|spread| {
+        [("label_mean", spread.mean), ("label_deviation", spread.deviation)]
+            .map(|(name, value)| (name, Measured::Value(value).to_string()))
+    });
+    positives.into_iter().chain(spread)
+}
+
+/// One task: its metrics by their names, its rows and labels, and under `undefined` why a metric has no value.
+fn task_json(metrics: &TaskMetrics, best: Option<Measured>, space: &str) -> Value {
+    let mut object = Map::new();
+    let mut undefined = Map::new();
+    let measured = metrics.values.iter().map(|(metric, measured)| (metric.name(), *measured));
+    for (name, measured) in measured.chain(best.map(|best| ("best_possible_auc", best))) {
+        object.insert(name.to_owned(), json!(measured.value()));
+        if let Measured::Undefined(reason) = measured {
+            undefined.insert(name.to_owned(), json!(reason.to_string()));
+        }
+    }
+    object.insert("rows".to_owned(), json!(metrics.counts.rows));
+    if let Some(positives) = metrics.counts.positives {
+        object.insert("positives".to_owned(), json!(positives));
+    }
+    if metrics.task_type == TaskType::Regression {
+        let spread = metrics.counts.spread;
+        object.insert("label_mean".to_owned(), json!(spread.map(|spread| spread.mean)));
+        object.insert("label_deviation".to_owned(), json!(spread.map(|spread| spread.deviation)));
+    }
+    object.insert("of".to_owned(), json!(space));
+    if !undefined.is_empty() {
+        object.insert("undefined".to_owned(), Value::Object(undefined));
+    }
+    Value::Object(object)
+}
+
+#[cfg(test)]
+mod tests {
+    use ple_data::TaskType;
+    use ple_train::metrics::{Measured, TaskMetrics, Undefined};
+    use serde_json::json;
+
+    use super::task_json;
+
+    #[test]
+    fn a_classification_has_the_metrics_of_one() {
+        let metrics = TaskMetrics::compute("click", TaskType::Classification, &[0.0, 1.0], &[0.0, 1.0], None);
+        let value = task_json(&metrics, Some(Measured::Undefined(Undefined::NoRows)), "all rows");
+        assert_eq!(value["auc"], 1.0);
+        assert_eq!(value["undefined"], json!({ "best_possible_auc": "the task has no row" }));
+        let expected = ["auc", "best_possible_auc", "log_loss", "of", "positives", "rows", "undefined"];
+        assert!(value.as_object().unwrap().keys().eq(expected), "{value}");
+    }
+
+    #[test]
+    fn a_regression_has_those_of_one() {
+        let metrics = TaskMetrics::compute("price", TaskType::Regression, &[1.0, 2.0], &[3.0, 3.0], None);
+        let expected = json!({
+            "mse": 2.5, "rmse": 2.5_f64.sqrt(), "mae": 1.5, "r2": null, "rows": 2,
+            "label_mean": 3.0, "label_deviation": 0.0, "of": "all rows",
+            "undefined": { "r2": "all labels are equal" },
+        });
+        assert_eq!(task_json(&metrics, None, "all rows"), expected);
     }
 }

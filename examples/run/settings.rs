@@ -1,6 +1,9 @@
-//! A settings file: JSON whose keys replace those of the defaults, at any depth. A key that is not known is an error.
+//! A settings file: JSON whose keys replace those of the defaults, at any depth. What is wrong with one is said with the
+//! file, the line and the path of the key.
 
-use std::io::ErrorKind;
+mod fault;
+mod places;
+
 use std::path::Path;
 
 use ple_data::DataError;
@@ -10,7 +13,11 @@ use ple_train::{TrainConfig, TrainError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-#[derive(Serialize, Deserialize)]
+use crate::program::failure::Failure;
+use fault::{Fault, culprit};
+use places::{Key, keys};
+
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Settings {
     model: ModelConfig,
@@ -18,40 +25,105 @@ struct Settings {
 }
 
 /// The defaults, changed by a file.
+///
+/// # Errors
+/// A file that cannot be read, and whatever in it is no setting of this model and training.
 pub(crate) fn read_settings(
     path: &Path,
     model: ModelConfig,
     training: TrainConfig,
-) -> Result<(ModelConfig, TrainConfig), TrainError> {
-    let unusable = |detail: String| TrainError::Setting {
-        setting: format!("the settings file {}", path.display()),
-        found: detail,
-        expected: "JSON as {\"model\": {...}, \"training\": {...}}".to_owned(),
-    };
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            return Err(DataError::MissingFile { path: path.to_owned() }.into());
-        }
-        Err(source) => {
-            return Err(TrainError::Io { path: path.to_owned(), action: "read the settings", source });
-        }
-    };
-    let changes: Value = serde_json::from_str(&text).map_err(|error| unusable(error.to_string()))?;
-    let mut settings = to_json(&Settings { model, training });
-    merge(&mut settings, changes);
-    let settings: Settings = serde_json::from_value(settings).map_err(|error| unusable(error.to_string()))?;
+) -> Result<(ModelConfig, TrainConfig), Failure> {
+    let bytes = std::fs::read(path).map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => Failure::from(DataError::MissingFile { path: path.to_owned() }),
+        _ => TrainError::Io { path: path.to_owned(), action: "read the settings", source }.into(),
+    })?;
+    let settings = changed(&bytes, Settings { model, training })
+        .map_err(|fault| Failure::Error { text: fault.in_file(path), exit_code: 2 })?;
+    settings.training.check().map_err(|error| of_file(Some(path), error))?;
     Ok((settings.model, settings.training))
 }
 
-fn merge(target: &mut Value, changes: Value) {
+/// An error of the training, with the settings file before it if what is wrong can stand there.
+pub(crate) fn of_file(path: Option<&Path>, error: TrainError) -> Failure {
+    let is_setting = match &error {
+        TrainError::Model(_)
+        | TrainError::UnknownMetric { .. }
+        | TrainError::UnknownTask { .. }
+        | TrainError::WatchSyntax { .. }
+        | TrainError::MetricOfOtherType { .. } => true,
+        TrainError::Setting { setting, .. } => !setting.contains(" rows"),
+        _ => false,
+    };
+    match path {
+        Some(path) if is_setting => {
+            Failure::Error { text: format!("{}: {error}", path.display()), exit_code: error.exit_code() }
+        }
+        _ => error.into(),
+    }
+}
+
+fn changed(bytes: &[u8], defaults: Settings) -> Result<Settings, Fault> {
+    let text = std::str::from_utf8(bytes).map_err(|error| Fault::NotText {
+        line: 1 + bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count(),
+    })?;
+    // An editor of Windows begins a file with this mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let changes: Value = serde_json::from_str(text).map_err(|error| Fault::Syntax {
+        line: error.line(),
+        column: error.column(),
+        // It ends with the place, which stands at the beginning here.
+        detail: error.to_string().split(" at line ").next().unwrap_or_default().to_owned(),
+    })?;
+    let keys = keys(text);
+    for (index, key) in keys.iter().enumerate() {
+        if let Some(first) = keys[..index].iter().find(|other| other.path == key.path) {
+            return Err(Fault::Twice { key: key.clone(), first: first.line });
+        }
+    }
+    check_architecture(&changes, &defaults, &keys)?;
+    let defaults = to_json(&defaults);
+    match parsed(&defaults, &changes) {
+        Ok(settings) => Ok(settings),
+        Err(error) => {
+            let works = |changes: &Value| parsed(&defaults, changes).map(drop);
+            Err(culprit(&defaults, &changes, &keys, error, &works))
+        }
+    }
+}
+
+fn parsed(defaults: &Value, changes: &Value) -> Result<Settings, serde_json::Error> {
+    let mut settings = defaults.clone();
+    merge(&mut settings, changes);
+    serde_json::from_value(settings)
+}
+
+/// Settings of another model would stand beside those of the one that was asked for.
+fn check_architecture(changes: &Value, defaults: &Settings, keys: &[Key]) -> Result<(), Fault> {
+    let is = defaults.model.architecture.name();
+    let own = is.replace('-', "_");
+    let written = changes.pointer("/model/architecture").and_then(Value::as_object);
+    let Some(other) = written.into_iter().flat_map(serde_json::Map::keys).find(|name| **name != own) else {
+        return Ok(());
+    };
+    let key = Key::find(keys, &["model", "architecture", other]);
+    match ["ple", "mmoe", "shared_bottom"].contains(&other.as_str()) {
+        true => Err(Fault::OtherModel { key, found: other.replace('_', "-"), model: is }),
+        false => Err(Fault::Unknown {
+            key,
+            expected: format!("`{own}`, which --model says"),
+            nearest: Some(format!("model.architecture.{own}")),
+        }),
+    }
+}
+
+fn merge(target: &mut Value, changes: &Value) {
     match (target, changes) {
         (Value::Object(target), Value::Object(changes)) => {
             for (key, value) in changes {
-                merge(target.entry(key).or_insert(Value::Null), value);
+                merge(target.entry(key.clone()).or_insert(Value::Null), value);
             }
         }
-        (target, changes) => *target = changes,
+        (target, changes) => *target = changes.clone(),
     }
 }
 
@@ -76,5 +148,98 @@ fn collect(default: &Value, other: &Value, path: &str, found: &mut Vec<String>) 
         (Value::Null, other) => found.push(format!("{path} = {other}")),
         (default, other) if default != other => found.push(format!("{path} = {other} (default {default})")),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use ple_nn::ModelConfig;
+    use ple_train::TrainConfig;
+
+    use super::{Settings, changed};
+
+    fn read(text: &str) -> Result<Settings, String> {
+        let defaults = Settings { model: ModelConfig::default(), training: TrainConfig::default() };
+        changed(text.as_bytes(), defaults).map_err(|fault| fault.in_file(Path::new("s.json")))
+    }
+
+    #[test]
+    fn keys_replace_the_defaults_at_any_depth() {
+        let text = r#"{"model": {"architecture": {"ple": {"n_levels": 2}}, "norm": "none"},
+            "training": {"balance": {"weights": [1, 2.5]}, "optimizer": {"learning_rate": 0.01},
+                "early_stopping": {"decide_by": "click.auc"}}}"#;
+        let Settings { model, training } = read(text).unwrap();
+        assert!(format!("{model:?}").contains("n_levels: 2, n_specific_experts: 2"));
+        assert_eq!(training.optimizer.learning_rate, 0.01);
+        assert_eq!(training.early_stopping.decide_by.as_deref(), Some("click.auc"));
+        assert_eq!(training.epochs, TrainConfig::default().epochs);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_place() {
+        let cases = [
+            (
+                "{\"training\": {\n\"epochs\": 3,\n\"epochs\": 4}}",
+                "s.json, line 3: `training.epochs` is given a second time, after line 2\nexpected: each setting once\nnext: \
+                 remove one of the two",
+            ),
+            (
+                "{\"training\": {\"optimizer\": {\n\"learning_rat\": 3}}}",
+                "s.json, line 2: there is no setting `training.optimizer.learning_rat`\nexpected: one of `learning_rate`, \
+                 `schedule`, `weight_decay`, `decay`, `beta1`, `beta2`, `epsilon`, `tables`\nnext: did you mean \
+                 `training.optimizer.learning_rate`?",
+            ),
+            (
+                "{\"training\": {\"decide_by\": \"a.auc\"}}",
+                "s.json, line 1: there is no setting `training.decide_by`\nexpected: one of `epochs`, `batch_size`, `seed`, \
+                 `optimizer`, `balance`, `early_stopping`, `evaluate_every`\nnext: did you mean \
+                 `training.early_stopping.decide_by`?",
+            ),
+            (
+                "{\"model\": {}, \"trainin\": {}}",
+                "s.json, line 1: there is no setting `trainin`\nexpected: `model` or `training`\nnext: did you mean `training`?",
+            ),
+            (
+                "{\"model\": {\"architecture\":\n{\"mmoe\": {\"n_experts\": 4}}}}",
+                "s.json, line 2: the settings are mmoe's, --model says ple\nexpected: settings of ple\nnext: run it with --model \
+                 mmoe, or write the settings of ple",
+            ),
+            (
+                "{\"model\": {\"architecture\": {\"pel\": {}}}}",
+                "s.json, line 1: there is no setting `model.architecture.pel`\nexpected: `ple`, which --model says\nnext: did \
+                 you mean `model.architecture.ple`?",
+            ),
+            (
+                "{\"training\": {\"epochs\": \"many\"}}",
+                "s.json, line 1: `training.epochs` is \"many\"\nexpected: a whole number, as in 5\nnext: correct \
+                 `training.epochs`",
+            ),
+            (
+                "{\"training\": {\"optimizer\": {\"schedule\": \"cosin\"}}}",
+                "s.json, line 1: `training.optimizer.schedule` is \"cosin\"\nexpected: `constant` or `cosine`, as in \
+                 \"constant\"\nnext: correct `training.optimizer.schedule`",
+            ),
+            (
+                "[1, 2]",
+                "s.json, line 1: the file is [1,2]\nexpected: an object, as in {\"model\": {...}, \"training\": {...}}\nnext: \
+                 correct the file",
+            ),
+            (
+                "{\"training\": {\"epochs\": 3,}}",
+                "s.json, line 1, column 27: trailing comma\nexpected: JSON as {\"model\": {...}, \"training\": {...}}\nnext: \
+                 correct the file there",
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(read(text).err().as_deref(), Some(expected), "{text}");
+        }
+        let defaults = Settings { model: ModelConfig::default(), training: TrainConfig::default() };
+        let fault = changed(b"{\n\"model\": {\"\xff\": 1}}", defaults).err().unwrap();
+        assert_eq!(
+            fault.in_file(Path::new("s.json")),
+            "s.json, line 2: bytes that are no UTF-8\nexpected: JSON as text in UTF-8\nnext: save the file as UTF-8"
+        );
     }
 }

@@ -14,7 +14,7 @@ use ple_train::{
 use super::onnx::write_onnx;
 use super::options::RunOptions;
 use super::report::Outcome;
-use super::settings::differences;
+use super::settings::{differences, of_file};
 use super::terminal::Terminal;
 use crate::program::failure::Failure;
 use crate::program::interrupts;
@@ -41,7 +41,8 @@ pub(crate) fn train(
     config: &TrainConfig,
 ) -> Result<Outcome, Failure> {
     check_writable(out)?;
-    let model = RankingModel::new(data.train.schema().clone(), model, RunSeed(config.seed))?;
+    let model = RankingModel::new(data.train.schema().clone(), model, RunSeed(config.seed))
+        .map_err(|error| of_file(options.settings.as_deref(), error))?;
     train_model(options, out, data, model, None, config)
 }
 
@@ -56,6 +57,8 @@ pub(crate) fn train_model(
 ) -> Result<Outcome, Failure> {
     check_writable(out)?;
     let tasks: Vec<String> = model.tasks().into_iter().map(|(name, _)| name).collect();
+    // Training adds those of the balance of tasks.
+    let parameters = model.store().n_parameters();
     let mut terminal = Terminal::new(tasks.clone());
     banner(&terminal, &model, &data, config, out);
 
@@ -64,11 +67,12 @@ pub(crate) fn train_model(
         validation: Some(data.validation),
         checkpoints: Some(options.checkpoints(out)),
     };
-    let report = interrupts::asking("ending after this step and saving", || {
+    let report = interrupts::asking("ending after this step, or in this evaluation, and saving", || {
         let report = match moments {
-            None => fit(&mut model, &input, config, &mut terminal)?,
-            Some(moments) => fit_with_moments(&mut model, moments, &input, config, &mut terminal)?,
+            None => fit(&mut model, &input, config, &mut terminal),
+            Some(moments) => fit_with_moments(&mut model, moments, &input, config, &mut terminal),
         };
+        let report = report.map_err(|error| of_file(options.settings.as_deref(), error))?;
         let at = match report.ended {
             Ended::Interrupted => format!("in epoch {}, after step {}", report.epochs, report.steps),
             Ended::LastEpoch | Ended::Stalled(_) => "after the last step".to_owned(),
@@ -96,11 +100,12 @@ pub(crate) fn train_model(
     }
     Ok(Outcome {
         model: model.model().config().architecture.name(),
-        parameters: model.store().n_parameters(),
+        parameters,
         report,
         test,
         out: out.to_owned(),
         onnx,
+        predictions: options.predictions.clone(),
         best_possible: vec![None; tasks.len()],
         spaces: model.schema().labels.iter().map(Label::space_text).collect(),
     })
@@ -132,6 +137,7 @@ fn banner(terminal: &Terminal, model: &RankingModel, data: &Splits, config: &Tra
         let what = match kind {
             TaskType::Regression => format!("regression over {rows} training rows, {space}"),
             TaskType::Classification => {
+                let positives = positives.unwrap_or(0);
                 let rate = 100.0 * positives as f64 / rows as f64;
                 format!("{positives} of {rows} training rows are positive ({rate:.2}%), {space}")
             }

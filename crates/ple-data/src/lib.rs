@@ -46,7 +46,7 @@
 //! while let Some(batch) = batches.next_batch(|_| ()) {
 //!     clicks += batch?.labels(0).iter().sum::<f32>();
 //! }
-//! assert_eq!(clicks as usize, source.task_counts(0).positives);
+//! assert_eq!(Some(clicks as usize), source.task_counts(0).positives);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

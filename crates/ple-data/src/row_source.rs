@@ -77,9 +77,7 @@ impl RowSource {
     /// If there is no such task.
     pub fn task_counts(&self, task: usize) -> TaskCounts {
         match self {
-            RowSource::Memory(table) => {
-                TaskCounts { rows: table.rows_in_task(task), positives: table.positives(task) }
-            }
+            RowSource::Memory(table) => TaskCounts::of(table, task),
             RowSource::Shards(shards) => shards.task_counts()[task],
         }
     }

@@ -13,7 +13,7 @@ use crate::parquet_limits::guarded;
 use crate::parquet_source::{ParquetSource, sources};
 use crate::read::FileFormat;
 use crate::read_parquet::{append_row_groups, n_values};
-use crate::schema::FeatureSchema;
+use crate::schema::{FeatureSchema, TaskType};
 use crate::table::Table;
 use crate::table_contents::TableContents;
 use crate::user_lists::UserLists;
@@ -73,13 +73,33 @@ pub struct ParquetShards {
     config: StreamConfig,
 }
 
-/// How many rows belong to a task, and how many of those have a label above 0.
+/// How many rows belong to a task, and how many of those are positive.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TaskCounts {
     /// Rows of a weight above 0.
     pub rows: usize,
-    /// Those of them with a label above 0.
-    pub positives: usize,
+    /// Those of them with a label above 0; none of a regression, whose labels are neither positive nor negative.
+    pub positives: Option<usize>,
+}
+
+impl TaskCounts {
+    /// Those of the rows of a table.
+    pub(crate) fn of(table: &Table, task: usize) -> Self {
+        let positives = match table.schema().labels[task].task {
+            TaskType::Classification => Some(table.positives(task)),
+            TaskType::Regression => None,
+        };
+        TaskCounts { rows: table.rows_in_task(task), positives }
+    }
+
+    /// Those of these rows and of others of the same task.
+    fn add(&mut self, others: TaskCounts) {
+        self.rows += others.rows;
+        self.positives = match (self.positives, others.positives) {
+            (Some(positives), Some(others)) => Some(positives + others),
+            (None, positives) | (positives, None) => positives,
+        };
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -160,8 +180,7 @@ impl ParquetShards {
                 largest_group = largest_group.max(4 * n_values);
             }
             for (all, task) in tasks.iter_mut().zip(opened.tasks) {
-                all.rows += task.rows;
-                all.positives += task.positives;
+                all.add(task);
             }
             shards.push(Shard { source, footer: opened.footer });
         }
@@ -282,8 +301,7 @@ impl Opened {
                 append_row_groups(source, &labels, &metadata, std::iter::once(group), &mut of_group)?;
                 let mut table = Table::assembled(Arc::clone(&labels), of_group);
                 for (task, counts) in tasks.iter_mut().enumerate() {
-                    counts.rows += table.rows_in_task(task);
-                    counts.positives += table.positives(task);
+                    counts.add(TaskCounts::of(&table, task));
                 }
                 of_group = table.take_contents();
             }

@@ -24,7 +24,7 @@ use crate::schema::{Label, TaskType};
 /// let schema = FeatureSchema::new(vec![Feature::sparse("user", 5, 8)], labels, vec![])?;
 /// let table = read_csv(&path, &schema)?;
 /// assert_eq!([0, 1, 2].map(|task| table.rows_in_task(task)), [3, 2, 1]);
-/// assert_eq!(schema.labels[1].space_text(), "rows where click is 1");
+/// assert_eq!(schema.labels[1].space_text(), "rows where click is above 0");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,12 +99,12 @@ impl Label {
         Label { weight: Some(column.into()), ..self }
     }
 
-    /// The space in words, for every number that is shown: `all rows`, `rows where click is 1`.
+    /// The space in words, for every number that is shown: `all rows`, `rows where click is above 0`.
     pub fn space_text(&self) -> String {
         let rows = match &self.space {
             Space::All => "all rows".to_owned(),
             Space::Labelled => "rows with a label".to_owned(),
-            Space::Where(column) => format!("rows where {column} is 1"),
+            Space::Where(column) => format!("rows where {column} is above 0"),
         };
         match &self.weight {
             None => rows,

@@ -319,7 +319,7 @@ fn a_prepared_folder_is_described_by_its_own_schema() {
     assert_eq!(parts, ["train", "test"]);
     assert_eq!(description.parts.iter().map(|part| part.rows).sum::<u64>(), 400);
     let buy = &description.tasks[1];
-    assert_eq!(buy.space, "rows where `click` is 1");
+    assert_eq!(buy.space, "rows where `click` is above 0");
     assert_eq!(buy.parts.iter().map(|part| part.rows).sum::<u64>(), 200);
     assert_eq!(buy.parts.iter().filter_map(|part| part.positives).sum::<u64>(), 100);
     assert!(description.to_text().contains("tags_weights  weight"), "{}", description.to_text());

@@ -22,7 +22,7 @@ use crate::nearest::{nearest, nearest_key};
 /// let error: TrainError = "acu".parse::<Metric>().unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "there is no metric `acu`\nexpected: one of auc, log_loss, mse, rmse, mae\nnext: did you mean `auc`?"
+///     "there is no metric `acu`\nexpected: one of auc, log_loss, mse, rmse, mae, r2\nnext: did you mean `auc`?"
 /// );
 /// assert_eq!(error.exit_code(), 2);
 /// ```
@@ -136,7 +136,7 @@ pub enum TrainError {
 
     /// The mean of the watched metrics has no meaning, and nothing says which of them decides.
     #[error(
-        "the watched metrics are of different kinds ({}), so they have no mean that could choose the best epoch\nexpected: the one that decides\nnext: set decide_by to one of them",
+        "the watched metrics are of different kinds ({}), so they have no mean that could choose the best epoch\nexpected: the one that decides\nnext: set training.early_stopping.decide_by to one of them in the settings",
         list(watched)
     )]
     MixedMetrics {
@@ -329,7 +329,7 @@ impl TrainError {
     }
 }
 
-fn metric_names() -> [&'static str; 5] {
+fn metric_names() -> [&'static str; 6] {
     Metric::ALL.map(Metric::name)
 }
 

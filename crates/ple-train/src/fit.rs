@@ -224,7 +224,7 @@ fn check(
     }
     for (task, label) in model.schema.labels.iter().enumerate() {
         let TaskCounts { rows, positives } = input.train.task_counts(task);
-        if label.task == TaskType::Classification && positives == 0 {
+        if label.task == TaskType::Classification && positives == Some(0) {
             return Err(TrainError::NoPositives { task: label.name.clone(), rows });
         }
     }
@@ -235,7 +235,7 @@ fn check(
             let stopper = config.early_stopping.resolve(&model.tasks())?;
             let counts = model.schema.labels.iter().enumerate().map(|(task, label)| {
                 let TaskCounts { rows, positives } = validation.task_counts(task);
-                (label.name.clone(), LabelCounts { rows, positives })
+                (label.name.clone(), LabelCounts { rows, positives, spread: None })
             });
             stopper.check_validation(&counts.collect::<Vec<_>>())?;
             Some(stopper)

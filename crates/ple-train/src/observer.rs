@@ -12,8 +12,8 @@ use crate::resume::Resumed;
 pub enum Control {
     /// On to the next step.
     Continue,
-    /// The run ends after this step. It saves its state where it has a folder for checkpoints, and is evaluated where it
-    /// has none. The model has its best weights so far.
+    /// The run ends after this step, or in the middle of this evaluation. It saves its state where it has a folder for
+    /// checkpoints; where it has none it is evaluated after a step. The model has its best weights so far.
     Interrupt,
 }
 
@@ -78,6 +78,12 @@ pub trait Observer {
 
     /// Before an evaluation of so many rows.
     fn evaluating(&mut self, _rows: usize) {}
+
+    /// After each block of its rows; the answer says whether the run goes on. An evaluation that is interrupted is made
+    /// when the run [goes on](crate::Start::GoOn).
+    fn evaluated_rows(&mut self, _rows: usize) -> Control {
+        Control::Continue
+    }
 
     /// After each evaluation.
     fn evaluated(&mut self, _evaluation: &Evaluation) {}

@@ -1,6 +1,7 @@
 //! A model with its schema and its values: what is trained, evaluated, asked for predictions, saved and loaded.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 
 use ple_data::{Batch, FeatureSchema, RowSource, Table, TaskType};
@@ -12,11 +13,15 @@ use crate::bridge::{bank_input, feature_specs, task_specs};
 use crate::checkpoint::{self, Manifest, RunFacts, StoredTensor, TensorEntry, TensorSource, to_json};
 use crate::error::TrainError;
 use crate::metrics::TaskMetrics;
+use crate::observer::Control;
 use crate::optimizer::{Adam, is_moment};
 use crate::seed::RunSeed;
 
 /// Rows to a forward pass of evaluation: fixed, so that results do not depend on the number of threads.
 const EVALUATION_ROWS: usize = 512;
+
+/// Rows between two questions whether an evaluation goes on: about a tenth of a second of it.
+const ROWS_TO_A_QUESTION: usize = 128 * EVALUATION_ROWS;
 
 /// A model, the schema of its data, and the values of its parameters.
 ///
@@ -73,13 +78,19 @@ impl RankingModel {
 
     /// The logit (of a regression: the value) of each row, a list for each task, in the order of the table.
     pub fn logits(&self, table: &Table) -> Vec<Vec<f32>> {
-        let starts: Vec<usize> = (0..table.rows()).step_by(EVALUATION_ROWS).collect();
+        let mut tasks = vec![Vec::with_capacity(table.rows()); self.schema.n_tasks()];
+        self.append_logits(table, 0..table.rows(), &mut tasks);
+        tasks
+    }
+
+    fn append_logits(&self, table: &Table, rows: Range<usize>, tasks: &mut [Vec<f32>]) {
+        let starts: Vec<usize> = rows.clone().step_by(EVALUATION_ROWS).collect();
         let blocks: Vec<Vec<Vec<f32>>> = starts
             .into_par_iter()
             .map_init(
                 || (Workspace::new(), Batch::new()),
                 |(workspace, batch), start| {
-                    let end = table.rows().min(start + EVALUATION_ROWS);
+                    let end = rows.end.min(start + EVALUATION_ROWS);
                     table.gather(&(start as u32..end as u32).collect::<Vec<_>>(), batch);
                     let input = bank_input(&self.schema, batch);
                     let mut tape = Tape::new(&self.store, std::mem::take(workspace), Mode::Evaluate);
@@ -91,11 +102,9 @@ impl RankingModel {
                 },
             )
             .collect();
-        let mut tasks = vec![Vec::with_capacity(table.rows()); self.schema.n_tasks()];
         for block in blocks {
             tasks.iter_mut().zip(block).for_each(|(all, values)| all.extend(values));
         }
-        tasks
     }
 
     /// The prediction for each row, a list for each task, in the order of the table: the probability of a
@@ -127,7 +136,7 @@ impl RankingModel {
     /// The metrics of each task on a table, over the task's own rows.
     pub fn evaluate(&self, table: &Table) -> Vec<TaskMetrics> {
         let mut scored = vec![Scored::default(); self.schema.n_tasks()];
-        self.score(table, &mut scored);
+        self.score(table, &self.logits(table), &mut scored);
         self.metrics(&scored)
     }
 
@@ -139,16 +148,41 @@ impl RankingModel {
     pub fn evaluate_source(&self, rows: &RowSource) -> Result<Vec<TaskMetrics>, TrainError> {
         let mut scored = vec![Scored::default(); self.schema.n_tasks()];
         for window in rows.windows() {
-            self.score(&*window?, &mut scored);
+            let window = window?;
+            self.score(&window, &self.logits(&window), &mut scored);
         }
         rows.check_lists()?;
         Ok(self.metrics(&scored))
     }
 
+    /// The same while `goes_on` says so, which is asked after each block of rows with their number; nothing if it does not.
+    ///
+    /// # Errors
+    /// What is wrong with the data.
+    pub fn evaluate_source_while(
+        &self,
+        rows: &RowSource,
+        goes_on: &mut dyn FnMut(usize) -> Control,
+    ) -> Result<Option<Vec<TaskMetrics>>, TrainError> {
+        let mut scored = vec![Scored::default(); self.schema.n_tasks()];
+        for window in rows.windows() {
+            let window = window?;
+            let mut outputs = vec![Vec::with_capacity(window.rows()); self.schema.n_tasks()];
+            for start in (0..window.rows()).step_by(ROWS_TO_A_QUESTION) {
+                let end = window.rows().min(start + ROWS_TO_A_QUESTION);
+                self.append_logits(&window, start..end, &mut outputs);
+                if goes_on(end - start) == Control::Interrupt {
+                    return Ok(None);
+                }
+            }
+            self.score(&window, &outputs, &mut scored);
+        }
+        Ok(Some(self.metrics(&scored)))
+    }
+
     /// Appends the rows of a table to what is known of each task.
-    fn score(&self, table: &Table, scored: &mut [Scored]) {
-        let outputs = self.logits(table);
-        scored.par_iter_mut().zip(&outputs).enumerate().for_each(|(task, (scored, outputs))| {
+    fn score(&self, table: &Table, outputs: &[Vec<f32>], scored: &mut [Scored]) {
+        scored.par_iter_mut().zip(outputs).enumerate().for_each(|(task, (scored, outputs))| {
             let rows = table.labels(task).zip(table.weights(task)).zip(outputs);
             for ((label, weight), &output) in rows.filter(|((_, weight), _)| *weight != 0.0) {
                 scored.outputs.push(output);

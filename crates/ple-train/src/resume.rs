@@ -33,6 +33,9 @@ pub(crate) struct RunState {
     pub(crate) carried: CarriedSteps,
     /// The sum of each task's losses since the last evaluation, and their number.
     pub(crate) losses: Vec<(f64, u64)>,
+    /// Whether the last step has an evaluation to come, which was interrupted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) evaluation_to_come: bool,
     /// Every evaluation so far.
     pub(crate) evaluations: Vec<Evaluation>,
     /// The position of the best one.
@@ -171,6 +174,7 @@ impl Run<'_> {
         };
         self.optimizer.restore(&mut self.model.store, &steps, &stored.tensors, place)?;
         self.losses.clone_from(&state.losses);
+        self.evaluation_to_come = state.evaluation_to_come;
         let report = &mut self.report;
         report.epochs = facts.position.epoch + 1;
         report.steps = facts.position.step;

@@ -35,6 +35,8 @@ pub(crate) struct Run<'a> {
     /// The best weights so far, and the step whose checkpoint holds them.
     pub(crate) best: Option<(ple_tensor::Snapshot, u64)>,
     pub(crate) folder: Option<RunFolder>,
+    /// Whether the last step has an evaluation to come, which was interrupted.
+    pub(crate) evaluation_to_come: bool,
     balancer: Balancer,
     workspace: Workspace,
     plan: BatchPlan,
@@ -77,6 +79,7 @@ impl<'a> Run<'a> {
             losses: vec![(0.0, 0); model.schema.n_tasks()],
             folder: input.checkpoints.as_ref().map(|checkpoints| RunFolder::new(&checkpoints.folder)),
             best: None,
+            evaluation_to_come: false,
             workspace: Workspace::new(),
             last_save: Instant::now(),
             model,
@@ -109,6 +112,13 @@ impl<'a> Run<'a> {
         if let Some(Decision::Stop(reason)) = self.stopper.as_ref().map(EarlyStopper::decision) {
             return Ok(Ended::Stalled(reason));
         }
+        if self.evaluation_to_come {
+            match self.evaluate_and_save(observer)? {
+                None => return Ok(Ended::Interrupted),
+                Some(Decision::Stop(reason)) => return Ok(Ended::Stalled(reason)),
+                Some(Decision::Continue) => {}
+            }
+        }
         let done = self.report.steps;
         let start =
             BatchPosition { epoch: done / self.per_epoch(), batch: (done % self.per_epoch()) as usize };
@@ -119,12 +129,10 @@ impl<'a> Run<'a> {
             let control = self.step(batch?, observer)?;
             if self.evaluation_is_due() {
                 self.report.train_time += started.elapsed();
-                let decision = self.evaluate(observer)?;
-                self.save(observer)?;
-                match (control, decision) {
-                    (Control::Interrupt, _) => return Ok(Ended::Interrupted),
-                    (_, Decision::Stop(reason)) => return Ok(Ended::Stalled(reason)),
-                    (_, Decision::Continue) => started = Instant::now(),
+                match (control, self.evaluate_and_save(observer)?) {
+                    (Control::Interrupt, _) | (_, None) => return Ok(Ended::Interrupted),
+                    (_, Some(Decision::Stop(reason))) => return Ok(Ended::Stalled(reason)),
+                    (_, Some(Decision::Continue)) => started = Instant::now(),
                 }
             } else if control == Control::Interrupt {
                 self.report.train_time += started.elapsed();
@@ -221,13 +229,26 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Evaluates, asks early stopping, and keeps the best weights.
-    fn evaluate(&mut self, observer: &mut dyn Observer) -> Result<Decision, TrainError> {
+    /// Evaluates and saves a checkpoint; without a decision, one in which the evaluation is to come, since it was
+    /// interrupted.
+    fn evaluate_and_save(&mut self, observer: &mut dyn Observer) -> Result<Option<Decision>, TrainError> {
+        let decision = self.evaluate(observer)?;
+        self.evaluation_to_come = decision.is_none();
+        self.save(observer)?;
+        Ok(decision)
+    }
+
+    /// Evaluates, asks early stopping, and keeps the best weights. Nothing has changed where it is interrupted.
+    fn evaluate(&mut self, observer: &mut dyn Observer) -> Result<Option<Decision>, TrainError> {
         self.optimizer.catch_up_all(&mut self.model.store);
         let validation = match &self.input.validation {
             Some(validation) => {
                 observer.evaluating(validation.rows());
-                self.model.evaluate_source(validation)?
+                let mut goes_on = |rows| observer.evaluated_rows(rows);
+                match self.model.evaluate_source_while(validation, &mut goes_on)? {
+                    Some(metrics) => metrics,
+                    None => return Ok(None),
+                }
             }
             None => Vec::new(),
         };
@@ -251,7 +272,7 @@ impl<'a> Run<'a> {
         let evaluation = Evaluation { epoch: epochs, step: steps, train_losses, validation, improved };
         observer.evaluated(&evaluation);
         self.report.evaluations.push(evaluation);
-        Ok(decision)
+        Ok(Some(decision))
     }
 
     fn position(&self) -> Position {
@@ -272,6 +293,7 @@ impl<'a> Run<'a> {
             optimizer_steps: self.optimizer.matrix_steps(&self.model.store),
             carried: self.optimizer.carried_steps(&self.model.store),
             losses: self.losses.clone(),
+            evaluation_to_come: self.evaluation_to_come,
             evaluations: self.report.evaluations.clone(),
             best: self.report.best,
             best_step: best,

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 fn task(name: &str, metric: Metric, value: Option<f64>) -> TaskMetrics {
     let task_type = match metric {
         Metric::Auc | Metric::LogLoss => TaskType::Classification,
-        Metric::Mse | Metric::Rmse | Metric::Mae => TaskType::Regression,
+        Metric::Mse | Metric::Rmse | Metric::Mae | Metric::R2 => TaskType::Regression,
     };
     let measured = value.map_or(Measured::Undefined(Undefined::NotFinite), Measured::Value);
     TaskMetrics {
@@ -104,7 +104,7 @@ fn a_weighted_mean_is_watched_as_one_number() {
 #[test]
 fn an_undefined_metric_is_refused_before_training() {
     let stopper = auc_stopper(2, &["a", "b"]);
-    let counts = |positives| LabelCounts { rows: 10, positives };
+    let counts = |positives| LabelCounts { rows: 10, positives: Some(positives), spread: None };
     let fine = [("a".to_owned(), counts(1)), ("b".to_owned(), counts(9))];
     stopper.check_validation(&fine).unwrap();
     let one_class = [("a".to_owned(), counts(1)), ("b".to_owned(), counts(10))];

@@ -32,7 +32,7 @@ fn names_that_are_not_known() {
     says(
         "logloss".parse::<Metric>().unwrap_err(),
         2,
-        "there is no metric `logloss`\nexpected: one of auc, log_loss, mse, rmse, mae\nnext: did you mean `log_loss`?",
+        "there is no metric `logloss`\nexpected: one of auc, log_loss, mse, rmse, mae, r2\nnext: did you mean `log_loss`?",
     );
     says(
         refused(&["clik.auc"], &[("click", Classification), ("purchase", Classification)]),
@@ -61,10 +61,10 @@ fn watched_metrics() {
     says(
         refused(&["click.auc", "price.mse"], &[("click", Classification), ("price", Regression)]),
         2,
-        "the watched metrics are of different kinds (click.auc, price.mse), so they have no mean that could choose the best epoch\nexpected: the one that decides\nnext: set decide_by to one of them",
+        "the watched metrics are of different kinds (click.auc, price.mse), so they have no mean that could choose the best epoch\nexpected: the one that decides\nnext: set training.early_stopping.decide_by to one of them in the settings",
     );
     let stopper = EarlyStopping::new(1).resolve(&tasks(&[("conversion", Classification)])).unwrap();
-    let counts = LabelCounts { rows: 9, positives: 0 };
+    let counts = LabelCounts { rows: 9, positives: Some(0), spread: None };
     says(
         stopper.check_validation(&[("conversion".to_owned(), counts)]).unwrap_err(),
         65,

@@ -235,7 +235,7 @@ fn an_unknown_metric_is_found_before_training() {
     let error = error(TrainConfig { early_stopping, ..config() }, |_| ());
     assert_eq!(
         error.to_string(),
-        "there is no metric `auk`\nexpected: one of auc, log_loss, mse, rmse, mae\nnext: did you mean `auc`?"
+        "there is no metric `auk`\nexpected: one of auc, log_loss, mse, rmse, mae, r2\nnext: did you mean `auc`?"
     );
     assert_eq!(error.exit_code(), 2);
 }

@@ -57,10 +57,12 @@ fn model(input: &RunInput) -> RankingModel {
     RankingModel::new(input.train.schema().clone(), config, RunSeed(7)).unwrap()
 }
 
-/// Interrupts a run after the step of that number, and hears where it went on.
+/// Interrupts a run after the step of that number, or in the evaluation of that number, and hears where it went on.
 #[derive(Default)]
 struct StopAt {
     step: Option<u64>,
+    evaluation: Option<u64>,
+    evaluations: u64,
     resumed: Option<Resumed>,
     steps: u64,
 }
@@ -77,6 +79,14 @@ impl Observer for StopAt {
     fn stepped(&mut self, _progress: &StepProgress) -> Control {
         self.steps += 1;
         if Some(self.steps) == self.step { Control::Interrupt } else { Control::Continue }
+    }
+
+    fn evaluating(&mut self, _rows: usize) {
+        self.evaluations += 1;
+    }
+
+    fn evaluated_rows(&mut self, _rows: usize) -> Control {
+        if Some(self.evaluations) == self.evaluation { Control::Interrupt } else { Control::Continue }
     }
 }
 
@@ -128,6 +138,37 @@ fn a_run_that_is_interrupted_anywhere_ends_with_the_same_bytes() {
             assert!(bytes(&resumed) == expected, "{tables:?}, interrupted at step {step}");
             assert_eq!(resumed.1.evaluations, whole.1.evaluations);
             assert_eq!((resumed.1.best, resumed.1.rows), (whole.1.best, whole.1.rows));
+        }
+    }
+}
+
+#[test]
+fn a_run_that_is_interrupted_in_an_evaluation_makes_it_when_it_goes_on() {
+    let data = data();
+    for (tables, patience) in [(TableUpdates::Lazy, 50), (TableUpdates::Exact, 50), (TableUpdates::Dense, 2)]
+    {
+        let config = TrainConfig { early_stopping: EarlyStopping::new(patience), ..config(tables) };
+        let input = input(&data);
+        let whole = run(&input, &config, &mut StopAt::default()).unwrap();
+        let expected = bytes(&whole);
+        let n_evaluations = whole.1.evaluations.len() as u64;
+        for evaluation in 1..=n_evaluations {
+            let folder = tempfile::tempdir().unwrap();
+            let mut place = with_checkpoints(&input, folder.path(), Start::Anew);
+            // The second time it is interrupted in the evaluation that it begins with.
+            for _ in 0..2 {
+                let first = StopAt { evaluation: Some(evaluation), ..StopAt::default() };
+                let again = StopAt { evaluation: Some(1), ..StopAt::default() };
+                let mut observer =
+                    if place.checkpoints.as_ref().unwrap().start == Start::Anew { first } else { again };
+                let (_, report) = run(&place, &config, &mut observer).unwrap();
+                assert_eq!(report.ended, Ended::Interrupted);
+                assert_eq!(report.evaluations.len() as u64, evaluation - 1);
+                place = with_checkpoints(&input, folder.path(), Start::GoOn);
+            }
+            let resumed = run(&place, &config, &mut StopAt::default()).unwrap();
+            assert!(bytes(&resumed) == expected, "{tables:?}, interrupted in evaluation {evaluation}");
+            assert_eq!((&resumed.1.evaluations, &resumed.1.ended), (&whole.1.evaluations, &whole.1.ended));
         }
     }
 }

@@ -23,19 +23,21 @@ const KEPT: usize = 16;
 
 /// Keeps panics for the end of the program instead of printing them where they happen.
 pub(super) fn remember() {
-    std::panic::set_hook(Box::new(|panic: &PanicHookInfo<'_>| {
-        let backtrace = Backtrace::capture();
-        let happened = Panic {
-            text: text_of(panic.payload()),
-            place: panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string),
-            backtrace: (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string()),
-        };
-        let mut all = HAPPENED.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() == KEPT {
-            all.remove(0);
-        }
-        all.push(happened);
-    }));
+    std::panic::set_hook(Box::new(keep));
+}
+
+fn keep(panic: &PanicHookInfo<'_>) {
+    let backtrace = Backtrace::capture();
+    let happened = Panic {
+        text: text_of(panic.payload()),
+        place: panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string),
+        backtrace: (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string()),
+    };
+    let mut all = HAPPENED.lock().unwrap_or_else(PoisonError::into_inner);
+    if all.len() == KEPT {
+        all.remove(0);
+    }
+    all.push(happened);
 }
 
 /// The failure of a panic that has reached the top.
@@ -66,11 +68,16 @@ mod tests {
     use std::panic::catch_unwind;
 
     use super::super::failure::Failure;
-    use super::{failure, remember};
+    use super::{failure, keep};
 
     #[test]
     fn the_panic_that_reached_the_top_is_told_from_contained_ones() {
-        remember();
+        // The other tests of this process say why they fail with the hook that there is.
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            keep(panic);
+            before(panic);
+        }));
         let thrown = std::thread::spawn(|| panic!("on a {}", "worker")).join().unwrap_err();
         let _ = catch_unwind(|| panic!("of a decoder"));
         let Failure::Error { text, exit_code } = failure(thrown.as_ref()) else { unreachable!() };

@@ -53,10 +53,10 @@ fn summarize_task(index: usize, names: &[String], roles: &Roles, parts: &[PartSt
     };
     let space = match (task.space, task.weight) {
         (None, None) => "all rows with a label".to_owned(),
-        (Some(space), None) => format!("rows where `{}` is 1", names[space]),
+        (Some(space), None) => format!("rows where `{}` is above 0", names[space]),
         (None, Some(weight)) => format!("rows where `{}` is not 0", names[weight]),
         (Some(space), Some(weight)) => {
-            format!("rows where `{}` is 1 and `{}` is not 0", names[space], names[weight])
+            format!("rows where `{}` is above 0 and `{}` is not 0", names[space], names[weight])
         }
     };
     TaskSummary {

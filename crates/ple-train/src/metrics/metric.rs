@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::task_metrics::LabelCounts;
 use super::undefined::Undefined;
-use super::{log_loss, mae, mse, rmse, roc_auc};
+use super::{log_loss, mae, mse, r2, rmse, roc_auc};
 use crate::error::TrainError;
 
 /// A metric, by the name that configurations and reports use.
@@ -36,6 +36,8 @@ pub enum Metric {
     Rmse,
     /// The mean absolute error, see [`mae`].
     Mae,
+    /// The share of the labels' variance that the predictions explain, see [`r2`].
+    R2,
 }
 
 /// Which way a metric improves.
@@ -68,7 +70,19 @@ impl fmt::Display for Direction {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 5] = [Self::Auc, Self::LogLoss, Self::Mse, Self::Rmse, Self::Mae];
+    pub const ALL: [Self; 6] = [Self::Auc, Self::LogLoss, Self::Mse, Self::Rmse, Self::Mae, Self::R2];
+
+    /// What stands above its column for people to read.
+    pub fn heading(self) -> &'static str {
+        match self {
+            Self::Auc => "AUC",
+            Self::LogLoss => "log loss",
+            Self::Mse => "MSE",
+            Self::Rmse => "RMSE",
+            Self::Mae => "MAE",
+            Self::R2 => "R2",
+        }
+    }
 
     /// The name in configurations and reports.
     pub fn name(self) -> &'static str {
@@ -78,13 +92,14 @@ impl Metric {
             Self::Mse => "mse",
             Self::Rmse => "rmse",
             Self::Mae => "mae",
+            Self::R2 => "r2",
         }
     }
 
     /// Which way it improves.
     pub fn direction(self) -> Direction {
         match self {
-            Self::Auc => Direction::HigherIsBetter,
+            Self::Auc | Self::R2 => Direction::HigherIsBetter,
             Self::LogLoss | Self::Mse | Self::Rmse | Self::Mae => Direction::LowerIsBetter,
         }
     }
@@ -93,7 +108,7 @@ impl Metric {
     pub fn of(task: TaskType) -> &'static [Self] {
         match task {
             TaskType::Classification => &[Self::Auc, Self::LogLoss],
-            TaskType::Regression => &[Self::Mse, Self::Rmse, Self::Mae],
+            TaskType::Regression => &[Self::Mse, Self::Rmse, Self::Mae, Self::R2],
         }
     }
 
@@ -129,6 +144,7 @@ impl Metric {
             Self::Mse => mse(outputs, labels, weights),
             Self::Rmse => rmse(outputs, labels, weights),
             Self::Mae => mae(outputs, labels, weights),
+            Self::R2 => r2(outputs, labels, weights),
         }
     }
 
@@ -141,8 +157,8 @@ impl Metric {
     pub fn check_labels(self, counts: LabelCounts) -> Result<(), Undefined> {
         match self {
             _ if counts.rows == 0 => Err(Undefined::NoRows),
-            Self::Auc if counts.positives == 0 => Err(Undefined::NoPositives),
-            Self::Auc if counts.positives == counts.rows => Err(Undefined::NoNegatives),
+            Self::Auc if counts.positives == Some(0) => Err(Undefined::NoPositives),
+            Self::Auc if counts.positives == Some(counts.rows) => Err(Undefined::NoNegatives),
             _ => Ok(()),
         }
     }
@@ -192,7 +208,9 @@ mod tests {
 
     #[test]
     fn labels_alone_tell_what_will_be_undefined() {
-        let check = |metric: Metric, rows, positives| metric.check_labels(LabelCounts { rows, positives });
+        let check = |metric: Metric, rows, positives| {
+            metric.check_labels(LabelCounts { rows, positives: Some(positives), ..LabelCounts::default() })
+        };
         assert_eq!(check(Metric::Auc, 10, 0), Err(Undefined::NoPositives));
         assert_eq!(check(Metric::Auc, 10, 10), Err(Undefined::NoNegatives));
         assert_eq!(check(Metric::Auc, 10, 3), Ok(()));

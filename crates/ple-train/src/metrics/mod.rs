@@ -1,6 +1,6 @@
 //! What a model is judged by: exact, per task, and undefined with a reason where a value would be made up.
 //!
-//! - [`roc_auc`], [`log_loss`], [`mse`], [`rmse`] and [`mae`] are plain functions on slices.
+//! - [`roc_auc`], [`log_loss`], [`mse`], [`rmse`], [`mae`] and [`r2`] are plain functions on slices.
 //! - [`Metric`] is their names, directions and the tasks that they apply to.
 //! - [`TaskMetrics`] is everything that is known of one task on one set of rows.
 
@@ -15,7 +15,7 @@ mod weighted_mean;
 
 pub use log_loss::log_loss;
 pub use metric::{Direction, Metric};
-pub use regression::{mae, mse, rmse};
+pub use regression::{mae, mse, r2, rmse};
 pub use roc_auc::roc_auc;
-pub use task_metrics::{LabelCounts, Measured, TaskMetrics};
+pub use task_metrics::{LabelCounts, LabelSpread, Measured, TaskMetrics};
 pub use undefined::Undefined;

@@ -8,14 +8,28 @@ use serde::{Deserialize, Serialize};
 
 use super::metric::Metric;
 use super::undefined::Undefined;
+use super::weighted_mean::weighted_mean;
 
-/// How many rows of a set belong to a task, and how many of those are positive.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The rows of a set that belong to a task, and what their labels are like: how many of a classification are positive,
+/// or how those of a regression are spread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LabelCounts {
     /// Rows whose weight is not 0.
     pub rows: usize,
-    /// Those of them with a label of at least 0.5; of no meaning for a regression.
-    pub positives: usize,
+    /// Those of them with a label of at least 0.5; none of a regression, whose labels are neither positive nor negative.
+    pub positives: Option<usize>,
+    /// How the labels of a regression are spread; none of a classification, and none without rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<LabelSpread>,
+}
+
+/// Where the labels of a regression lie, each counted by its row's weight.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LabelSpread {
+    /// Their mean, `m = sum w y / sum w`.
+    pub mean: f64,
+    /// Their standard deviation, the root of `sum w (y - m)^2 / sum w`: the RMSE of the mean as every prediction.
+    pub deviation: f64,
 }
 
 impl LabelCounts {
@@ -23,19 +37,34 @@ impl LabelCounts {
     ///
     /// # Panics
     ///
-    /// If the lengths differ.
-    pub fn of(labels: &[f32], weights: Option<&[f32]>) -> Self {
+    /// If the lengths differ, or the weight of a regression's row is negative.
+    pub fn of(task_type: TaskType, labels: &[f32], weights: Option<&[f32]>) -> Self {
         if let Some(weights) = weights {
             assert_eq!(labels.len(), weights.len(), "LabelCounts: one weight for each label");
         }
-        let mut counts = Self::default();
-        for (row, label) in labels.iter().enumerate() {
-            if weights.is_none_or(|weights| weights[row] != 0.0) {
-                counts.rows += 1;
-                counts.positives += usize::from(*label >= 0.5);
+        let inside = |row: &usize| weights.is_none_or(|weights| weights[*row] != 0.0);
+        let rows = (0..labels.len()).filter(inside);
+        match task_type {
+            TaskType::Classification => {
+                let (mut n_rows, mut positives) = (0, 0);
+                rows.for_each(|row| {
+                    n_rows += 1;
+                    positives += usize::from(labels[row] >= 0.5);
+                });
+                Self { rows: n_rows, positives: Some(positives), spread: None }
+            }
+            TaskType::Regression => {
+                Self { rows: rows.count(), positives: None, spread: LabelSpread::of(labels, weights) }
             }
         }
-        counts
+    }
+}
+
+impl LabelSpread {
+    fn of(labels: &[f32], weights: Option<&[f32]>) -> Option<Self> {
+        let mean = weighted_mean(labels, labels, weights, |_, label| label).ok()?;
+        let variance = weighted_mean(labels, labels, weights, |_, label| (label - mean).powi(2)).ok()?;
+        Some(Self { mean, deviation: variance.sqrt() })
     }
 }
 
@@ -69,11 +98,16 @@ impl From<Result<f64, Undefined>> for Measured {
     }
 }
 
-/// Four decimals by default, or a dash and the reason.
+/// Four decimals by default, in powers of ten where that would be all zeros or more than nine digits; or a dash and the
+/// reason.
 impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let decimals = f.precision().unwrap_or(4);
         match self {
-            Self::Value(value) => write!(f, "{value:.*}", f.precision().unwrap_or(4)),
+            Self::Value(value) if *value != 0.0 && !(5e-5..1e9).contains(&value.abs()) => {
+                write!(f, "{value:.decimals$e}")
+            }
+            Self::Value(value) => write!(f, "{value:.decimals$}"),
             Self::Undefined(reason) => write!(f, "– ({reason})"),
         }
     }
@@ -90,7 +124,7 @@ impl fmt::Display for Measured {
 /// let logits = [-2.0, 0.5, 1.0];
 /// let click = TaskMetrics::compute("click", TaskType::Classification, &logits, &[0.0, 1.0, 1.0], None);
 /// assert_eq!(click.get(Metric::Auc), Some(Measured::Value(1.0)));
-/// assert_eq!((click.counts.rows, click.counts.positives), (3, 2));
+/// assert_eq!((click.counts.rows, click.counts.positives), (3, Some(2)));
 ///
 /// // Conversions are judged over clicks alone, and here all of those are conversions.
 /// let weights = Some(&[0.0, 1.0, 1.0][..]);
@@ -104,7 +138,7 @@ pub struct TaskMetrics {
     pub task: String,
     /// Its type, which decides the metrics that it has.
     pub task_type: TaskType,
-    /// The rows and positives that were counted.
+    /// The rows that were counted, and their labels.
     pub counts: LabelCounts,
     /// The metrics of this type of task.
     pub values: BTreeMap<Metric, Measured>,
@@ -127,7 +161,7 @@ impl TaskMetrics {
         let metrics = Metric::of(task_type).iter();
         let values =
             metrics.map(|metric| (*metric, metric.compute(outputs, labels, weights).into())).collect();
-        Self { task: task.to_owned(), task_type, counts: LabelCounts::of(labels, weights), values }
+        Self { task: task.to_owned(), task_type, counts: LabelCounts::of(task_type, labels, weights), values }
     }
 
     /// A metric of this task, or `None` if the metric does not apply to its type.
@@ -152,7 +186,7 @@ impl TaskMetrics {
 
 #[cfg(test)]
 mod tests {
-    use super::{LabelCounts, Measured, Metric, TaskMetrics, TaskType, Undefined};
+    use super::{LabelCounts, LabelSpread, Measured, Metric, TaskMetrics, TaskType, Undefined};
 
     fn classification() -> TaskMetrics {
         TaskMetrics::compute("click", TaskType::Classification, &[0.0, 0.0], &[0.0, 0.0], None)
@@ -160,8 +194,25 @@ mod tests {
 
     #[test]
     fn rows_outside_of_the_task_are_not_counted() {
-        let counts = LabelCounts::of(&[1.0, 1.0, 0.0], Some(&[0.0, 2.0, 1.0]));
-        assert_eq!(counts, LabelCounts { rows: 2, positives: 1 });
+        let (labels, weights) = ([1.0, 1.0, 0.0], Some(&[0.0, 2.0, 1.0][..]));
+        let counts = LabelCounts::of(TaskType::Classification, &labels, weights);
+        assert_eq!(counts, LabelCounts { rows: 2, positives: Some(1), spread: None });
+    }
+
+    #[test]
+    fn the_labels_of_a_regression_have_a_spread_and_no_positives() {
+        let (labels, weights) = ([9.0, 1.0, 4.0], Some(&[0.0, 2.0, 1.0][..]));
+        let counts = LabelCounts::of(TaskType::Regression, &labels, weights);
+        let spread = LabelSpread { mean: 2.0, deviation: 2.0_f64.sqrt() };
+        assert_eq!(counts, LabelCounts { rows: 2, positives: None, spread: Some(spread) });
+        assert_eq!(LabelCounts::of(TaskType::Regression, &[], None), LabelCounts::default());
+    }
+
+    /// Checkpoints of before have no spread.
+    #[test]
+    fn counts_are_read_as_they_were_written_before() {
+        let counts: LabelCounts = serde_json::from_str(r#"{"rows": 3, "positives": 1}"#).unwrap();
+        assert_eq!(counts, LabelCounts { rows: 3, positives: Some(1), spread: None });
     }
 
     #[test]
@@ -184,6 +235,9 @@ mod tests {
     fn a_value_prints_as_itself_and_a_missing_one_as_its_reason() {
         assert_eq!(Measured::Value(0.61124).to_string(), "0.6112");
         assert_eq!(format!("{:.2}", Measured::Value(0.61124)), "0.61");
+        assert_eq!(Measured::Value(-1.5e30).to_string(), "-1.5000e30");
+        assert_eq!(Measured::Value(1e-320).to_string(), "9.9999e-321");
+        assert_eq!(Measured::Value(0.0).to_string(), "0.0000");
         assert_eq!(Measured::Undefined(Undefined::NoRows).to_string(), "– (the task has no row)");
         assert_eq!(Measured::from(Ok(f64::NAN)), Measured::Undefined(Undefined::NotFinite));
     }

@@ -25,6 +25,9 @@ pub enum Undefined {
     /// A ranking metric needs both classes, and the negative one is absent.
     #[error("no row has a negative label")]
     NoNegatives,
+    /// A share of the labels' variance needs labels that differ.
+    #[error("all labels are equal")]
+    ConstantLabels,
     /// A score, a label or a weight of a row of the task is NaN or infinite, or the result would be.
     #[error("a value is not finite")]
     NotFinite,
