@@ -20,9 +20,11 @@ use ple_data::ali_ccp_raw::Prepared;
 use ple_data::prepare::PreparedTable;
 use ple_data::{
     DataError, FeatureSchema, GeneratorConfig, Label, ParquetShards, PreparedFolder, Roles, RowSource,
-    SplitFiles, StreamConfig, TaskType, generate_split, infer_schema, read_tables,
+    SplitFiles, StreamConfig, TaskType, generate_split, infer_schema, local_files, read_tables,
 };
+use ple_files::{MOST_TEXT_BYTES, read_text};
 use ple_nn::MlpConfig;
+use ple_train::checkpoint::files_in;
 use ple_train::early_stopping::EarlyStopping;
 use ple_train::metrics::{Measured, roc_auc};
 use ple_train::{CarriedMoments, CarriedRows, RankingModel, RunSeed, TrainConfig, TrainError};
@@ -31,6 +33,7 @@ use program::{Program, console, interrupts};
 use raw_inputs::raw_inputs;
 use run::options::RunOptions;
 use run::report::Outcome;
+use run::result::ResultFolder;
 use run::training::{Splits, train, train_model};
 use vocabulary::VocabularyName;
 
@@ -99,15 +102,16 @@ fn outcome(arguments: &Arguments) -> Result<Outcome, Failure> {
     let (model, config) = options.apply(model, config)?;
     let out = options.out("ali_ccp");
     interrupts::keep(options.kept_before_training(&out));
+    let result = ResultFolder::open(options, &out, inputs(arguments))?;
     match &arguments.data {
         Some(folder) => {
             let splits = read(arguments, folder)?;
             match (&arguments.from, &arguments.from_data) {
                 (Some(from), Some(from_data)) => {
                     let (model, moments) = carried_over(from, from_data, folder, RunSeed(config.seed))?;
-                    train_model(options, &out, splits, model, moments.as_ref(), &config)
+                    train_model(options, &result, splits, model, moments.as_ref(), &config)
                 }
-                _ => train(options, &out, splits, model, &config),
+                _ => train(options, &result, splits, model, &config),
             }
         }
         None => {
@@ -126,10 +130,18 @@ fn outcome(arguments: &Arguments) -> Result<Outcome, Failure> {
             let [train_rows, validation, test] =
                 [data.train.table, data.val.table, data.test.table].map(RowSource::from);
             let splits = Splits { train: train_rows, validation, test, raw_inputs: Vec::new() };
-            let outcome = train(options, &out, splits, model, &config)?;
+            let outcome = train(options, &result, splits, model, &config)?;
             Ok(Outcome { best_possible, ..outcome })
         }
     }
+}
+
+/// The files that are read, none of which an output may replace.
+fn inputs(arguments: &Arguments) -> Vec<PathBuf> {
+    let Arguments { data, schema, from, from_data, .. } = arguments;
+    let data = [data, from_data].into_iter().flatten().flat_map(|path| local_files(path));
+    let model = from.iter().flat_map(|folder| files_in(folder));
+    data.chain(model).chain(schema.clone()).collect()
 }
 
 /// A trained model under the vocabularies of new data, and the moments of its optimiser where they were saved.
@@ -217,9 +229,6 @@ fn read(arguments: &Arguments, folder: &Path) -> Result<Splits, DataError> {
 }
 
 fn read_schema(path: &Path) -> Result<FeatureSchema, DataError> {
-    let text = std::fs::read_to_string(path).map_err(|source| match source.kind() {
-        std::io::ErrorKind::NotFound => DataError::MissingFile { path: path.to_path_buf() },
-        _ => DataError::Io { path: path.to_path_buf(), action: "read", source },
-    })?;
+    let text = read_text(path, MOST_TEXT_BYTES)?;
     FeatureSchema::from_json(&text)
 }

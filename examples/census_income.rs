@@ -22,6 +22,7 @@ use program::failure::Failure;
 use program::interrupts;
 use run::options::RunOptions;
 use run::report::Outcome;
+use run::result::ResultFolder;
 use run::training::{Splits, train};
 
 /// Trains PLE (or another model) on Census-Income.
@@ -81,13 +82,19 @@ fn outcome(arguments: &Arguments) -> Result<Outcome, Failure> {
     let (model, config) = options.apply(model, config)?;
     let out = options.out("census_income");
     interrupts::keep(options.kept_before_training(&out));
+    let result = ResultFolder::open(options, &out, files(&arguments.data))?;
     let tables = read(&arguments.data, arguments.bins, arguments.embedding_dim)?;
-    train(options, &out, tables, model, &config)
+    train(options, &result, tables, model, &config)
+}
+
+/// The files for training, validation and test.
+fn files(folder: &Path) -> [PathBuf; 3] {
+    ["train", "val", "test"].map(|split| folder.join(format!("{split}.parquet")))
 }
 
 /// The three files, under a schema that all of them fit; bins are cut at the quantiles of the training rows.
 fn read(folder: &Path, bins: usize, embedding_dim: usize) -> Result<Splits, TrainError> {
-    let paths = ["train", "val", "test"].map(|split| folder.join(format!("{split}.parquet")));
+    let paths = files(folder);
     let labels = vec![
         Label::new("income", TaskType::Classification),
         Label::new("never_married", TaskType::Classification),

@@ -5,13 +5,14 @@
 #[path = "run/program/mod.rs"]
 mod program;
 
-use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
 use ple_data::describe::{DescribeOptions, describe};
-use ple_data::{DataError, FeatureSchema};
+use ple_data::{DataError, FeatureSchema, local_files};
+use ple_files::{FileError, MOST_TEXT_BYTES, Outputs, WholeFile, read_text};
 use program::failure::Failure;
 use program::{Program, console};
 
@@ -48,11 +49,15 @@ fn main() -> ExitCode {
 
 impl Program for Arguments {
     fn run(&self) -> Result<(), Failure> {
+        // The page is begun before the data are read, so that what it cannot be written for is said at once.
+        let page = self.html.as_deref().map(|html| self.begin_page(html)).transpose()?;
         let schema = self.schema.as_deref().map(read_schema).transpose()?;
         let options = DescribeOptions { schema, labels: self.label.clone(), against: self.against.clone() };
         let description = describe(&self.paths, &options)?;
-        if let Some(path) = &self.html {
-            description.write_html(path)?;
+        if let (Some(mut page), Some(path)) = (page, &self.html) {
+            let written = page.write_all(description.to_html().as_bytes());
+            written.map_err(|source| FileError::writing(path, source))?;
+            page.finish()?;
             console::note(format_args!("the page is {}", path.display()));
         }
         match self.json {
@@ -63,12 +68,14 @@ impl Program for Arguments {
     }
 }
 
-fn read_schema(path: &Path) -> Result<FeatureSchema, DataError> {
-    match fs::read_to_string(path) {
-        Ok(text) => FeatureSchema::from_json(&text),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(DataError::MissingFile { path: path.to_owned() })
-        }
-        Err(source) => Err(DataError::Io { path: path.to_owned(), action: "read", source }),
+impl Arguments {
+    fn begin_page(&self, html: &Path) -> Result<WholeFile, Failure> {
+        let data = self.paths.iter().chain(&self.against).flat_map(|path| local_files(path));
+        Outputs::new().file(html, "--html").inputs(&self.schema).inputs(data).check()?;
+        Ok(WholeFile::create(html)?)
     }
+}
+
+fn read_schema(path: &Path) -> Result<FeatureSchema, DataError> {
+    FeatureSchema::from_json(&read_text(path, MOST_TEXT_BYTES)?)
 }

@@ -9,7 +9,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use ple_files::Outputs;
 use ple_train::RankingModel;
+use ple_train::checkpoint::files_in;
 use program::failure::Failure;
 use program::{Program, console};
 
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
 
 impl Program for Arguments {
     fn run(&self) -> Result<(), Failure> {
+        Outputs::new().file(&self.out, "--out").inputs(files_in(&self.model)).check()?;
         let (model, _) = RankingModel::load(&self.model)?;
         model.draw(&self.out)?;
         let (diagram, out) = (model.diagram(), self.out.display());

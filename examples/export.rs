@@ -14,8 +14,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use onnx::write_onnx;
-use ple_data::{DataError, FeatureSchema, PreparedFolder, UnlabelledRows};
-use ple_onnx::{ExportOptions, ExportReport, Inputs, Outputs, Precision, RawInput};
+use ple_data::{FeatureSchema, PreparedFolder, UnlabelledRows, local_files};
+use ple_files::FileError;
+use ple_onnx::{ExportOptions, ExportReport, Inputs, Outputs, Precision, RawInput, check_path};
+use ple_train::checkpoint::files_in;
 use ple_train::{RankingModel, TrainError};
 use program::failure::Failure;
 use program::{Program, console};
@@ -84,6 +86,10 @@ impl Program for Arguments {
 }
 
 fn export(arguments: &Arguments) -> Result<ExportReport, Failure> {
+    check_path(&arguments.out)?;
+    let Arguments { model, data, raw_inputs: prepared, .. } = arguments;
+    let data = data.iter().chain(prepared).flat_map(|path| local_files(path));
+    ple_files::Outputs::new().file(&arguments.out, "--out").inputs(files_in(model)).inputs(data).check()?;
     let (model, manifest) = RankingModel::load(&arguments.model)?;
     let raw_inputs = match &arguments.raw_inputs {
         Some(folder) => encoders(folder, model.schema())?,
@@ -110,7 +116,7 @@ fn export(arguments: &Arguments) -> Result<ExportReport, Failure> {
 
 /// The encoders of a prepared folder, which has to be that of the model's data.
 fn encoders(folder: &Path, schema: &FeatureSchema) -> Result<Vec<RawInput>, Failure> {
-    let missing = || DataError::MissingFile { path: folder.join("schema.json") };
+    let missing = || FileError::Missing { path: folder.join("schema.json") };
     let prepared = PreparedFolder::find(folder)?.ok_or_else(missing)?;
     let same_name = |name: &str| prepared.schema().features.iter().find(|feature| feature.name == name);
     for feature in &schema.features {

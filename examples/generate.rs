@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use ple_data::{DataError, GeneratorConfig, generate_split, write_csv, write_parquet};
+use ple_files::{FolderLock, Outputs};
 use program::failure::Failure;
 use program::{Program, console};
 use vocabulary::VocabularyName;
@@ -66,11 +67,17 @@ impl Program for Arguments {
 
 fn write_files(arguments: &Arguments) -> Result<(), DataError> {
     let out = &arguments.out;
-    std::fs::create_dir_all(out).map_err(|source| DataError::Io {
-        path: out.clone(),
-        action: "make the folder",
-        source,
-    })?;
+    let ending = match arguments.format {
+        Format::Csv => "csv",
+        Format::Parquet => "parquet",
+    };
+    let path = |part: &str| out.join(format!("ali_ccp_{part}_sample.{ending}"));
+    let outputs = Outputs::new().folder(out, "--out");
+    ["train", "val", "test"]
+        .iter()
+        .fold(outputs, |outputs, part| outputs.file(&path(part), "--out"))
+        .check()?;
+    let _lock = FolderLock::take(out)?;
     let config = GeneratorConfig {
         rows: arguments.rows,
         vocabulary: arguments.vocabulary.into(),
@@ -80,10 +87,7 @@ fn write_files(arguments: &Arguments) -> Result<(), DataError> {
     let split = generate_split(&config, arguments.val.unwrap_or(tenth), arguments.test.unwrap_or(tenth));
     for (part, generated) in [("train", &split.train), ("val", &split.val), ("test", &split.test)] {
         let table = &generated.table;
-        let path = match arguments.format {
-            Format::Csv => out.join(format!("ali_ccp_{part}_sample.csv")),
-            Format::Parquet => out.join(format!("ali_ccp_{part}_sample.parquet")),
-        };
+        let path = path(part);
         match arguments.format {
             Format::Csv => write_csv(table, &path)?,
             Format::Parquet => write_parquet(table, &path)?,

@@ -10,8 +10,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use ple_data::ali_ccp_raw::{GeneratedRawPart, RawGeneratorConfig, generate_ali_ccp};
+use ple_data::ali_ccp_raw::{GeneratedRawPart, RawFiles, RawGeneratorConfig, generate_ali_ccp};
 use ple_data::{DataError, Vocabulary};
+use ple_files::{FolderLock, Outputs};
 use program::failure::Failure;
 use program::{Program, console};
 
@@ -66,13 +67,15 @@ fn generate(arguments: &Arguments) -> Result<(), DataError> {
         seed: arguments.seed,
     };
     let out = &arguments.out;
+    let outputs = Outputs::new().folder(out, "--out");
+    RawFiles::in_folder(out)
+        .all()
+        .iter()
+        .fold(outputs, |outputs, file| outputs.file(file, "--out"))
+        .check()?;
+    let _lock = FolderLock::take(out)?;
     let (rows, test_rows) = (config.rows, config.test_rows);
     console::note(format_args!("generating {rows} rows and {test_rows} test rows into {}", out.display()));
-    std::fs::create_dir_all(out).map_err(|source| DataError::Io {
-        path: out.clone(),
-        action: "make the folder",
-        source,
-    })?;
     let started = Instant::now();
     let generated = generate_ali_ccp(&config, out)?;
     console::say("part         rows     users    clicks  purchases  without click      MB");

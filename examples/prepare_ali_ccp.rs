@@ -15,8 +15,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use ple_data::DataError;
 use ple_data::ali_ccp_raw::{
-    BadLines, RawConfig, RawPhase, RawProgress, prepare_ali_ccp, prepare_ali_ccp_compat,
+    BadLines, RawConfig, RawFiles, RawPhase, RawProgress, prepare_ali_ccp, prepare_ali_ccp_compat,
 };
+use ple_files::Outputs;
 use preparation::{BadRowsChoice, Preparation};
 use program::failure::Failure;
 use program::{Program, console};
@@ -69,6 +70,8 @@ fn prepare(arguments: &Arguments) -> Result<(), DataError> {
     };
     let config =
         RawConfig { min_count: arguments.min_count, seed: arguments.seed, bad_lines, ..RawConfig::default() };
+    let files = RawFiles::in_folder(&arguments.raw).all();
+    Outputs::new().new_folder(&arguments.out, "--out").inputs(files).check()?;
     let lines = Progress::new();
     let observe = |progress: RawProgress| lines.show(|| line(progress, lines.seconds()));
     let (raw, out) = (&arguments.raw, &arguments.out);

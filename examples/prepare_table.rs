@@ -13,11 +13,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser};
-use ple_data::DataError;
 use ple_data::prepare::{
     BadRows, FeatureFile, Fitting, PrepareConfig, PreparePhase, PrepareProgress, PreparedTable, TableInput,
     TrainOrder, prepare_table,
 };
+use ple_data::{DataError, local_files};
+use ple_files::Outputs;
 use preparation::{BadRowsChoice, Preparation};
 use program::failure::Failure;
 use program::{Program, console};
@@ -95,11 +96,15 @@ fn prepare(arguments: &Arguments) -> Result<(), DataError> {
         false => TrainOrder::Shuffled { seed: arguments.seed },
     };
     let config = PrepareConfig { order, bad_rows, ..PrepareConfig::default() };
+    let FittingOptions { features, with, extend } = &arguments.fitting;
+    let Arguments { data, train, val, test, out, .. } = arguments;
+    let tables = [data, train, val, test].into_iter().flatten().chain(with).chain(extend);
+    let inputs = tables.flat_map(|path| local_files(path));
+    Outputs::new().new_folder(out, "--out").inputs(features).inputs(inputs).check()?;
     let input = match arguments.data.is_empty() {
         true => TableInput::of_parts(&arguments.train, &arguments.val, &arguments.test)?,
         false => TableInput::find(&arguments.data)?,
     };
-    let FittingOptions { features, with, extend } = &arguments.fitting;
     let features = features.as_ref().map(FeatureFile::read).transpose()?;
     let earlier = with.as_ref().or(extend.as_ref());
     let earlier = earlier.map(|path| PreparedTable::open(path)?.transformation()).transpose()?;

@@ -7,12 +7,14 @@ mod program;
 #[path = "run/progress.rs"]
 mod progress;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, error::ErrorKind};
-use ple_data::{PredictionWriter, UnlabelledRows};
+use clap::Parser;
+use ple_data::{PredictionWriter, UnlabelledRows, local_files};
+use ple_files::Outputs;
 use ple_train::Predictor;
+use ple_train::checkpoint::files_in;
 use program::failure::Failure;
 use program::{Program, console, interrupts};
 use progress::Progress;
@@ -63,10 +65,11 @@ impl Program for Arguments {
 
 /// Reads, predicts and writes piece by piece.
 fn score(arguments: &Arguments) -> Result<Scored, Failure> {
+    let data = arguments.data.iter().flat_map(|path| local_files(path));
+    Outputs::new().file(&arguments.out, "--out").inputs(files_in(&arguments.model)).inputs(data).check()?;
     let (predictor, _manifest) = Predictor::load(&arguments.model)?;
     let tasks: Vec<String> = predictor.model().tasks().into_iter().map(|(name, _)| name).collect();
     let mut rows = UnlabelledRows::open(&arguments.data, predictor.schema(), &arguments.id)?;
-    refuse_to_overwrite(arguments, &rows.files())?;
     let (progress, total) = (Progress::new(), rows.rows());
     let mut sums = vec![0.0; tasks.len()];
     let mut done = 0;
@@ -100,18 +103,6 @@ fn score(arguments: &Arguments) -> Result<Scored, Failure> {
     })?;
     let means = sums.into_iter().map(|sum| sum / done as f64);
     Ok(Scored { rows: done, seconds: progress.seconds(), means: tasks.into_iter().zip(means).collect() })
-}
-
-/// Fails if the output is one of the inputs, which it would replace.
-fn refuse_to_overwrite(arguments: &Arguments, files: &[&Path]) -> Result<(), Failure> {
-    let Ok(out) = arguments.out.canonicalize() else { return Ok(()) };
-    match files.iter().any(|file| file.canonicalize().is_ok_and(|file| file == out)) {
-        true => {
-            let problem = format!("{} is among the files to be read", arguments.out.display());
-            Err(Arguments::command().error(ErrorKind::ArgumentConflict, problem).into())
-        }
-        false => Ok(()),
-    }
 }
 
 /// What was written.

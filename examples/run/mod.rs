@@ -3,6 +3,7 @@
 pub(crate) mod onnx;
 pub(crate) mod options;
 pub(crate) mod report;
+pub(crate) mod result;
 pub(crate) mod settings;
 pub(crate) mod terminal;
 pub(crate) mod training;

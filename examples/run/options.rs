@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use ple_nn::{Architecture, MlpConfig, MmoeConfig, ModelConfig, PleConfig, SharedBottomConfig};
 use ple_onnx::Precision;
-use ple_train::{Checkpoints, SaveEvery, Start, TableUpdates, TrainConfig};
+use ple_train::{SaveEvery, TableUpdates, TrainConfig};
 
 use super::settings::read_settings;
 use crate::program::failure::Failure;
@@ -42,6 +42,9 @@ pub(crate) struct RunOptions {
     /// Go on from the newest checkpoint in OUT/checkpoints, to the bytes of a run that was never stopped.
     #[arg(long)]
     pub resume: bool,
+    /// Begin anew where the checkpoints in OUT are of a run that is not over; they are removed.
+    #[arg(long, conflicts_with = "resume")]
+    pub overwrite: bool,
     /// Save a checkpoint every so many steps (500), seconds (30s) or minutes (10m) too, not after evaluations alone.
     #[arg(long, value_parser = parse_save_every)]
     pub checkpoint_every: Option<SaveEvery>,
@@ -75,15 +78,6 @@ impl RunOptions {
         }
         training.check()?;
         Ok((model, training))
-    }
-
-    /// Where checkpoints go, and whether the run goes on from the last one.
-    pub(crate) fn checkpoints(&self, out: &Path) -> Checkpoints {
-        Checkpoints {
-            folder: out.join("checkpoints"),
-            every: self.checkpoint_every.unwrap_or_default(),
-            start: if self.resume { Start::GoOn } else { Start::Anew },
-        }
     }
 
     /// What a signal leaves before the first step.

@@ -6,7 +6,7 @@ mod places;
 
 use std::path::Path;
 
-use ple_data::DataError;
+use ple_files::{MOST_TEXT_BYTES, read_text};
 use ple_nn::ModelConfig;
 use ple_train::checkpoint::to_json;
 use ple_train::{TrainConfig, TrainError};
@@ -33,11 +33,8 @@ pub(crate) fn read_settings(
     model: ModelConfig,
     training: TrainConfig,
 ) -> Result<(ModelConfig, TrainConfig), Failure> {
-    let bytes = std::fs::read(path).map_err(|source| match source.kind() {
-        std::io::ErrorKind::NotFound => Failure::from(DataError::MissingFile { path: path.to_owned() }),
-        _ => TrainError::Io { path: path.to_owned(), action: "read the settings", source }.into(),
-    })?;
-    let settings = changed(&bytes, Settings { model, training })
+    let text = read_text(path, MOST_TEXT_BYTES)?;
+    let settings = changed(text.as_bytes(), Settings { model, training })
         .map_err(|fault| Failure::Error { text: fault.in_file(path), exit_code: 2 })?;
     settings.training.check().map_err(|error| of_file(Some(path), error))?;
     Ok((settings.model, settings.training))

@@ -5,7 +5,7 @@ use std::path::Path;
 use ple_data::{Label, RowSource, TaskCounts, TaskType, write_predictions};
 use ple_nn::ModelConfig;
 use ple_onnx::{ExportOptions, RawInput};
-use ple_train::checkpoint::{check_writable, to_json};
+use ple_train::checkpoint::to_json;
 use ple_train::{
     CarriedMoments, Ended, RankingModel, RunInput, RunSeed, TrainConfig, fit, fit_with_moments,
     instruction_set,
@@ -14,6 +14,7 @@ use ple_train::{
 use super::onnx::write_onnx;
 use super::options::RunOptions;
 use super::report::Outcome;
+use super::result::ResultFolder;
 use super::settings::{differences, of_file};
 use super::terminal::Terminal;
 use crate::program::failure::Failure;
@@ -31,31 +32,30 @@ pub(crate) struct Splits {
     pub raw_inputs: Vec<RawInput>,
 }
 
-/// Trains, restores the best weights, evaluates on the test rows, and saves into `out`, with a picture of the
+/// Trains, restores the best weights, evaluates on the test rows, and saves the result, with a picture of the
 /// model, and the model as ONNX.
 pub(crate) fn train(
     options: &RunOptions,
-    out: &Path,
+    result: &ResultFolder,
     data: Splits,
     model: ModelConfig,
     config: &TrainConfig,
 ) -> Result<Outcome, Failure> {
-    check_writable(out)?;
     let model = RankingModel::new(data.train.schema().clone(), model, RunSeed(config.seed))
         .map_err(|error| of_file(options.settings.as_deref(), error))?;
-    train_model(options, out, data, model, None, config)
+    train_model(options, result, data, model, None, config)
 }
 
 /// The same from a model that there is already, and the moments of an optimiser if there are any.
 pub(crate) fn train_model(
     options: &RunOptions,
-    out: &Path,
+    result: &ResultFolder,
     data: Splits,
     mut model: RankingModel,
     moments: Option<&CarriedMoments>,
     config: &TrainConfig,
 ) -> Result<Outcome, Failure> {
-    check_writable(out)?;
+    let out = result.path();
     let tasks: Vec<String> = model.tasks().into_iter().map(|(name, _)| name).collect();
     // Training adds those of the balance of tasks.
     let parameters = model.store().n_parameters();
@@ -65,7 +65,7 @@ pub(crate) fn train_model(
     let input = RunInput {
         train: data.train,
         validation: Some(data.validation),
-        checkpoints: Some(options.checkpoints(out)),
+        checkpoints: Some(result.checkpoints().clone()),
     };
     let report = interrupts::asking("ending after this step, or in this evaluation, and saving", || {
         let report = match moments {
@@ -82,7 +82,7 @@ pub(crate) fn train_model(
         Ok(report)
     })?;
     let test = model.evaluate_source(&data.test)?;
-    let manifest = model.save(out, &report.facts)?;
+    let manifest = result.publish(&model, &report.facts)?;
     model.draw(&out.join("model.svg"))?;
     let mut metadata = manifest.provenance();
     metadata.insert("ple.test_metrics".to_owned(), to_json(&test).to_string());

@@ -100,7 +100,7 @@ const RUNS: &[Run] = &[
         0,
         "ali_ccp_train_sample.parquet: 1000 rows, 49 clicks",
     ),
-    run("generate", "--out /proc/nowhere", 74, "/proc/nowhere: could not make the folder"),
+    run("generate", "--out /proc/nowhere", 74, "/proc/nowhere: could not create the folder"),
     run("generate", "--help", 0, "Examples:"),
     run(
         "generate_ali_ccp",
@@ -118,12 +118,7 @@ const RUNS: &[Run] = &[
     ),
     run("describe", "{scratch}/prepared/val", 0, "1,000"),
     run("prepare_ali_ccp", "--raw {scratch}/raw --out {scratch}/csv --compat", 0, "MB/s"),
-    run(
-        "prepare_ali_ccp",
-        "--raw {scratch}/raw --out {scratch}/csv --compat",
-        2,
-        "the folder is there already",
-    ),
+    run("prepare_ali_ccp", "--raw {scratch}/raw --out {scratch}/csv --compat", 2, "the folder is not empty"),
     run(
         "prepare_ali_ccp",
         "--raw {scratch}/missing --out {scratch}/none",
@@ -131,7 +126,7 @@ const RUNS: &[Run] = &[
         "sample_skeleton_train.csv: there is no such file",
     ),
     run("prepare_ali_ccp", "--help", 0, "Examples:"),
-    run("generate_ali_ccp", "--out /proc/nowhere", 74, "/proc/nowhere: could not make the folder"),
+    run("generate_ali_ccp", "--out /proc/nowhere", 74, "/proc/nowhere: could not create the folder"),
     run("prepare_table", SHOP_LOG, 0, "user    150 ids that occur at least 3 times in training rows"),
     run("ali_ccp", ON_SHOP_LOG, 0, "buy         "),
     run("prepare_table", NEXT_DAY, 0, "MB/s"),

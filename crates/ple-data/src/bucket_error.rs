@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
+use ple_files::ExitKind;
 use thiserror::Error;
-
-use crate::error_kind::ErrorKind;
 
 /// An error of reading from a bucket. `Display` gives three lines: what, what was expected, the next step.
 #[derive(Debug, Error)]
@@ -35,10 +34,10 @@ pub enum BucketError {
 }
 
 impl BucketError {
-    pub(crate) fn kind(&self) -> ErrorKind {
+    pub(crate) fn kind(&self) -> ExitKind {
         match self {
-            BucketError::Refused { .. } => ErrorKind::InputOutput,
-            BucketError::NotBuilt { .. } | BucketError::NotLocal { .. } => ErrorKind::Configuration,
+            BucketError::Refused { .. } => ExitKind::InputOutput,
+            BucketError::NotBuilt { .. } | BucketError::NotLocal { .. } => ExitKind::Configuration,
         }
     }
 }
@@ -65,7 +64,7 @@ mod tests {
              expected: a local file, folder or pattern\n\
              next: build it with --features buckets, or copy the files"
         );
-        assert_eq!([refused.kind(), not_built.kind()], [ErrorKind::InputOutput, ErrorKind::Configuration]);
+        assert_eq!([refused.kind(), not_built.kind()], [ExitKind::InputOutput, ExitKind::Configuration]);
     }
 
     #[test]
@@ -88,7 +87,7 @@ mod tests {
                          next: give --stream and --schema FILE (in a program, use ParquetShards::open), or copy the files"
                     )
                 );
-                assert_eq!(error.kind(), ErrorKind::Configuration);
+                assert_eq!(error.kind(), ExitKind::Configuration);
             }
         }
     }

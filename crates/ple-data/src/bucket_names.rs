@@ -101,7 +101,11 @@ pub(crate) fn files_in_bucket(path: &Path, name: &BucketName<'_>) -> Result<Vec<
     let mut files: Vec<PathBuf> =
         keys.iter().filter(|key| name.means(key)).map(|key| name.with_key(key)).collect();
     files.sort();
-    if files.is_empty() { Err(DataError::MissingFile { path: path.to_path_buf() }) } else { Ok(files) }
+    if files.is_empty() {
+        Err(DataError::File(ple_files::FileError::Missing { path: path.to_path_buf() }))
+    } else {
+        Ok(files)
+    }
 }
 
 /// Without the feature there are no buckets.

@@ -18,6 +18,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
+use ple_files::FileError;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::bucket_error::BucketError;
@@ -48,7 +49,8 @@ impl fmt::Debug for Bucket {
 impl Bucket {
     /// Makes ready to talk to the bucket that a name is in; nothing is sent yet.
     pub(crate) fn open(path: &Path) -> Result<Self, DataError> {
-        let name = BucketName::of(path).ok_or_else(|| DataError::MissingFile { path: path.to_path_buf() })?;
+        let name = BucketName::of(path)
+            .ok_or_else(|| DataError::File(FileError::Missing { path: path.to_path_buf() }))?;
         // The one for the whole process, for TLS; it stays if the program has chosen another one.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let store: Result<Box<dyn ObjectStore>, _> = match name.provider {
@@ -99,7 +101,9 @@ fn boxed(store: impl ObjectStore) -> Box<dyn ObjectStore> {
 
 fn refused(path: &Path, error: object_store::Error) -> DataError {
     match error {
-        object_store::Error::NotFound { .. } => DataError::MissingFile { path: path.to_path_buf() },
+        object_store::Error::NotFound { .. } => {
+            DataError::File(FileError::Missing { path: path.to_path_buf() })
+        }
         error => {
             let detail = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
             BucketError::Refused { path: path.to_path_buf(), detail }.into()

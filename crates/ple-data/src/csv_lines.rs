@@ -10,6 +10,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use ple_files::open_file;
+
 use crate::error::DataError;
 use crate::not_a_table::NotATable;
 
@@ -43,7 +45,7 @@ pub(crate) struct Block {
 impl<'a> BlockReader<'a> {
     /// Opens a file.
     pub(crate) fn open(path: &'a Path) -> Result<Self, DataError> {
-        let file = File::open(path).map_err(|error| DataError::io(path, "read", error))?;
+        let file = open_file(path)?;
         Ok(BlockReader { path, file, rest: Vec::new(), next_line: 1, is_at_end: false })
     }
 

@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use ple_files::FileError;
 use thiserror::Error;
 
 use crate::ali_ccp_raw::RawError;
@@ -18,32 +19,18 @@ use crate::prepare::PrepareError;
 /// # Examples
 ///
 /// ```
-/// use ple_data::{DataError, ErrorKind};
+/// use ple_data::{DataError, ExitKind, FileError};
 ///
-/// let error = DataError::MissingFile { path: "train.csv".into() };
-/// assert_eq!(error.kind(), ErrorKind::MissingInput);
+/// let error = DataError::from(FileError::Missing { path: "train.csv".into() });
+/// assert_eq!(error.kind(), ExitKind::MissingInput);
 /// assert!(error.to_string().starts_with("train.csv: there is no such file"));
 /// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// The file or folder is not there.
-    #[error("{}: there is no such file or folder\nnext: check the path; a relative one starts at the folder that the program was started in", path.display())]
-    MissingFile {
-        /// The file asked for.
-        path: PathBuf,
-    },
-
-    /// The operating system refused an operation on a file.
-    #[error("{}: could not {action}: {source}\nnext: check the permissions, the free space and the disk", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What was being done: `read`, `write`, ...
-        action: &'static str,
-        /// What the operating system said.
-        source: std::io::Error,
-    },
+    /// A file is not there, is no file, or cannot be read or written.
+    #[error(transparent)]
+    File(FileError),
 
     /// The name of a file ends in nothing that a reader is known for.
     #[error("{}: no reader for a file ending in `{extension}`\nexpected: a name that ends in .csv or .parquet\nnext: rename the file or convert it", path.display())]

@@ -1,28 +1,17 @@
-//! The broad classes of errors, by which a program chooses its exit code, and how those of the system fall into them.
+//! The kind of end that a program comes to by an error of this crate, and how errors of files become errors of data.
+
+use ple_files::{ExitKind, FileError};
 
 use crate::bucket_error::BucketError;
 use crate::bucket_names::BucketName;
 use crate::error::DataError;
 
-/// The broad class of an error, from which a program picks its exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ErrorKind {
-    /// A file was read and its contents are wrong.
-    BadData,
-    /// A file is not there.
-    MissingInput,
-    /// The operating system refused to read or write.
-    InputOutput,
-    /// A schema, a role or a setting is wrong, whatever the files hold.
-    Configuration,
-}
-
 impl DataError {
-    /// The broad class of this error, from which a program picks its exit code.
-    pub fn kind(&self) -> ErrorKind {
+    /// The kind of end that a program comes to by this error, which has its exit code.
+    pub fn kind(&self) -> ExitKind {
         match self {
-            DataError::MissingFile { .. } | DataError::MissingPart { .. } => ErrorKind::MissingInput,
-            DataError::Io { .. } => ErrorKind::InputOutput,
+            DataError::File(error) => error.kind(),
+            DataError::MissingPart { .. } => ExitKind::MissingInput,
             DataError::UnknownExtension { .. }
             | DataError::NoFeatures
             | DataError::NoLabels
@@ -37,25 +26,34 @@ impl DataError {
             | DataError::Offsets { .. }
             | DataError::Fractions { .. }
             | DataError::NotStreamed { .. }
-            | DataError::OutputColumn { .. } => ErrorKind::Configuration,
+            | DataError::OutputColumn { .. } => ExitKind::Configuration,
             DataError::NotATable(error) => error.kind(),
             DataError::Raw(error) => error.kind(),
             DataError::Prepare(error) => error.kind(),
             DataError::Bucket(error) => error.kind(),
-            _ => ErrorKind::BadData,
+            _ => ExitKind::BadData,
         }
     }
 }
 
 impl DataError {
-    /// Turns an error of the operating system into one that names the file and tells a missing file apart.
+    /// Turns an error of the operating system, met while a file was read or written, into one that names the file.
     pub(crate) fn io(path: &std::path::Path, action: &'static str, source: std::io::Error) -> Self {
-        if source.kind() == std::io::ErrorKind::NotFound && BucketName::of(path).is_some() {
-            BucketError::NotLocal { path: path.to_path_buf() }.into()
-        } else if source.kind() == std::io::ErrorKind::NotFound && action != "write" {
-            DataError::MissingFile { path: path.to_path_buf() }
-        } else {
-            DataError::Io { path: path.to_path_buf(), action, source }
+        match action {
+            "write" => FileError::writing(path, source).into(),
+            _ => FileError::reading(path, source).into(),
+        }
+    }
+}
+
+impl From<FileError> for DataError {
+    /// A name in a bucket is told apart: no local file has it.
+    fn from(error: FileError) -> Self {
+        match error {
+            FileError::Missing { path } if BucketName::of(&path).is_some() => {
+                BucketError::NotLocal { path }.into()
+            }
+            error => DataError::File(error),
         }
     }
 }

@@ -104,6 +104,8 @@ impl<C> Drop for EndsOnPanic<'_, C> {
 
 #[cfg(test)]
 mod tests {
+    use ple_files::FileError;
+
     use super::*;
 
     fn in_pool<T: Send>(threads: usize, task: impl FnOnce() -> T + Send) -> T {
@@ -117,7 +119,7 @@ mod tests {
             let work = |count: &mut usize, piece: usize| {
                 *count += 1;
                 match piece {
-                    70.. => Err(DataError::MissingFile { path: piece.to_string().into() }),
+                    70.. => Err(DataError::File(FileError::Missing { path: piece.to_string().into() })),
                     _ => Ok(piece * piece),
                 }
             };

@@ -103,12 +103,12 @@ mod windows;
 // Back to files.
 mod fingerprint;
 mod in_order;
+mod local_files;
 mod output_columns;
 mod output_folder;
 mod parquet_file;
 mod predictions;
 mod prepared_file;
-mod whole_file;
 mod write_csv;
 mod write_parquet;
 
@@ -139,12 +139,13 @@ pub use batch::{Batch, SequenceBatch};
 pub use batches::{BatchPosition, Batches, PlannedBatch};
 pub use bucket_error::BucketError;
 pub use error::DataError;
-pub use error_kind::ErrorKind;
 pub use generate::{Generated, GeneratedSplit, GeneratorConfig, generate, generate_rows, generate_split};
 pub use infer::{Roles, infer_schema};
+pub use local_files::local_files;
 pub use not_a_table::NotATable;
 pub use order::{BatchPlan, EpochOrder, LastBatch, Shuffle, Window};
 pub use place::Place;
+pub use ple_files::{ExitKind, FileError};
 pub use predictions::{PredictionWriter, write_predictions};
 pub use prepared_folder::PreparedFolder;
 pub use quantiles::quantile_edges;

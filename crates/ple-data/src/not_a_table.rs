@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
+use ple_files::ExitKind;
 use thiserror::Error;
-
-use crate::error_kind::ErrorKind;
 
 /// What is where a table should be. `Display` gives three lines: what, what was expected, the next step.
 #[derive(Debug, Error)]
@@ -39,10 +38,10 @@ pub enum NotATable {
 }
 
 impl NotATable {
-    pub(crate) fn kind(&self) -> ErrorKind {
+    pub(crate) fn kind(&self) -> ExitKind {
         match self {
-            NotATable::NoTables { .. } => ErrorKind::MissingInput,
-            NotATable::NotText { .. } | NotATable::Separator { .. } => ErrorKind::BadData,
+            NotATable::NoTables { .. } => ExitKind::MissingInput,
+            NotATable::NotText { .. } | NotATable::Separator { .. } => ExitKind::BadData,
         }
     }
 }

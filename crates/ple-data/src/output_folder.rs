@@ -1,4 +1,5 @@
-//! A folder of output that appears whole or not at all: it is made under another name and renamed when it is complete.
+//! A folder of output that appears whole or not at all, with the sizes and hashes of its files, which are put on the disk
+//! while the next ones are made.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -6,18 +7,16 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
+use ple_files::WholeFolder;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::ali_ccp_raw::RawError;
 use crate::error::DataError;
 
 /// A folder in the making. If it is dropped before it is finished, nothing is left of it.
 pub(crate) struct OutputFolder {
-    target: PathBuf,
-    partial: PathBuf,
-    is_finished: bool,
     syncing: Syncing,
+    folder: WholeFolder,
 }
 
 /// A thread that puts finished files on the disk, so that nobody who has work to do waits for it.
@@ -49,6 +48,16 @@ impl Syncing {
     }
 }
 
+impl Drop for Syncing {
+    /// Nothing is left of a folder that is given up, so its files have to be closed before it is removed.
+    fn drop(&mut self) {
+        self.files = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
 /// A file of the output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -62,38 +71,20 @@ pub struct FileFacts {
 }
 
 impl OutputFolder {
-    /// Begins a folder. What an earlier run left half-way is removed.
+    /// Begins a folder.
     pub(crate) fn begin(target: &Path) -> Result<Self, DataError> {
-        let name = target.file_name().map(|name| name.to_string_lossy().into_owned());
-        let is_taken = fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_some());
-        let Some(name) = name.filter(|_| !is_taken && !target.is_file()) else {
-            return Err(RawError::OutputExists { path: target.to_path_buf() }.into());
-        };
-        let parent = match target.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let partial = parent.join(format!(".{name}.partial"));
-        let make = || {
-            fs::create_dir_all(parent)?;
-            if partial.exists() {
-                fs::remove_dir_all(&partial)?;
-            }
-            fs::create_dir(&partial)
-        };
-        make().map_err(|error| DataError::io(target, "write", error))?;
-        let syncing = Syncing::start();
-        Ok(OutputFolder { target: target.to_path_buf(), partial, is_finished: false, syncing })
+        let folder = WholeFolder::begin(target)?;
+        Ok(OutputFolder { syncing: Syncing::start(), folder })
     }
 
     /// Where the files are made.
     pub(crate) fn path(&self) -> &Path {
-        &self.partial
+        self.folder.path()
     }
 
     /// Makes a folder in the folder.
     pub(crate) fn subfolder(&self, name: &str) -> Result<PathBuf, DataError> {
-        let path = self.partial.join(name);
+        let path = self.path().join(name);
         fs::create_dir(&path).map_err(|error| DataError::io(&path, "write", error))?;
         Ok(path)
     }
@@ -113,7 +104,7 @@ impl OutputFolder {
         name: &str,
         write: impl FnOnce(&mut HashingFile) -> std::io::Result<()>,
     ) -> Result<FileFacts, DataError> {
-        let path = self.partial.join(name);
+        let path = self.path().join(name);
         let attempt = || {
             let file = BufWriter::with_capacity(1 << 18, File::create_new(&path)?);
             let mut file = HashingFile { file, hash: Xxh3::new(), bytes: 0 };
@@ -130,30 +121,7 @@ impl OutputFolder {
     /// Gives the folder its name, when everything in it is on the disk.
     pub(crate) fn finish(mut self) -> Result<(), DataError> {
         self.syncing.finish()?;
-        let finish = || {
-            for entry in fs::read_dir(&self.partial)? {
-                let path = entry?.path();
-                if path.is_dir() {
-                    File::open(&path)?.sync_all()?;
-                }
-            }
-            File::open(&self.partial)?.sync_all()?;
-            fs::rename(&self.partial, &self.target)?;
-            self.partial.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
-        };
-        finish().map_err(|error| DataError::io(&self.target, "write", error))?;
-        self.is_finished = true;
-        Ok(())
-    }
-}
-
-impl Drop for OutputFolder {
-    fn drop(&mut self) {
-        if !self.is_finished {
-            let _ = self.syncing.finish();
-            // Where this fails too, the next run removes it.
-            let _ = fs::remove_dir_all(&self.partial);
-        }
+        Ok(self.folder.finish()?)
     }
 }
 

@@ -15,6 +15,7 @@ use parquet::arrow::arrow_reader::{
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::ChunkReader;
+use ple_files::open_file;
 
 use crate::csv_lines::ZERO_BYTES;
 use crate::error::DataError;
@@ -46,7 +47,7 @@ pub(crate) fn corrupt(path: &Path, error: &dyn std::fmt::Display) -> DataError {
 
 /// Reads the footer of a Parquet file and checks what it claims.
 pub(crate) fn open_parquet(path: &Path) -> Result<ArrowReaderMetadata, DataError> {
-    let file = File::open(path).map_err(|error| DataError::io(path, "read", error))?;
+    let file = open_file(path)?;
     let length = file.metadata().map_err(|error| DataError::io(path, "read", error))?.len();
     if length == 0 {
         return Err(DataError::EmptyFile { path: path.to_path_buf(), found: ZERO_BYTES });
@@ -76,7 +77,7 @@ pub(crate) fn open_row_group(
     rows_at_a_time: usize,
 ) -> Result<ParquetRecordBatchReader, DataError> {
     // Each row group opens the file for itself: a cloned handle would share its position with other threads.
-    let file = File::open(path).map_err(|error| DataError::io(path, "read", error))?;
+    let file = open_file(path)?;
     check_row_group(path, metadata, row_group, &projection, |_| Ok((&file, 0)))?;
     row_group_of(path, file, metadata, row_group, projection, rows_at_a_time)
 }

@@ -7,9 +7,10 @@ use arrow_array::{Array, ArrayRef, Float32Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
 
+use ple_files::WholeFile;
+
 use crate::error::DataError;
 use crate::output_columns::refuse_same_names;
-use crate::whole_file::WholeFile;
 use crate::write_parquet::{plain_error, writer_properties};
 
 /// Writes predictions as Parquet: first the keys `(name, values)`, then one `Float32` column for each task.
@@ -20,7 +21,7 @@ use crate::write_parquet::{plain_error, writer_properties};
 /// # Errors
 ///
 /// [`DataError::Length`] if the columns have different lengths or there is not one for each task,
-/// [`DataError::OutputColumn`] if two columns have one name, [`DataError::Io`] if the file cannot be written.
+/// [`DataError::OutputColumn`] if two columns have one name, [`DataError::File`] if the file cannot be written.
 ///
 /// # Examples
 ///
@@ -81,7 +82,7 @@ impl PredictionWriter {
     ///
     /// # Errors
     ///
-    /// [`DataError::OutputColumn`] if two tasks have one name, [`DataError::Io`] if the file cannot be written.
+    /// [`DataError::OutputColumn`] if two tasks have one name, [`DataError::File`] if the file cannot be written.
     pub fn create(path: impl AsRef<Path>, task_names: &[impl AsRef<str>]) -> Result<Self, DataError> {
         let path = path.as_ref().to_path_buf();
         let task_names: Vec<String> = task_names.iter().map(|name| name.as_ref().to_owned()).collect();
@@ -119,11 +120,13 @@ impl PredictionWriter {
     ///
     /// # Errors
     ///
-    /// [`DataError::Io`] if it cannot be written, and if nothing was.
+    /// [`DataError::File`] if it cannot be written, and if nothing was.
     pub fn finish(self) -> Result<(), DataError> {
         let failed = |error| DataError::io(&self.path, "write", error);
         match self.state {
-            State::Begun(writer, _) => writer.into_inner().map_err(plain_error).map_err(failed)?.finish(),
+            State::Begun(writer, _) => {
+                Ok(writer.into_inner().map_err(plain_error).map_err(failed)?.finish()?)
+            }
             State::Empty(_) => Err(failed(std::io::Error::other("there is no prediction"))),
             State::Failed => Err(failed(std::io::Error::other("writing has failed before"))),
         }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
+use ple_files::open_file;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::ali_ccp_raw::{PREPARED_SCHEMA, RawError};
@@ -39,7 +40,7 @@ impl FileFacts {
     /// Reads the file and compares its hash.
     pub(crate) fn verify(&self, folder: &Path) -> Result<(), DataError> {
         let path = self.place(folder)?;
-        let mut file = fs::File::open(&path).map_err(|error| DataError::io(&path, "read", error))?;
+        let mut file = open_file(&path)?;
         let (mut hash, mut buffer) = (Xxh3::new(), vec![0; 1 << 20]);
         loop {
             let n = file.read(&mut buffer).map_err(|error| DataError::io(&path, "read", error))?;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ple_files::{MOST_TEXT_BYTES, read_bytes};
 use serde::Deserialize;
 
 use crate::ali_ccp_raw::{PREPARED_SCHEMA, Prepared};
@@ -51,10 +52,10 @@ impl PreparedFolder {
     /// Those of [`Prepared::open`] and [`PreparedTable::open`].
     pub fn find(folder: impl AsRef<Path>) -> Result<Option<Self>, DataError> {
         let path = folder.as_ref().join(PREPARED_SCHEMA);
-        if !path.is_file() {
+        if !path.exists() {
             return Ok(None);
         }
-        let text = std::fs::read(&path).map_err(|error| DataError::io(&path, "read", error))?;
+        let text = read_bytes(&path, MOST_TEXT_BYTES)?;
         let format = serde_json::from_slice(&text).map_or(String::new(), |Format { format }| format);
         Ok(Some(match format.as_str() {
             TABLE_FORMAT => PreparedFolder::Table(Box::new(PreparedTable::open(folder)?)),

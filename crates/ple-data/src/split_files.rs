@@ -37,7 +37,7 @@ impl SplitFiles {
     ///
     /// # Errors
     ///
-    /// [`DataError::MissingFile`] where there is no file at all, [`DataError::MissingPart`] for a part without files.
+    /// [`FileError::Missing`](crate::FileError::Missing) where there is no file at all, [`DataError::MissingPart`] for a part without files.
     pub fn find(path: &Path) -> Result<Self, DataError> {
         let mut parts = find_parts(&[path])?;
         let mut take = |name: &'static str| {

@@ -159,7 +159,7 @@ impl UserLists {
     ///
     /// # Errors
     ///
-    /// [`RawError::Damaged`] for a file that was cut short, or with an id or a weight that cannot be; [`DataError::Io`].
+    /// [`RawError::Damaged`] for a file that was cut short, or with an id or a weight that cannot be; [`DataError::File`].
     pub(crate) fn check(&self) -> Result<(), DataError> {
         let error = self.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
         error.map_or(Ok(()), Err)

@@ -6,13 +6,14 @@ use std::path::Path;
 
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 
+use ple_files::write_whole;
+
 use crate::csv_lines::shortened;
 use crate::error::DataError;
 use crate::output_columns::{OutputColumn, output_columns};
 use crate::read_csv::refuse_sequences;
 use crate::space::Space;
 use crate::table::Table;
-use crate::whole_file::write_whole;
 
 /// Writes a table as CSV with a header: keys, labels, weights, then features in the order of the schema.
 ///
@@ -24,7 +25,7 @@ use crate::whole_file::write_whole;
 ///
 /// [`DataError::SequenceInCsv`] if the table has sequences, [`DataError::OutputColumn`] if two columns have one name,
 /// [`DataError::LineBreakInCsv`] for a name or key with a line break,
-/// [`DataError::Io`] if the file cannot be written.
+/// [`DataError::File`] if the file cannot be written.
 pub fn write_csv(table: &Table, path: impl AsRef<Path>) -> Result<(), DataError> {
     let path = path.as_ref();
     refuse_sequences(path, table.schema())?;
@@ -47,7 +48,7 @@ pub fn write_csv(table: &Table, path: impl AsRef<Path>) -> Result<(), DataError>
     let weight = |record: &[u32], task: usize| {
         if layout.has_weights() { number(record, layout.weights(), task) } else { 1.0 }
     };
-    write_whole(path, |file| {
+    Ok(write_whole(path, |file| {
         writeln!(file, "{}", names.join(","))?;
         for row in 0..table.rows() {
             let record = records.record(row);
@@ -91,7 +92,7 @@ pub fn write_csv(table: &Table, path: impl AsRef<Path>) -> Result<(), DataError>
             file.write_all(b"\n")?;
         }
         Ok(())
-    })
+    })?)
 }
 
 fn refuse_line_breaks(path: &Path, mut texts: impl Iterator<Item = String>) -> Result<(), DataError> {

@@ -12,12 +12,13 @@ use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
+use ple_files::write_whole;
+
 use crate::error::DataError;
 use crate::output_columns::{OutputColumn, output_columns};
 use crate::space::Space;
 use crate::table::Table;
 use crate::table_contents::SequenceColumn;
-use crate::whole_file::write_whole;
 
 /// The rows of a row group: small enough that several are decoded at once, large enough to compress well.
 const ROWS_PER_GROUP: usize = 128 * 1024;
@@ -29,7 +30,7 @@ const ROWS_PER_GROUP: usize = 128 * 1024;
 ///
 /// # Errors
 ///
-/// [`DataError::OutputColumn`] if two columns have one name, [`DataError::Io`] if the file cannot be written.
+/// [`DataError::OutputColumn`] if two columns have one name, [`DataError::File`] if the file cannot be written.
 pub fn write_parquet(table: &Table, path: impl AsRef<Path>) -> Result<(), DataError> {
     let path = path.as_ref();
     let copied = table.lists().map(|_| table.clone().with_lists_copied()).transpose()?;
@@ -50,7 +51,7 @@ pub fn write_parquet(table: &Table, path: impl AsRef<Path>) -> Result<(), DataEr
         columns.iter().map(|(_, column)| rows_of(table, column, start, rows)).collect()
     });
     let schema = Arc::new(Schema::new(fields));
-    write_whole(path, |file| {
+    Ok(write_whole(path, |file| {
         let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(writer_properties()));
         let mut writer = writer.map_err(plain_error)?;
         for arrays in groups {
@@ -59,7 +60,7 @@ pub fn write_parquet(table: &Table, path: impl AsRef<Path>) -> Result<(), DataEr
         }
         writer.close().map_err(plain_error)?;
         Ok(())
-    })
+    })?)
 }
 
 /// How this project writes Parquet.

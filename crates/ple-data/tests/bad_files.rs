@@ -334,7 +334,7 @@ fn a_folder_in_place_of_a_file_is_an_error_of_the_operating_system() {
         let path = parent.path().join(name);
         std::fs::create_dir(&path).unwrap();
         let error = read_table(&path, &schema()).unwrap_err();
-        assert_eq!(error.kind(), ple_data::ErrorKind::InputOutput, "{error}");
+        assert_eq!(error.kind(), ple_data::ExitKind::InputOutput, "{error}");
     }
 }
 

@@ -92,7 +92,7 @@ fn message(columns: Columns) -> String {
     let path = folder.path().join("a.parquet");
     write(&path, columns);
     let error = read_parquet(&path, &schema()).unwrap_err();
-    assert_eq!(error.kind(), ple_data::ErrorKind::BadData);
+    assert_eq!(error.kind(), ple_data::ExitKind::BadData);
     error.to_string().replace(&format!("{}/", folder.path().display()), "")
 }
 

@@ -10,10 +10,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, StringArray};
-use ple_data::ali_ccp_raw::{RawConfig, RawError, prepare_ali_ccp};
+use ple_data::ali_ccp_raw::{RawConfig, prepare_ali_ccp};
 use ple_data::prepare::{FeatureFile, TableInput};
 use ple_data::{
-    BucketError, DataError, DenseBins, ErrorKind, Feature, FeatureKind, FeatureSchema, Label, ParquetShards,
+    BucketError, DataError, DenseBins, ExitKind, Feature, FeatureKind, FeatureSchema, Label, ParquetShards,
     Place, Pooling, Roles, RowSource, SequenceColumn, SplitFiles, StreamConfig, Table, TableColumns,
     TaskType, infer_schema, read_csv, read_table, write_csv, write_parquet, write_predictions,
 };
@@ -103,8 +103,8 @@ fn sequence_error(offsets: Vec<usize>, weights: Option<Vec<f32>>) -> DataError {
 }
 
 /// Errors, their kinds and their texts.
-fn cases() -> Vec<(DataError, ErrorKind, &'static str)> {
-    use ErrorKind::{BadData, Configuration, InputOutput, MissingInput};
+fn cases() -> Vec<(DataError, ExitKind, &'static str)> {
+    use ExitKind::{BadData, Configuration, InputOutput, MissingInput};
     let roles = Roles { labels: vec![click()], keys: vec![], embedding_dim: 4 };
     let plain = || FeatureSchema::new(vec![user()], vec![click()], vec![]).unwrap();
     vec![
@@ -122,11 +122,11 @@ fn cases() -> Vec<(DataError, ErrorKind, &'static str)> {
              next: check the path; a relative one starts at the folder that the program was started in",
         ),
         (
-            RawError::OutputExists { path: "prepared".into() }.into(),
+            ple_files::WholeFolder::begin(Path::new("tests")).unwrap_err().into(),
             Configuration,
-            "prepared: the folder is there already\n\
-             expected: a name that does not exist yet\n\
-             next: choose another name, or remove the folder",
+            "tests: the folder is not empty\n\
+             expected: a folder that does not exist yet, or an empty one\n\
+             next: choose another output, or remove the folder",
         ),
         (
             BucketError::NotBuilt { path: "s3://rows/train".into() }.into(),

@@ -11,7 +11,7 @@ use std::sync::{Arc, Once};
 use arrow_array::StringArray;
 use parquet::file::metadata::{ParquetMetaDataReader, ParquetMetaDataWriter, RowGroupMetaData};
 use ple_data::{
-    DataError, ErrorKind, Feature, FeatureKind, FeatureSchema, Label, Pooling, Roles, SequenceColumn, Table,
+    DataError, ExitKind, Feature, FeatureKind, FeatureSchema, Label, Pooling, Roles, SequenceColumn, Table,
     TableColumns, TaskType, infer_schema, read_parquet, write_parquet,
 };
 
@@ -104,7 +104,7 @@ impl Workshop {
     /// The message for a file, without its folder.
     fn message(&self, bytes: &[u8]) -> String {
         let error = self.read(bytes).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::BadData);
+        assert_eq!(error.kind(), ExitKind::BadData);
         error.to_string().replace(&format!("{}/", self.folder.path().display()), "")
     }
 
@@ -127,7 +127,7 @@ fn a_file_cut_off_anywhere_is_an_error() {
     for length in 0..workshop.bytes.len() {
         let error =
             workshop.read(&workshop.bytes[..length]).expect_err("a part of a file was read as a whole");
-        assert_eq!(error.kind(), ErrorKind::BadData, "{length} bytes: {error}");
+        assert_eq!(error.kind(), ExitKind::BadData, "{length} bytes: {error}");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use ple_files::{ExitKind, FileError};
 use thiserror::Error;
 
 use crate::options::Precision;
@@ -139,9 +140,9 @@ pub enum OnnxError {
         value: f32,
     },
 
-    /// The path of an export does not end in the name of a file.
-    #[error("{}: there is no file name to write to\nexpected: a path such as model.onnx\nnext: choose another path", path.display())]
-    Path {
+    /// The name of a model does not end as the runtime that proves it expects.
+    #[error("{}: the name does not end in .onnx\nexpected: a name such as model.onnx, by which a runtime knows the format\nnext: choose another name", path.display())]
+    Ending {
         /// The path.
         path: PathBuf,
     },
@@ -181,36 +182,36 @@ pub enum OnnxError {
         tolerance: f32,
     },
 
-    /// A file could not be written.
-    #[error("{}: could not {action}: {source}\nnext: check the permissions, the free space and the disk", path.display())]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// What was tried.
-        action: &'static str,
-        /// What the operating system said.
-        source: std::io::Error,
-    },
+    /// A file cannot be written or read, or is not what it should be.
+    #[error(transparent)]
+    File(#[from] FileError),
 }
 
 impl OnnxError {
-    /// The code that a program ends with: 2 settings, 65 a bad model or bad rows, 70 a bug, 74 input or output.
-    pub fn exit_code(&self) -> u8 {
+    /// The kind of end that a program comes to by this error.
+    pub fn kind(&self) -> ExitKind {
         match self {
-            Self::Name { .. } | Self::Path { .. } | Self::DataName { .. } | Self::Precision { .. } => 2,
+            Self::File(error) => error.kind(),
+            Self::Name { .. } | Self::DataName { .. } | Self::Ending { .. } | Self::Precision { .. } => {
+                ExitKind::Configuration
+            }
             Self::NotFinite { .. }
             | Self::Untrained { .. }
             | Self::Schema { .. }
             | Self::Sample { .. }
             | Self::RawInput { .. }
-            | Self::TooLarge { .. } => 65,
+            | Self::TooLarge { .. } => ExitKind::BadData,
             Self::Operation { .. }
             | Self::Structure { .. }
             | Self::Runtime { .. }
             | Self::Differs { .. }
-            | Self::KeyTable { .. } => 70,
-            Self::Io { .. } => 74,
+            | Self::KeyTable { .. } => ExitKind::Bug,
         }
+    }
+
+    /// The code that a program ends with, which is that of the [kind](Self::kind).
+    pub fn exit_code(&self) -> u8 {
+        self.kind().code()
     }
 }
 

@@ -64,4 +64,6 @@ mod export;
 pub use error::OnnxError;
 pub use export::{ExportInput, ExportReport, export};
 pub use options::{ExportOptions, ExternalData, Inputs, Outputs, Precision};
+pub use ple_files::{ExitKind, FileError};
 pub use raw::{Encoder, Keys, RawInput, Scaler};
+pub use write::check_path;

@@ -1,11 +1,11 @@
 //! The picture of a model as a file: `ple_nn` draws it, and here it is written, whole or not at all.
 
-use std::io;
+use std::io::Write;
 use std::path::Path;
 
+use ple_files::write_whole;
 use ple_nn::diagram::{Diagram, DrawingFormat};
 
-use crate::checkpoint::{sync_folder, write_whole};
 use crate::error::TrainError;
 use crate::ranking_model::RankingModel;
 
@@ -19,7 +19,7 @@ impl RankingModel {
     /// gives the same bytes.
     ///
     /// # Errors
-    /// [`TrainError::Setting`] for another ending, and [`TrainError::Io`].
+    /// [`TrainError::Setting`] for another ending, and [`TrainError::File`].
     ///
     /// # Examples
     ///
@@ -45,16 +45,7 @@ impl RankingModel {
                 expected: "a name that ends in .svg, .dot or .mmd".to_owned(),
             });
         };
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        if !folder.is_dir() {
-            let source = io::Error::new(io::ErrorKind::NotFound, "its folder does not exist");
-            return Err(TrainError::Io { path: path.to_owned(), action: "write the file", source });
-        }
         let picture = self.diagram().draw(format);
-        write_whole(folder, name, |file| file.write_all(picture.as_bytes()))?;
-        sync_folder(folder)
+        Ok(write_whole(path, |file| file.write_all(picture.as_bytes()))?)
     }
 }

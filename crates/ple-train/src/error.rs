@@ -3,7 +3,8 @@
 
 use std::path::PathBuf;
 
-use ple_data::{DataError, ErrorKind};
+use ple_data::DataError;
+use ple_files::{ExitKind, FileError};
 use ple_nn::NnError;
 use ple_tensor::InstructionSetError;
 use thiserror::Error;
@@ -186,6 +187,22 @@ pub enum TrainError {
         path: PathBuf,
     },
 
+    /// A run would begin anew where the checkpoints of one are that is not over.
+    #[error("{}: the run that has saved this is not over; it had taken {step} steps\nexpected: for a new run a folder without checkpoints, or with those of a run that is over\nnext: go on with it (--resume), or begin anew over it (--overwrite), which removes its checkpoints", path.display())]
+    UnfinishedRun {
+        /// Its newest checkpoint.
+        path: PathBuf,
+        /// The steps that it had taken.
+        step: u64,
+    },
+
+    /// A file has the name of one of a run's, and is of another origin, or damaged.
+    #[error("{}: this is not what a run has saved, or it is damaged\nexpected: the result of an earlier run, or no file of this name\nnext: choose another folder, or move the file away", path.display())]
+    NotOfARun {
+        /// The file.
+        path: PathBuf,
+    },
+
     /// A run cannot go on from a checkpoint, because it would be another run.
     #[error("{}: when this was saved, {what} was {was}; now it is {now}\nexpected: a run that goes on as it began (free are threads, paths, when to save, and epochs where the learning rate does not follow them)\nnext: go back to {was}, or start anew", path.display())]
     OtherRun {
@@ -199,16 +216,9 @@ pub enum TrainError {
         now: String,
     },
 
-    /// The operating system refused an operation on a file or folder.
-    #[error("{}: could not {action}: {source}\nexpected: a folder that can be written and read\nnext: check the permissions, the free space and the disk", path.display())]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// What was being done, as in `write`.
-        action: &'static str,
-        /// What the operating system said.
-        source: std::io::Error,
-    },
+    /// A file or folder cannot be written or read, or is not what it should be.
+    #[error(transparent)]
+    File(#[from] FileError),
 
     /// A folder holds no checkpoint, or one whose saving was cut off.
     #[error("{}: there is no manifest.json, so this is no complete checkpoint\nexpected: a folder that a run has saved\nnext: check the path, or take an earlier checkpoint", path.display())]
@@ -290,16 +300,11 @@ pub enum TrainError {
 }
 
 impl TrainError {
-    /// The code that a program ends with: 2 settings, 65 bad data, 66 missing input, 74 input or output, 77 a loss
-    /// that is not finite.
-    pub fn exit_code(&self) -> u8 {
+    /// The kind of end that a program comes to by this error.
+    pub fn kind(&self) -> ExitKind {
         match self {
-            Self::Data(error) => match error.kind() {
-                ErrorKind::BadData => 65,
-                ErrorKind::MissingInput => 66,
-                ErrorKind::InputOutput => 74,
-                ErrorKind::Configuration => 2,
-            },
+            Self::Data(error) => error.kind(),
+            Self::File(error) => error.kind(),
             Self::Model(_)
             | Self::InstructionSet(_)
             | Self::UnknownMetric { .. }
@@ -309,8 +314,10 @@ impl TrainError {
             | Self::MixedMetrics { .. }
             | Self::Setting { .. }
             | Self::OtherState { .. }
-            | Self::OtherRun { .. } => 2,
-            Self::NonFiniteLoss { .. } => 77,
+            | Self::UnfinishedRun { .. }
+            | Self::NotOfARun { .. }
+            | Self::OtherRun { .. } => ExitKind::Configuration,
+            Self::NonFiniteLoss { .. } => ExitKind::NotFinite,
             Self::NoPositives { .. }
             | Self::Request { .. }
             | Self::OtherModel { .. }
@@ -320,12 +327,16 @@ impl TrainError {
             | Self::CheckpointDamaged { .. }
             | Self::CheckpointName { .. }
             | Self::CheckpointVersion { .. }
-            | Self::CheckpointKey { .. } => 65,
+            | Self::CheckpointKey { .. } => ExitKind::BadData,
             Self::CheckpointMissing { .. }
             | Self::NothingToResume { .. }
-            | Self::CheckpointFileMissing { .. } => 66,
-            Self::Io { .. } => 74,
+            | Self::CheckpointFileMissing { .. } => ExitKind::MissingInput,
         }
+    }
+
+    /// The code that a program ends with, which is that of the [kind](Self::kind).
+    pub fn exit_code(&self) -> u8 {
+        self.kind().code()
     }
 }
 

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ple_data::{RowSource, TaskCounts, TaskType};
+use ple_files::FolderLock;
 
 use crate::carried_moments::CarriedMoments;
-use crate::checkpoint::{RunFacts, check_writable};
+use crate::checkpoint::{EarlierRun, RunFacts, RunFolder};
 use crate::early_stopping::{EarlyStopper, StopReason};
 use crate::error::TrainError;
 use crate::metrics::{LabelCounts, TaskMetrics};
@@ -57,9 +58,11 @@ pub enum SaveEvery {
 /// How a run begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Start {
-    /// At its first step.
+    /// At its first step. Checkpoints of a run that is not over are not touched: such a folder is refused.
     #[default]
     Anew,
+    /// At its first step; all checkpoints in the folder are removed before.
+    Overwrite,
     /// After the newest checkpoint that verifies, to the bytes of a run that was never stopped. What has changed in
     /// between is judged: threads, paths and when to save are free; the number of epochs is free unless the learning
     /// rate follows it; anything else that could change a bit is refused.
@@ -70,6 +73,19 @@ impl Checkpoints {
     /// Checkpoints in a folder at each evaluation, of a run that begins anew.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into(), every: SaveEvery::Evaluation, start: Start::Anew }
+    }
+
+    /// Takes the folder for this process, once everything else has been checked.
+    fn take(&self) -> Result<FolderLock, TrainError> {
+        let lock = FolderLock::take(&self.folder)?;
+        let folder = RunFolder::new(&self.folder);
+        match (self.start, folder.earlier_run()?) {
+            (Start::Anew, Some(EarlierRun { place, step, is_over: false })) => {
+                Err(TrainError::UnfinishedRun { path: place, step })
+            }
+            (Start::Overwrite, _) => folder.clear().map(|()| lock),
+            _ => Ok(lock),
+        }
     }
 
     fn check(&self) -> Result<(), TrainError> {
@@ -194,6 +210,7 @@ fn run(
     observer: &mut dyn Observer,
 ) -> Result<FitReport, TrainError> {
     let stopper = check(model, input, config)?;
+    let _lock = input.checkpoints.as_ref().map(Checkpoints::take).transpose()?;
     let mut run = Run::new(model, input, config, stopper)?;
     if let Some(moments) = moments {
         run.optimizer.begin_with(&mut run.model.store, moments)?;
@@ -243,7 +260,6 @@ fn check(
     };
     if let Some(checkpoints) = &input.checkpoints {
         checkpoints.check()?;
-        check_writable(&checkpoints.folder)?;
     }
     Ok(stopper)
 }

@@ -78,6 +78,7 @@ pub use fit::{
 };
 pub use observer::{Control, Evaluation, Observer, RunStart, StepProgress};
 pub use optimizer::{Adam, AdamConfig, DecayKind, LearningRate, TableUpdates};
+pub use ple_files::{ExitKind, FileError};
 pub use predictor::Predictor;
 pub use ranking_model::RankingModel;
 pub use resume::{Change, Resumed};

@@ -205,7 +205,7 @@ impl RankingModel {
     /// filled in.
     ///
     /// # Errors
-    /// [`TrainError::Io`].
+    /// [`TrainError::File`].
     pub fn save(&self, folder: &Path, facts: &RunFacts) -> Result<Manifest, TrainError> {
         self.write(folder, facts, None)
     }

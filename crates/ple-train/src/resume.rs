@@ -42,6 +42,9 @@ pub(crate) struct RunState {
     pub(crate) best: Option<usize>,
     /// The step whose checkpoint has the best weights.
     pub(crate) best_step: Option<u64>,
+    /// Whether the run is over, so that another one may take the place of its checkpoints.
+    #[serde(default)]
+    pub(crate) is_over: bool,
 }
 
 /// From where a run goes on.
@@ -84,7 +87,7 @@ impl Run<'_> {
         let (Some(checkpoints), Some(folder)) = (&self.input.checkpoints, self.folder.clone()) else {
             return Ok(None);
         };
-        if checkpoints.start == Start::Anew {
+        if checkpoints.start != Start::GoOn {
             return Ok(None);
         }
         let Listing { saved, damaged: mut passed_over } = folder.list()?;

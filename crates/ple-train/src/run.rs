@@ -42,6 +42,8 @@ pub(crate) struct Run<'a> {
     plan: BatchPlan,
     steps_per_epoch: usize,
     last_save: Instant,
+    /// Whether nothing is left to be trained.
+    is_over: bool,
 }
 
 impl<'a> Run<'a> {
@@ -82,6 +84,7 @@ impl<'a> Run<'a> {
             evaluation_to_come: false,
             workspace: Workspace::new(),
             last_save: Instant::now(),
+            is_over: false,
             model,
             input,
             config,
@@ -234,6 +237,12 @@ impl<'a> Run<'a> {
     fn evaluate_and_save(&mut self, observer: &mut dyn Observer) -> Result<Option<Decision>, TrainError> {
         let decision = self.evaluate(observer)?;
         self.evaluation_to_come = decision.is_none();
+        let is_last = self.report.steps == self.config.epochs * self.per_epoch();
+        self.is_over = match decision {
+            Some(Decision::Stop(_)) => true,
+            Some(Decision::Continue) => is_last,
+            None => false,
+        };
         self.save(observer)?;
         Ok(decision)
     }
@@ -297,10 +306,11 @@ impl<'a> Run<'a> {
             evaluations: self.report.evaluations.clone(),
             best: self.report.best,
             best_step: best,
+            is_over: self.is_over,
         };
         let position = self.position();
         let facts = RunFacts { position, state: Some(to_json(&state)), ..self.report.facts.clone() };
-        let place = folder.start(position.step)?;
+        let place = folder.place(position.step);
         self.model.write(&place, &facts, Some(&self.optimizer))?;
         folder.prune(position.step, best)?;
         self.last_save = Instant::now();

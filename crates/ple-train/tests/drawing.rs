@@ -8,7 +8,7 @@ use std::path::Path;
 use ple_data::{Vocabulary, ali_ccp_schema};
 use ple_nn::ModelConfig;
 use ple_train::checkpoint::RunFacts;
-use ple_train::{RankingModel, RunSeed, TrainError};
+use ple_train::{FileError, RankingModel, RunSeed, TrainError};
 
 /// The model of the tutorial, with the vocabularies of the main job's generated rows.
 fn tutorial_model() -> RankingModel {
@@ -69,8 +69,11 @@ fn a_place_that_cannot_be_written_is_named_and_left_alone() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("none/model.svg");
     let error = tutorial_model().draw(&path).unwrap_err();
-    assert!(matches!(&error, TrainError::Io { path: named, .. } if *named == path), "{error}");
+    assert!(
+        matches!(&error, TrainError::File(FileError::Io { path: named, .. }) if *named == path),
+        "{error}"
+    );
     assert_eq!(error.exit_code(), 74);
-    assert!(error.to_string().contains("could not write the file: its folder does not exist\n"), "{error}");
+    assert!(error.to_string().contains("could not write: its folder does not exist\n"), "{error}");
     assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
 }

@@ -15,8 +15,8 @@ use ple_train::early_stopping::{EarlyStopping, Watch};
 use ple_train::metrics::Metric;
 use ple_train::{
     Adam, AdamConfig, Balance, Balancer, Checkpoints, Control, DecayKind, Ended, Evaluation, Every,
-    FitReport, LearningRate, Observer, RankingModel, RunInput, RunSeed, StepProgress, TableUpdates,
-    TrainConfig, TrainError, TrainState, feature_specs, fit, task_specs,
+    FileError, FitReport, LearningRate, Observer, RankingModel, RunInput, RunSeed, StepProgress,
+    TableUpdates, TrainConfig, TrainError, TrainState, feature_specs, fit, task_specs,
 };
 
 /// 1,500 training rows of a seed whose every split has positives of both tasks.
@@ -268,7 +268,10 @@ fn a_folder_that_cannot_be_written_is_found_before_training() {
     let file = folder.path().join("file");
     std::fs::write(&file, "in the way").unwrap();
     let error = error(config(), |input| input.checkpoints = Some(Checkpoints::new(file.join("checkpoints"))));
-    assert!(matches!(&error, TrainError::Io { path, .. } if path.starts_with(&file)), "{error}");
+    assert!(
+        matches!(&error, TrainError::File(FileError::Io { path, .. }) if path.starts_with(&file)),
+        "{error}"
+    );
     assert_eq!(error.exit_code(), 74);
 }
 

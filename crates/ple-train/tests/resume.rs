@@ -10,6 +10,7 @@ use ple_data::{
     GeneratedSplit, GeneratorConfig, ParquetShards, RowSource, StreamConfig, Table, Vocabulary,
     generate_split, write_parquet,
 };
+use ple_files::FolderLock;
 use ple_nn::{Architecture, ModelConfig};
 use ple_train::early_stopping::EarlyStopping;
 use ple_train::{
@@ -296,12 +297,13 @@ fn a_damaged_checkpoint_is_passed_over_for_the_one_before_it() {
     std::fs::write(&tensors, damaged).unwrap();
     // What a kill leaves behind does not matter.
     std::fs::create_dir(folder.path().join("step-00000018")).unwrap();
-    std::fs::write(folder.path().join("step-00000018/.unfinished-x"), "half").unwrap();
+    std::fs::write(folder.path().join("step-00000018/.manifest.json.unfinished"), "half").unwrap();
 
     let on = with_checkpoints(&input, folder.path(), Start::GoOn);
     let mut observer = StopAt::default();
     assert!(bytes(&run(&on, &config, &mut observer).unwrap()) == expected);
     assert_eq!(observer.resumed.unwrap().step, 12);
+    assert!(!folder.path().join("step-00000018/.manifest.json.unfinished").exists());
 }
 
 #[test]
@@ -384,4 +386,75 @@ fn a_checkpoint_of_a_run_is_a_model() {
     let (model, manifest) = RankingModel::load(&folder.path().join("step-00000025")).unwrap();
     assert_eq!((manifest.run.position.epoch, manifest.run.position.rows), (2, 500));
     assert_eq!(model.predict(&data.test.table).len(), 2);
+}
+
+/// The names of everything below a folder, those of folders with a slash.
+fn names(folder: &Path) -> Vec<String> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        match entry.file_type().unwrap().is_dir() {
+            true => {
+                names.extend(self::names(&entry.path()).into_iter().map(|inner| format!("{name}/{inner}")))
+            }
+            false => names.push(name),
+        }
+    }
+    names.sort();
+    names
+}
+
+#[test]
+fn a_run_that_is_not_over_is_replaced_only_on_demand() {
+    let (data, config) = (data(), config(TableUpdates::Lazy));
+    let input = input(&data);
+    let expected = bytes(&run(&input, &config, &mut StopAt::default()).unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    // Another program's, whose names are like those of checkpoints.
+    let others = ["step-00000006/mine", "step-500/weights.bin"];
+    for other in others {
+        std::fs::create_dir_all(folder.path().join(other).parent().unwrap()).unwrap();
+        std::fs::write(folder.path().join(other), other).unwrap();
+    }
+    let start = |start: Start| with_checkpoints(&input, folder.path(), start);
+    let stop = |step: u64| StopAt { step: Some(step), ..StopAt::default() };
+    run(&start(Start::Anew), &config, &mut stop(6)).unwrap();
+    let before = names(folder.path());
+    let error = run(&start(Start::Anew), &config, &mut StopAt::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "{}: the run that has saved this is not over; it had taken 6 steps\n\
+             expected: for a new run a folder without checkpoints, or with those of a run that is over\n\
+             next: go on with it (--resume), or begin anew over it (--overwrite), which removes its checkpoints",
+            folder.path().join("step-00000006").display()
+        )
+    );
+    assert_eq!(error.exit_code(), 2);
+    assert_eq!(names(folder.path()), before);
+
+    run(&start(Start::Overwrite), &config, &mut stop(2)).unwrap();
+    let checkpoint = |step: &str| ["manifest.json", "model.safetensors"].map(|file| format!("{step}/{file}"));
+    let mut after: Vec<String> = checkpoint("step-00000002").into();
+    after.extend(others.map(str::to_owned));
+    assert_eq!(names(folder.path()), after);
+    // Over it is once nothing is left to train; then its checkpoints give way to those of the next run.
+    assert!(bytes(&run(&start(Start::GoOn), &config, &mut StopAt::default()).unwrap()) == expected);
+    run(&start(Start::Anew), &config, &mut stop(1)).unwrap();
+    assert!(run(&start(Start::Anew), &config, &mut StopAt::default()).is_err());
+    assert!(others.iter().all(|other| names(folder.path()).contains(&(*other).to_owned())));
+}
+
+#[test]
+fn a_folder_of_checkpoints_is_for_one_run_at_a_time() {
+    let (data, config) = (data(), config(TableUpdates::Lazy));
+    let folder = tempfile::tempdir().unwrap();
+    let lock = FolderLock::take(folder.path()).unwrap();
+    let input = with_checkpoints(&input(&data), folder.path(), Start::Anew);
+    let error = run(&input, &config, &mut StopAt::default()).unwrap_err();
+    assert!(error.to_string().contains("another process is writing here"), "{error}");
+    assert_eq!(error.exit_code(), 74);
+    drop(lock);
+    run(&input, &config, &mut StopAt::default()).unwrap();
 }

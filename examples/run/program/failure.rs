@@ -1,6 +1,7 @@
 //! What can end a program without its result, the code that it then ends with, and how it is said.
 
 use ple_data::DataError;
+use ple_files::FileError;
 use ple_onnx::OnnxError;
 use ple_train::TrainError;
 use serde_json::json;
@@ -72,6 +73,12 @@ impl From<TrainError> for Failure {
 impl From<DataError> for Failure {
     fn from(error: DataError) -> Self {
         TrainError::from(error).into()
+    }
+}
+
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        Failure::Error { text: error.to_string(), exit_code: error.kind().code() }
     }
 }
 

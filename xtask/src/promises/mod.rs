@@ -4,6 +4,7 @@
 //! A new check is a function in the file of its promise and a line in that file's list; a new promise is a file and a line
 //! in [`PROMISES`].
 
+mod inputs;
 mod interrupts;
 mod kernels;
 mod outputs;
@@ -29,6 +30,7 @@ struct Promise {
 
 const PROMISES: &[Promise] = &[
     Promise { name: "outputs", checks: outputs::CHECKS },
+    Promise { name: "inputs", checks: inputs::CHECKS },
     Promise { name: "terminals", checks: terminals::CHECKS },
     Promise { name: "interrupts", checks: interrupts::CHECKS },
     Promise { name: "kernels", checks: kernels::CHECKS },

@@ -14,14 +14,19 @@ struct Node {
 
 /// The picture in `docs/architecture.md`, as data. A new crate is a new line here and there.
 const PICTURE: &[Node] = &[
+    Node { name: "ple-files", uses: &[], uses_in_examples: &[] },
     Node { name: "ple-tensor", uses: &[], uses_in_examples: &[] },
-    Node { name: "ple-data", uses: &[], uses_in_examples: &[] },
+    Node { name: "ple-data", uses: &["ple-files"], uses_in_examples: &[] },
     Node { name: "ple-nn", uses: &["ple-tensor"], uses_in_examples: &[] },
-    Node { name: "ple-train", uses: &["ple-nn", "ple-tensor", "ple-data"], uses_in_examples: &["ple-onnx"] },
-    Node { name: "ple-onnx", uses: &["ple-tensor", "ple-nn"], uses_in_examples: &[] },
+    Node {
+        name: "ple-train",
+        uses: &["ple-nn", "ple-tensor", "ple-data", "ple-files"],
+        uses_in_examples: &["ple-onnx"],
+    },
+    Node { name: "ple-onnx", uses: &["ple-tensor", "ple-nn", "ple-files"], uses_in_examples: &[] },
     Node {
         name: "ple-bench",
-        uses: &["ple-tensor", "ple-data", "ple-nn", "ple-train", "ple-onnx"],
+        uses: &["ple-files", "ple-tensor", "ple-data", "ple-nn", "ple-train", "ple-onnx"],
         uses_in_examples: &[],
     },
     Node { name: "ple-peers", uses: &[], uses_in_examples: &[] },

@@ -7,6 +7,8 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use ple_files::open_file;
+
 use super::error::RawError;
 use super::line::PADDING;
 use crate::csv_lines::ZERO_BYTES;
@@ -39,7 +41,7 @@ impl LineFile {
     /// Opens a file; one that is empty or packed is refused.
     pub(super) fn open(path: PathBuf, block_bytes: usize) -> Result<Self, DataError> {
         let refuse = |error| DataError::io(&path, "read", error);
-        let file = File::open(&path).map_err(refuse)?;
+        let file = open_file(&path)?;
         let length = file.metadata().map_err(refuse)?.len();
         if length == 0 {
             return Err(DataError::EmptyFile { path, found: ZERO_BYTES });

@@ -7,6 +7,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use ple_files::{open_file, read_bytes};
+
 use super::error::RawError;
 use crate::error::DataError;
 
@@ -62,7 +64,7 @@ impl CommonFeatures {
         lists: usize,
         in_memory: u64,
     ) -> Result<Self, DataError> {
-        let bytes = std::fs::read(offsets).map_err(|error| DataError::io(offsets, "read", error))?;
+        let bytes = read_bytes(offsets, u64::MAX)?;
         let (numbers, rest) = bytes.as_chunks::<8>();
         let ends: Vec<u64> = numbers.iter().map(|&bytes| u64::from_ne_bytes(bytes)).collect();
         let n_ends = users.checked_mul(lists).and_then(|lists| lists.checked_add(1));
@@ -93,7 +95,7 @@ impl CommonFeatures {
     ///
     /// # Errors
     ///
-    /// [`RawError::Damaged`] for a file that has become shorter since it was opened; [`DataError::Io`].
+    /// [`RawError::Damaged`] for a file that has become shorter since it was opened; [`DataError::File`].
     ///
     /// # Panics
     ///
@@ -130,7 +132,7 @@ enum Place {
 impl NumberFile {
     fn open(path: &Path, n_values: u64, in_memory: u64) -> Result<Self, DataError> {
         let refuse = |error| DataError::io(path, "read", error);
-        let mut file = File::open(path).map_err(refuse)?;
+        let mut file = open_file(path)?;
         let length = file.metadata().map_err(refuse)?.len();
         if Some(length) != n_values.checked_mul(VALUE) {
             return Err(damaged(path, "it has another number of values than the offsets say"));

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
+use ple_files::ExitKind;
 use thiserror::Error;
 
 use super::blocks::MAX_LINE;
 use super::fault::RawFault;
-use crate::error_kind::ErrorKind;
 
 /// An error of preparing raw files. `Display` gives three lines: what, what was expected, the next step.
 #[derive(Debug, Error)]
@@ -54,13 +54,6 @@ pub enum RawError {
         line: usize,
     },
 
-    /// The folder of the output holds something already.
-    #[error("{}: the folder is there already\nexpected: a name that does not exist yet\nnext: choose another name, or remove the folder", path.display())]
-    OutputExists {
-        /// The folder asked for.
-        path: PathBuf,
-    },
-
     /// A file of prepared data is not what its `schema.json` says.
     #[error("{}: the file is damaged: {detail}\nexpected: prepared data as it was written\nnext: copy the folder again, or prepare the data again", path.display())]
     Damaged {
@@ -79,10 +72,7 @@ pub enum RawError {
 }
 
 impl RawError {
-    pub(crate) fn kind(&self) -> ErrorKind {
-        match self {
-            RawError::OutputExists { .. } => ErrorKind::Configuration,
-            _ => ErrorKind::BadData,
-        }
+    pub(crate) fn kind(&self) -> ExitKind {
+        ExitKind::BadData
     }
 }

@@ -45,4 +45,9 @@ impl RawFiles {
     pub fn common_features(&self, part: RawPart) -> PathBuf {
         self.folder.join(format!("common_features_{}.csv", part.name()))
     }
+
+    /// All four.
+    pub fn all(&self) -> Vec<PathBuf> {
+        RawPart::ALL.iter().flat_map(|&part| [self.skeleton(part), self.common_features(part)]).collect()
+    }
 }

@@ -6,11 +6,12 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+use ple_files::write_whole;
+
 use super::files::{RawFiles, RawPart};
 use super::generated_rows::RawRows;
 use crate::ali_ccp::Vocabulary;
 use crate::error::DataError;
-use crate::whole_file::write_whole;
 
 /// What raw files to generate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -85,7 +86,7 @@ impl RawGeneratorConfig {
 ///
 /// # Errors
 ///
-/// [`DataError::Io`] where a file cannot be written.
+/// [`DataError::File`] where a file cannot be written.
 ///
 /// # Examples
 ///

@@ -55,7 +55,7 @@ use crate::parquet_file::{ColumnValues, write_columns};
 ///
 /// # Errors
 ///
-/// [`RawError`] for a file or line that is not as it must be, with its place; [`DataError::Io`] where reading or writing
+/// [`RawError`] for a file or line that is not as it must be, with its place; [`DataError::File`] where reading or writing
 /// fails. Then `out` is as it was before.
 ///
 /// # Examples

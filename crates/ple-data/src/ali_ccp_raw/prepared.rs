@@ -1,8 +1,8 @@
 //! What `schema.json` of prepared data says, and the way back to the files that it names.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
+use ple_files::{MOST_TEXT_BYTES, read_text};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
@@ -199,13 +199,13 @@ impl Prepared {
     ///
     /// # Errors
     ///
-    /// [`DataError::MissingFile`] for a folder without `schema.json`; [`DataError::SchemaSyntax`] for one of another
+    /// [`FileError::Missing`](crate::FileError::Missing) for a folder without `schema.json`; [`DataError::SchemaSyntax`] for one of another
     /// form; [`RawError::Damaged`](super::RawError::Damaged) for a file of another size, or with a name that leads out of
     /// the folder.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, DataError> {
         let folder = folder.as_ref().to_path_buf();
         let path = folder.join(PREPARED_SCHEMA);
-        let text = fs::read_to_string(&path).map_err(|error| DataError::io(&path, "read", error))?;
+        let text = read_text(&path, MOST_TEXT_BYTES)?;
         let syntax =
             |detail: String| DataError::SchemaSyntax { detail: format!("{}: {detail}", path.display()) };
         let schema: PreparedSchema =

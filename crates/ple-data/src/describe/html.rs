@@ -4,12 +4,13 @@ use std::fmt::{self, Write};
 use std::io::Write as _;
 use std::path::Path;
 
+use ple_files::write_whole;
+
 use super::plot::{bar, plot};
 use super::report::{ColumnSummary, Description};
 use super::text::{difference_words, grouped, number, range_words, value_words};
 use super::warnings::percent;
 use crate::error::DataError;
-use crate::whole_file::write_whole;
 
 /// Top ids in a cell of the table; more are in its tooltip.
 const TOP_SHOWN: usize = 3;
@@ -54,10 +55,10 @@ impl Description {
     /// Writes the page into a file, whole or not at all.
     ///
     /// # Errors
-    /// [`DataError::Io`].
+    /// [`DataError::File`].
     pub fn write_html(&self, path: &Path) -> Result<(), DataError> {
         let page = self.to_html();
-        write_whole(path, |file| file.write_all(page.as_bytes()))
+        Ok(write_whole(path, |file| file.write_all(page.as_bytes()))?)
     }
 
     fn write_page(&self, out: &mut String) -> fmt::Result {

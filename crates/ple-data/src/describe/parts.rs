@@ -4,6 +4,8 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use ple_files::FileError;
+
 use crate::bucket_names::{BucketName, files_in_bucket};
 use crate::error::DataError;
 use crate::not_a_table::NotATable;
@@ -40,7 +42,7 @@ pub(crate) fn find_parts(paths: &[&Path]) -> Result<Vec<Part>, DataError> {
 
 /// The files that one path means, in the order of their names.
 pub(crate) fn files_of(path: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let missing = || DataError::MissingFile { path: path.to_owned() };
+    let missing = || DataError::File(FileError::Missing { path: path.to_owned() });
     if let Some(name) = BucketName::of(path) {
         return files_in_bucket(path, &name);
     }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ple_files::FileError;
 use rayon::prelude::*;
 
 use super::column_stats::{ColumnStats, RowFacts};
@@ -36,7 +37,7 @@ pub struct DescribeOptions {
 /// shards are described, under its own schema.
 ///
 /// # Errors
-/// [`DataError::MissingFile`] where a path means no file; files that cannot be read; a column of the schema, of a label,
+/// [`FileError::Missing`](crate::FileError::Missing) where a path means no file; files that cannot be read; a column of the schema, of a label,
 /// or of the first file that a file lacks.
 pub fn describe(paths: &[impl AsRef<Path>], options: &DescribeOptions) -> Result<Description, DataError> {
     let paths: Vec<&Path> = paths.iter().map(AsRef::as_ref).collect();
@@ -60,7 +61,7 @@ pub fn describe(paths: &[impl AsRef<Path>], options: &DescribeOptions) -> Result
         parts.push(Part { name: "against".to_owned(), files: against });
     }
     let Some(first) = parts.first().and_then(|part| part.files.first()) else {
-        return Err(DataError::MissingFile { path: PathBuf::from("no path") });
+        return Err(DataError::File(FileError::Missing { path: PathBuf::from("no path") }));
     };
     let names = match FileFormat::of(first)? {
         FileFormat::Csv => csv_columns(first)?,

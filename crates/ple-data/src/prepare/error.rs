@@ -1,9 +1,9 @@
 //! What can be wrong with a feature file, and with tables that are prepared by one.
 
+use ple_files::ExitKind;
 use thiserror::Error;
 
 use crate::error::DataError;
-use crate::error_kind::ErrorKind;
 use crate::nearest::nearest_line;
 
 /// An error of preparing a table. `Display` gives three lines: what, what was expected, the next step.
@@ -87,12 +87,12 @@ pub enum PrepareError {
 }
 
 impl PrepareError {
-    pub(crate) fn kind(&self) -> ErrorKind {
+    pub(crate) fn kind(&self) -> ExitKind {
         match self {
             PrepareError::FeatureFile { .. }
             | PrepareError::Setting { .. }
-            | PrepareError::NoEncoder { .. } => ErrorKind::Configuration,
-            _ => ErrorKind::BadData,
+            | PrepareError::NoEncoder { .. } => ExitKind::Configuration,
+            _ => ExitKind::BadData,
         }
     }
 }

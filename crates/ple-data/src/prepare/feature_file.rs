@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use ple_files::{MOST_TEXT_BYTES, read_text};
 use serde::{Deserialize, Serialize};
 
 use super::error::PrepareError;
@@ -253,10 +254,10 @@ impl FeatureFile {
     ///
     /// # Errors
     ///
-    /// [`DataError::MissingFile`], and those of [`FeatureFile::parse`].
+    /// [`FileError::Missing`](crate::FileError::Missing), and those of [`FeatureFile::parse`].
     pub fn read(path: impl AsRef<Path>) -> Result<Self, DataError> {
         let path = path.as_ref();
-        let text = std::fs::read_to_string(path).map_err(|error| DataError::io(path, "read", error))?;
+        let text = read_text(path, MOST_TEXT_BYTES)?;
         FeatureFile::parse(&path.display().to_string(), &text)
     }
 

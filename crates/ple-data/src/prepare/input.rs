@@ -69,7 +69,7 @@ impl TableInput {
     ///
     /// # Errors
     ///
-    /// [`DataError::MissingFile`] where there is no file at all.
+    /// [`FileError::Missing`](crate::FileError::Missing) where there is no file at all.
     pub fn find(paths: &[impl AsRef<Path>]) -> Result<Self, DataError> {
         let paths: Vec<&Path> = paths.iter().map(AsRef::as_ref).collect();
         let mut input = TableInput::default();

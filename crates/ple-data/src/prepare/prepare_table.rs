@@ -54,7 +54,7 @@ pub enum Fitting<'a> {
 /// # Errors
 ///
 /// What is wrong with the feature file ([`PrepareError`]), with a file, or with a row, with its place and value;
-/// [`DataError::Io`] where reading or writing fails. Then `out` is as it was before.
+/// [`DataError::File`] where reading or writing fails. Then `out` is as it was before.
 ///
 /// # Examples
 ///

@@ -1,9 +1,9 @@
 //! A folder of rows that were prepared by a feature file: what its `schema.json` says, and the way back to its files and
 //! to the transformation that made them.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
+use ple_files::{MOST_TEXT_BYTES, read_text};
 use serde::{Deserialize, Serialize};
 
 use super::encoder::{Encoder, HashBuckets};
@@ -115,7 +115,7 @@ impl PreparedTable {
     ///
     /// # Errors
     ///
-    /// [`DataError::MissingFile`] for a folder without `schema.json`; [`DataError::SchemaSyntax`] for one of another form;
+    /// [`FileError::Missing`](crate::FileError::Missing) for a folder without `schema.json`; [`DataError::SchemaSyntax`] for one of another form;
     /// [`RawError::Damaged`](crate::ali_ccp_raw::RawError::Damaged) for a vocabulary of another size, or a name that leads
     /// out of the folder.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, DataError> {
@@ -124,7 +124,7 @@ impl PreparedTable {
             true => (path.to_path_buf(), path.join(PREPARED_SCHEMA)),
             false => (path.parent().unwrap_or(Path::new("")).to_path_buf(), path.to_path_buf()),
         };
-        let text = fs::read_to_string(&file).map_err(|error| DataError::io(&file, "read", error))?;
+        let text = read_text(&file, MOST_TEXT_BYTES)?;
         let syntax =
             |detail: String| DataError::SchemaSyntax { detail: format!("{}: {detail}", file.display()) };
         let schema: TableSchema = serde_json::from_str(&text).map_err(|error| syntax(error.to_string()))?;

@@ -272,7 +272,7 @@ fn output_that_is_there_stays_and_what_was_left_half_way_goes() {
     RawTexts::small().write(folder.path());
     let (out, config) = (folder.path().join("out"), RawConfig::default());
     // A run that was killed leaves its folder under another name.
-    let partial = folder.path().join(".out.partial");
+    let partial = folder.path().join(".out.unfinished");
     std::fs::create_dir_all(partial.join("train")).unwrap();
     prepare_ali_ccp(folder.path(), &out, &config, &|_| ()).unwrap();
     assert!(!partial.exists() && out.join("schema.json").is_file() && !out.join("spill").exists());
@@ -282,9 +282,9 @@ fn output_that_is_there_stays_and_what_was_left_half_way_goes() {
     ] {
         let error = result.unwrap_err().to_string();
         assert!(error.ends_with(
-            "out: the folder is there already\n\
-             expected: a name that does not exist yet\n\
-             next: choose another name, or remove the folder"
+            "out: the folder is not empty\n\
+             expected: a folder that does not exist yet, or an empty one\n\
+             next: choose another output, or remove the folder"
         ));
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use ple_data::ali_ccp_raw::Prepared;
 use ple_data::{
-    Batch, BatchPlan, BatchPosition, Batches, DataError, ErrorKind, LastBatch, ParquetShards, RowSource,
+    Batch, BatchPlan, BatchPosition, Batches, DataError, ExitKind, LastBatch, ParquetShards, RowSource,
     Shuffle, StreamConfig,
 };
 
@@ -50,7 +50,7 @@ fn epoch(source: &RowSource) -> Result<usize, DataError> {
 
 fn says(source: &RowSource, path: &Path, detail: &str) {
     let error = epoch(source).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::BadData);
+    assert_eq!(error.kind(), ExitKind::BadData);
     let text = format!("{}: the file is damaged: {detail}", path.display());
     assert!(error.to_string().starts_with(&text), "{error}\nnot {text}");
 }

@@ -1,7 +1,7 @@
 //! A corpus of bad feature files, each with its exact message; and one letter changed in every key.
 
 use ple_data::prepare::FeatureFile;
-use ple_data::{DataError, ErrorKind};
+use ple_data::{DataError, ExitKind};
 
 /// What the rest of a feature file may be.
 const LABEL: &str = "[[label]]\nname = \"click\"\n";
@@ -141,12 +141,12 @@ fn every_bad_feature_file_has_its_message() {
         let error = message(&format!("{text}{LABEL}"));
         let form = if expected.contains("nearest") { "" } else { FORM };
         assert_eq!(error.to_string(), format!("{expected}{form}{NEXT}"), "{text}");
-        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert_eq!(error.kind(), ExitKind::Configuration);
     }
     for (text, expected) in BAD_SETTINGS {
         let error = message(&format!("{text}{LABEL}"));
         assert_eq!(error.to_string(), *expected, "{text}");
-        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert_eq!(error.kind(), ExitKind::Configuration);
     }
 }
 

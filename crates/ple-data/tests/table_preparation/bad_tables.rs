@@ -7,7 +7,7 @@ use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use ple_data::prepare::{
     BadRows, FeatureFile, Fitting, PrepareConfig, TableInput, TableSummary, prepare_table,
 };
-use ple_data::{DataError, ErrorKind};
+use ple_data::{DataError, ExitKind};
 
 use super::random_log::{part, write_batch};
 
@@ -159,7 +159,7 @@ const BAD_FILES: &[(&str, &str)] = &[
 ];
 
 /// What preparing a text says, without the folder; nothing is left behind.
-fn message(text: &[u8]) -> (String, ErrorKind) {
+fn message(text: &[u8]) -> (String, ExitKind) {
     let folder = tempfile::tempdir().unwrap();
     let (file, out) = (folder.path().join("log.csv"), folder.path().join("out"));
     std::fs::write(&file, text).unwrap();
@@ -172,10 +172,10 @@ fn message(text: &[u8]) -> (String, ErrorKind) {
 fn every_bad_table_has_its_message() {
     for (row, expected) in BAD_ROWS {
         let text = format!("{HEADER}{GOOD}{row}{GOOD}");
-        assert_eq!(message(text.as_bytes()), ((*expected).to_owned(), ErrorKind::BadData), "{row}");
+        assert_eq!(message(text.as_bytes()), ((*expected).to_owned(), ExitKind::BadData), "{row}");
     }
     for (text, expected) in BAD_FILES {
-        assert_eq!(message(text.as_bytes()), ((*expected).to_owned(), ErrorKind::BadData), "{text}");
+        assert_eq!(message(text.as_bytes()), ((*expected).to_owned(), ExitKind::BadData), "{text}");
     }
     let packed = b"\x1F\x8B\x08\0\0\n";
     let expected = "log.csv: the file holds what gzip has packed\nexpected: text with one row a line\nnext: unpack it with gunzip";
@@ -221,7 +221,7 @@ fn bad_rows_may_be_skipped_up_to_a_limit() {
             n_bad - 1
         )
     );
-    assert_eq!(error.kind(), ErrorKind::BadData);
+    assert_eq!(error.kind(), ExitKind::BadData);
 }
 
 /// What preparing a Parquet file says whose columns are good but for one.
@@ -291,8 +291,8 @@ fn a_folder_that_is_there_is_left_alone() {
     let file = folder.path().join("log.csv");
     std::fs::write(&file, format!("{HEADER}{GOOD}")).unwrap();
     let error = prepared(&file, folder.path(), BadRows::Fail).unwrap_err();
-    assert!(error.to_string().contains("the folder is there already"), "{error}");
+    assert!(error.to_string().contains("the folder is not empty"), "{error}");
     let missing =
         prepared(&folder.path().join("none.csv"), &folder.path().join("out"), BadRows::Fail).unwrap_err();
-    assert_eq!(missing.kind(), ErrorKind::MissingInput);
+    assert_eq!(missing.kind(), ExitKind::MissingInput);
 }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
 use std::path::Path;
 
+use ple_files::FileError;
 use ple_nn::FeatureSpec;
 use prost::Message;
 
@@ -19,15 +20,13 @@ const NODE: u64 = 1;
 /// Compares the key table of each encoder in a file with what it was made of. Gives back the number of entries.
 ///
 /// # Errors
-/// [`OnnxError::KeyTable`] for one that differs, [`OnnxError::Io`] if the file cannot be read.
+/// [`OnnxError::KeyTable`] for one that differs, [`OnnxError::File`] if the file cannot be read.
 pub(crate) fn compare(
     path: &Path,
     features: &[FeatureSpec],
     raw_inputs: &[RawInput],
 ) -> Result<usize, OnnxError> {
-    let read = label_encoders(path);
-    let nodes =
-        read.map_err(|source| OnnxError::Io { path: path.to_owned(), action: "read the file", source })?;
+    let nodes = label_encoders(path).map_err(|source| FileError::reading(path, source))?;
     let mut entries = 0;
     for raw in raw_inputs {
         let Encoder::Vocabulary { keys, unknown } = &raw.encoder else { continue };

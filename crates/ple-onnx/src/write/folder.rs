@@ -1,11 +1,10 @@
-//! An export appears whole or not at all: it is written into a folder of its own beside its place, proved there, and
-//! renamed.
+//! The files of an export: a model and its external data, proved in a folder of their own before they get their names.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::TempDir;
+use ple_files::{FileError, WholeFiles};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::OnnxError;
@@ -14,9 +13,7 @@ use crate::error::OnnxError;
 #[derive(Debug)]
 pub(crate) struct Unfinished {
     target: PathBuf,
-    folder: PathBuf,
-    name: String,
-    place: TempDir,
+    files: WholeFiles,
     data: Option<String>,
     /// The name that the file of external data was given, if it was.
     data_name: Option<String>,
@@ -28,29 +25,19 @@ const HASH_DIGITS: usize = 16;
 impl Unfinished {
     /// A place beside the path.
     pub(crate) fn new(path: &Path, data_name: Option<&str>) -> Result<Self, OnnxError> {
-        let name = path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
-        let name = name.ok_or_else(|| OnnxError::Path { path: path.to_owned() })?;
-        if path.is_dir() {
-            return Err(OnnxError::Path { path: path.to_owned() });
-        }
-        if let Some(data_name) = data_name.filter(|data_name| !is_data_name(data_name) || *data_name == name)
+        let files = WholeFiles::begin(path)?;
+        check_path(Path::new(files.name())).map_err(|_| OnnxError::Ending { path: path.to_owned() })?;
+        if let Some(data_name) =
+            data_name.filter(|data_name| !is_data_name(data_name) || *data_name == files.name())
         {
             return Err(OnnxError::DataName { name: data_name.to_owned() });
         }
-        let folder = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
-        fs::metadata(&folder).map_err(|source| io_error(&folder, "find the folder", source))?;
-        let place = tempfile::Builder::new().prefix(".unfinished-").tempdir_in(&folder);
-        let place = place.map_err(|source| io_error(&folder, "write into the folder", source))?;
-        let data_name = data_name.map(str::to_owned);
-        Ok(Self { target: path.to_owned(), folder, name, place, data: None, data_name })
+        Ok(Self { target: path.to_owned(), files, data: None, data_name: data_name.map(str::to_owned) })
     }
 
     /// The model's file as long as it has no name.
     pub(crate) fn model(&self) -> PathBuf {
-        self.place.path().join(&self.name)
+        self.files.path().join(self.files.name())
     }
 
     /// Writes the file of external data, and gives back its name. A name that was not given holds a hash of the contents:
@@ -60,14 +47,13 @@ impl Unfinished {
         contents: impl FnOnce(&mut dyn Write) -> io::Result<T>,
     ) -> Result<(String, T), OnnxError> {
         // No file of external data has this name: it would be the folder's.
-        let path = self.place.path().join(".data");
+        let path = self.files.path().join(".data");
         let write = || {
             let mut out = Hashed { file: File::create(&path)?, hash: Xxh3::new() };
             let result = contents(&mut out)?;
-            out.file.sync_all()?;
-            let hashed = || format!("{}.{:0HASH_DIGITS$x}.data", self.name, out.hash.digest());
+            let hashed = || format!("{}.{:0HASH_DIGITS$x}.data", self.files.name(), out.hash.digest());
             let name = self.data_name.clone().unwrap_or_else(hashed);
-            fs::rename(&path, self.place.path().join(&name))?;
+            fs::rename(&path, self.files.path().join(&name))?;
             Ok((name, result))
         };
         let (name, result) = write().map_err(|source| self.failed(source))?;
@@ -94,58 +80,56 @@ impl Unfinished {
         append().map_err(|source| self.failed(source))
     }
 
-    /// Syncs everything and gives it its name, the data first. Returns the bytes of the files.
+    /// Gives everything its name, the data first. Returns the bytes of the files.
     pub(crate) fn finish(self) -> Result<u64, OnnxError> {
-        let finish = || {
-            let file = File::open(self.model())?;
-            file.sync_all()?;
-            let mut bytes = file.metadata()?.len();
-            if let Some(data) = &self.data {
-                bytes += fs::metadata(self.place.path().join(data))?.len();
-                fs::rename(self.place.path().join(data), self.folder.join(data))?;
-                sync(&self.folder)?;
-            }
-            fs::rename(self.model(), &self.target)?;
-            sync(&self.folder)?;
-            Ok(bytes)
-        };
-        let bytes = finish().map_err(|source| self.failed(source))?;
-        self.remove_old_data();
+        let size = |path: PathBuf| fs::metadata(path).map_err(|source| self.failed(source));
+        let mut bytes = size(self.model())?.len();
+        if let Some(data) = &self.data {
+            bytes += size(self.files.path().join(data))?.len();
+            self.files.give_name(data)?;
+        }
+        let (name, place) = (self.files.name().to_owned(), self.files.place("."));
+        self.files.finish()?;
+        remove_old_data(&place, &name, self.data.as_deref());
         Ok(bytes)
     }
 
-    /// Removes the data of models that this one has replaced; one that stays costs space and nothing else.
-    fn remove_old_data(&self) {
-        let Ok(entries) = fs::read_dir(&self.folder) else { return };
-        for entry in entries.flatten() {
-            let file = entry.file_name();
-            let hash = file
-                .to_str()
-                .and_then(|file| file.strip_prefix(&self.name)?.strip_prefix('.')?.strip_suffix(".data"));
-            let is_ours = hash.is_some_and(|hash| {
-                hash.len() == HASH_DIGITS && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
-            });
-            if is_ours && file.to_str() != self.data.as_deref() {
-                let _ = fs::remove_file(entry.path());
-            }
-        }
-    }
-
     fn failed(&self, source: io::Error) -> OnnxError {
-        io_error(&self.target, "write the file", source)
+        FileError::writing(&self.target, source).into()
     }
 }
 
-/// An error with the path that the user knows.
-fn io_error(path: &Path, action: &'static str, source: io::Error) -> OnnxError {
-    OnnxError::Io { path: path.to_owned(), action, source }
+/// Checks that a model may have this name: the runtime that proves it knows the format by the ending.
+///
+/// ```
+/// use std::path::Path;
+///
+/// assert!(ple_onnx::check_path(Path::new("served/model.onnx")).is_ok());
+/// assert_eq!(ple_onnx::check_path(Path::new("served/model.bin")).unwrap_err().exit_code(), 2);
+/// ```
+///
+/// # Errors
+/// [`OnnxError::Ending`].
+pub fn check_path(path: &Path) -> Result<(), OnnxError> {
+    match path.extension().is_some_and(|ending| ending == "onnx") {
+        true => Ok(()),
+        false => Err(OnnxError::Ending { path: path.to_owned() }),
+    }
 }
 
-/// Makes a rename survive a loss of power. On systems that cannot open folders there is nothing to do.
-fn sync(folder: &Path) -> io::Result<()> {
-    match cfg!(unix) {
-        true => File::open(folder)?.sync_all(),
-        false => Ok(()),
+/// Removes the data of models that a new one has replaced; one that stays costs space and nothing else.
+fn remove_old_data(folder: &Path, model: &str, data: Option<&str>) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let file = entry.file_name();
+        let hash =
+            file.to_str().and_then(|file| file.strip_prefix(model)?.strip_prefix('.')?.strip_suffix(".data"));
+        let is_ours = hash.is_some_and(|hash| {
+            hash.len() == HASH_DIGITS && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+        });
+        if is_ours && file.to_str() != data {
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 

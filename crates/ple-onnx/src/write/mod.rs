@@ -19,6 +19,7 @@ use crate::proto::{
 use crate::raw::ML_DOMAIN;
 
 pub(crate) use folder::Unfinished;
+pub use folder::check_path;
 
 /// The version of the operators. Runtimes since the middle of 2022 know it, and nothing here needs a later one.
 pub(crate) const OPSET: i64 = 17;

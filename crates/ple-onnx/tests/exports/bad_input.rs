@@ -153,13 +153,12 @@ fn a_path_that_cannot_be_written_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let at = |path: &Path| sampled.export(&ExportOptions::default(), path).unwrap_err();
     let error = at(&folder.path().join("none/model.onnx"));
-    let none = folder.path().join("none");
     assert_eq!(
         error.to_string(),
         format!(
-            "{}: could not find the folder: No such file or directory (os error 2)\n\
+            "{}/none/model.onnx: could not write: its folder does not exist\n\
              next: check the permissions, the free space and the disk",
-            none.display()
+            folder.path().display()
         )
     );
     assert_eq!(error.exit_code(), 74);
@@ -167,9 +166,9 @@ fn a_path_that_cannot_be_written_is_refused() {
     assert_eq!(
         error.to_string(),
         format!(
-            "{}: there is no file name to write to\n\
-             expected: a path such as model.onnx\n\
-             next: choose another path",
+            "{}: found a folder where a file is to be written\n\
+             expected: a file, or nothing yet\n\
+             next: choose another output",
             folder.path().display()
         )
     );

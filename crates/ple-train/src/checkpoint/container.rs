@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use ple_files::{FileError, create_folder, give_second_name, open_file, write_whole};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::header;
@@ -12,7 +13,6 @@ use super::manifest::{
     self, Dtype, FORMAT_VERSION, FileRecord, Manifest, RunFacts, TensorRecord, hexadecimal,
 };
 use super::tensor_source::TensorEntry;
-use super::whole_file::{create_folder, io_error, sync_folder, write_whole};
 use crate::error::TrainError;
 
 /// A checkpoint in memory.
@@ -38,12 +38,13 @@ pub struct StoredTensor {
 /// Saves tensors and facts into a folder, which is created if it is not there, and gives back the manifest.
 ///
 /// If the folder already holds a checkpoint, that one stays readable until the new manifest takes its place: the new
-/// tensors then go into a file of another name, and the old file is removed last. The metadata goes into the header
+/// tensors then go into `model-2.safetensors` first, and have their name `model.safetensors` when the save has ended. A
+/// process that is killed at any point leaves the old checkpoint or the new one. The metadata goes into the header
 /// of the safetensors file, where other programs see it.
 ///
 /// # Errors
 ///
-/// [`TrainError::Io`]; the folder then holds what it held before.
+/// [`TrainError::File`]; the folder then holds the old checkpoint or the new one.
 ///
 /// # Panics
 ///
@@ -54,6 +55,17 @@ pub fn write(
     metadata: &BTreeMap<String, String>,
     facts: &RunFacts,
 ) -> Result<Manifest, TrainError> {
+    write_until(folder, tensors, metadata, facts, usize::MAX)
+}
+
+/// [`write`](fn@write) that stops after some of its steps, as a process does that is killed there.
+fn write_until(
+    folder: &Path,
+    tensors: &[TensorEntry<'_>],
+    metadata: &BTreeMap<String, String>,
+    facts: &RunFacts,
+    most_steps: usize,
+) -> Result<Manifest, TrainError> {
     let mut tensors: Vec<&TensorEntry<'_>> = tensors.iter().collect();
     tensors.sort_by(|a, b| a.name.cmp(&b.name));
     for pair in tensors.windows(2) {
@@ -62,24 +74,51 @@ pub fn write(
     tensors.iter().for_each(|tensor| tensor.check());
 
     create_folder(folder)?;
-    // A manifest may name any file beside it, and only the two that this program writes are ever removed.
+    let [name, name_beside] = FILE_NAMES;
     let previous = Manifest::load(folder).ok().map(|manifest| manifest.file.name);
-    let previous = previous.filter(|name| FILE_NAMES.contains(&name.as_str()));
-    let name = if previous.as_deref() == Some(FILE_NAMES[0]) { FILE_NAMES[1] } else { FILE_NAMES[0] };
-    let (file, tensors) = write_whole(folder, name, |out| write_tensors(out, name, &tensors, metadata))?;
+    let (first_name, steps) = match &previous {
+        None => (name, STEPS),
+        Some(previous) if previous == name => (name_beside, STEPS_OF_REPLACING),
+        // A save was cut off, which has left its tensors beside.
+        Some(_) => (name, STEPS_OF_REPAIR),
+    };
+    let (file, tensors) =
+        write_whole(&folder.join(first_name), |out| write_tensors(out, first_name, &tensors, metadata))?;
     let crate_version = env!("CARGO_PKG_VERSION").to_owned();
-    let manifest =
+    let mut manifest =
         Manifest { format_version: FORMAT_VERSION, crate_version, file, tensors, run: facts.clone() };
-    // The tensors' name has to be on the disk before a manifest that relies on it.
-    sync_folder(folder)?;
-    write_whole(folder, manifest::FILE_NAME, |out| out.write_all(&manifest.encode()?))?;
-    sync_folder(folder)?;
-    if let Some(previous) = previous {
-        // The new checkpoint is complete; an old file that stays costs space and nothing else.
-        let _ = fs::remove_file(folder.join(previous));
+    for step in steps.iter().take(most_steps) {
+        match step {
+            Step::Publish => {
+                write_whole(&folder.join(manifest::FILE_NAME), |out| out.write_all(&manifest.encode()?))?;
+            }
+            Step::Rename => {
+                give_second_name(&folder.join(name_beside), &folder.join(name))?;
+                name.clone_into(&mut manifest.file.name);
+            }
+            Step::CleanUp => {
+                // A file that stays costs space and nothing else.
+                let _ = fs::remove_file(folder.join(name_beside));
+            }
+        }
     }
     Ok(manifest)
 }
+
+/// What happens once the tensors are on the disk. After each step the folder holds a checkpoint.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// The manifest appears, and with it the checkpoint.
+    Publish,
+    /// `model.safetensors` becomes another name of the new tensors. The manifest names the file beside it by then.
+    Rename,
+    /// The file beside goes, which no manifest names any more.
+    CleanUp,
+}
+
+const STEPS: &[Step] = &[Step::Publish];
+const STEPS_OF_REPAIR: &[Step] = &[Step::Publish, Step::CleanUp];
+const STEPS_OF_REPLACING: &[Step] = &[Step::Publish, Step::Rename, Step::Publish, Step::CleanUp];
 
 /// Reads a checkpoint, verifying sizes, hashes and names before anything is given back.
 ///
@@ -88,16 +127,16 @@ pub fn write(
 /// [`TrainError::CheckpointMissing`], [`TrainError::CheckpointFileMissing`], [`TrainError::CheckpointSize`] for a file
 /// that was cut short or grew, [`TrainError::CheckpointTensor`] with the name of a tensor whose values are damaged,
 /// [`TrainError::CheckpointDamaged`] for damage elsewhere, [`TrainError::CheckpointName`],
-/// [`TrainError::CheckpointVersion`], [`TrainError::CheckpointKey`], and [`TrainError::Io`].
+/// [`TrainError::CheckpointVersion`], [`TrainError::CheckpointKey`], and [`TrainError::File`].
 pub fn read(folder: &Path) -> Result<Stored, TrainError> {
     let manifest = Manifest::load(folder)?;
     let path = folder.join(&manifest.file.name);
     let header_bytes = check_sizes(&path, folder, &manifest)?;
-    let reading = |source| io_error(&path, "read the file", source);
+    let reading = |source| FileError::reading(&path, source);
     let damaged =
         |detail: &str| TrainError::CheckpointDamaged { path: path.clone(), detail: detail.to_owned() };
 
-    let mut file = HashedReader { file: File::open(&path).map_err(reading)?, hash: Xxh3::new() };
+    let mut file = HashedReader { file: open_file(&path)?, hash: Xxh3::new() };
     let mut header = vec![0; header_bytes];
     file.read_exact(&mut header).map_err(reading)?;
     let mut tensors = BTreeMap::new();
@@ -130,8 +169,24 @@ pub fn read(folder: &Path) -> Result<Stored, TrainError> {
     Ok(Stored { tensors, metadata, manifest })
 }
 
-/// The name of the tensors' file, and the one that is taken while the first belongs to the checkpoint being replaced.
-const FILE_NAMES: [&str; 2] = ["model.safetensors", "model-2.safetensors"];
+/// The files that a checkpoint in this folder has or may have, for programs that check their outputs against what they
+/// read.
+pub fn files_in(folder: &Path) -> Vec<PathBuf> {
+    [manifest::FILE_NAME].iter().chain(&FILE_NAMES).map(|name| folder.join(name)).collect()
+}
+
+/// Reads the manifest alone: what a listing of checkpoints needs. The tensors are not looked at.
+///
+/// # Errors
+///
+/// Those of [`read`] that concern the manifest.
+pub fn read_manifest(folder: &Path) -> Result<Manifest, TrainError> {
+    Manifest::load(folder)
+}
+
+/// The name of the tensors' file, and the one that is taken while the first belongs to the checkpoint being replaced. Only
+/// these two are ever removed, whatever a manifest names.
+pub(super) const FILE_NAMES: [&str; 2] = ["model.safetensors", "model-2.safetensors"];
 
 /// A multiple of the size of a value.
 const BUFFER_BYTES: usize = 1 << 18;
@@ -185,7 +240,7 @@ fn write_tensors(
 fn check_sizes(path: &Path, folder: &Path, manifest: &Manifest) -> Result<usize, TrainError> {
     let found = fs::symlink_metadata(path).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => TrainError::CheckpointFileMissing { path: path.to_path_buf() },
-        _ => io_error(path, "read the file", source),
+        _ => FileError::reading(path, source).into(),
     })?;
     if !found.is_file() {
         let name = manifest.file.name.clone();
@@ -235,5 +290,60 @@ impl HashedReader {
         self.file.read_exact(bytes)?;
         self.hash.update(bytes);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    use super::{FILE_NAMES, RunFacts, read, write, write_until};
+    use crate::checkpoint::{TensorEntry, TensorSource};
+
+    fn entry(values: &[f32]) -> Vec<TensorEntry<'_>> {
+        let source = TensorSource::Contiguous(values);
+        vec![TensorEntry { name: "a".to_owned(), shape: vec![values.len()], source }]
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    proptest! {
+        // Few, because every case waits for the disk some fifty times.
+        #![proptest_config(ProptestConfig::with_cases(12))]
+
+        /// Each save is cut off after some of its steps; the folder holds the checkpoint of a save that had published
+        /// it, and the next whole save leaves two files under their usual names.
+        #[test]
+        fn a_save_that_is_cut_off_leaves_the_old_checkpoint_or_the_new_one(
+            cuts in prop::collection::vec(0_usize..5, 1..7),
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let (none, facts) = (BTreeMap::new(), RunFacts::default());
+            write(folder.path(), &entry(&[0.0, 0.0]), &none, &facts).unwrap();
+            let mut expected = 0.0;
+            for (save, cut) in cuts.into_iter().enumerate() {
+                let values = [0.0, 1.0 + save as f32];
+                write_until(folder.path(), &entry(&values), &none, &facts, cut).unwrap();
+                if cut > 0 {
+                    expected = values[1];
+                }
+                prop_assert_eq!(read(folder.path()).unwrap().tensors["a"].values[1], expected);
+            }
+            let manifest = write(folder.path(), &entry(&[0.0, -1.0]), &none, &facts).unwrap();
+            let stored = read(folder.path()).unwrap();
+            prop_assert_eq!(stored.tensors["a"].values[1], -1.0);
+            prop_assert_eq!(&stored.manifest, &manifest);
+            prop_assert_eq!(names(folder.path()), ["manifest.json", FILE_NAMES[0]]);
+        }
     }
 }

@@ -1,14 +1,13 @@
 //! The manifest of a checkpoint: what is in it, down to a hash of every tensor, and the facts of the run that made it.
 
-use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Component, Path};
 
+use ple_files::{FileError, read_bytes};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::whole_file::io_error;
 use crate::error::TrainError;
 
 /// The form of checkpoint that this program writes and reads.
@@ -130,10 +129,9 @@ impl Manifest {
     pub(super) fn load(folder: &Path) -> Result<Self, TrainError> {
         let path = folder.join(FILE_NAME);
         let damaged = |detail: String| TrainError::CheckpointDamaged { path: path.clone(), detail };
-        let bytes = read_limited(&path).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => TrainError::CheckpointMissing { path: folder.to_path_buf() },
-            io::ErrorKind::FileTooLarge => damaged(format!("the manifest has more than {MOST_BYTES} bytes")),
-            _ => io_error(&path, "read the file", source),
+        let bytes = read_bytes(&path, MOST_BYTES).map_err(|error| match error {
+            FileError::Missing { .. } => TrainError::CheckpointMissing { path: folder.to_path_buf() },
+            error => error.into(),
         })?;
         let value: Value = serde_json::from_slice(&bytes)
             .map_err(|error| damaged(format!("the manifest is cut short or damaged ({error})")))?;
@@ -173,12 +171,6 @@ impl TensorRecord {
 /// A 128-bit hash as it stands in a manifest.
 pub(super) fn hexadecimal(hash: u128) -> String {
     format!("{hash:0HASH_DIGITS$x}")
-}
-
-fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    fs::File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MOST_BYTES { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
 }
 
 fn is_sealed(bytes: &[u8]) -> bool {

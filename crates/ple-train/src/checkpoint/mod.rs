@@ -6,7 +6,6 @@
 //! - [`TensorEntry`] and [`TensorSource`] say where the values of a tensor lie, tables stored by row included.
 //! - [`Manifest`] and [`RunFacts`] are what is known of it besides the values; [`Manifest::provenance`] is that for
 //!   files that are made of it.
-//! - [`check_writable`] finds a folder that cannot be written before any time is spent on training.
 //!
 //! **Invariants.** A file appears whole or not at all. The folder is a checkpoint from the moment at which its manifest
 //! appears; a checkpoint that is replaced stays readable until then. The bytes depend on the arguments alone. What is
@@ -38,12 +37,10 @@ mod manifest;
 mod provenance;
 mod run_folder;
 mod tensor_source;
-mod whole_file;
 
-pub use container::{Stored, StoredTensor, read, write};
+pub use container::{Stored, StoredTensor, files_in, read, read_manifest, write};
 pub use json::to_json;
 pub use manifest::{Dtype, FORMAT_VERSION, FileRecord, Manifest, Position, RunFacts, TensorRecord};
+pub use run_folder::{EarlierRun, earlier_run};
 pub(crate) use run_folder::{Listing, RunFolder, Saved};
 pub use tensor_source::{TensorEntry, TensorSource};
-pub use whole_file::check_writable;
-pub(crate) use whole_file::{sync_folder, write_whole};

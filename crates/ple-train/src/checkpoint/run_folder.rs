@@ -4,8 +4,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use ple_files::{FileError, remove_unfinished, sync_folder};
+
+use super::container::FILE_NAMES;
 use super::manifest::{FILE_NAME, Manifest};
-use super::whole_file::{create_folder, io_error, sync_folder};
 use crate::error::TrainError;
 
 /// A folder of checkpoints `step-NNNNNNNN`.
@@ -54,17 +56,25 @@ impl RunFolder {
         Ok(self.list()?.saved.first().map_or(0, |saved| saved.number))
     }
 
-    /// Makes the place of a step ready: what a run that was killed has left there half-written goes.
-    pub(crate) fn start(&self, step: u64) -> Result<PathBuf, TrainError> {
-        create_folder(&self.path)?;
-        let place = self.place(step);
-        let unfinished = fs::read_dir(&place).into_iter().flatten().flatten();
-        for entry in
-            unfinished.filter(|entry| entry.file_name().to_string_lossy().starts_with(".unfinished-"))
-        {
-            let _ = fs::remove_file(entry.path());
-        }
-        Ok(place)
+    /// What has to be known of the checkpoints that are there before a run begins anew.
+    pub(crate) fn earlier_run(&self) -> Result<Option<EarlierRun>, TrainError> {
+        let Listing { saved, damaged } = self.list()?;
+        let of_damaged = |(place, _): &(PathBuf, TrainError)| {
+            let step = step_of(place)?;
+            Some(EarlierRun { place: place.clone(), step, is_over: false })
+        };
+        let newest = saved.into_iter().next().map(|saved| {
+            let state = saved.manifest.run.state.as_ref();
+            let is_over = state.is_some_and(|state| state["is_over"] == true);
+            EarlierRun { place: saved.place, step: saved.step, is_over }
+        });
+        Ok(newest.or_else(|| damaged.iter().filter_map(of_damaged).max_by_key(|run| run.step)))
+    }
+
+    /// Removes every checkpoint, so that a run can begin anew.
+    pub(crate) fn clear(&self) -> Result<(), TrainError> {
+        self.places()?.iter().for_each(|place| remove_checkpoint(place));
+        Ok(sync_folder(&self.path)?)
     }
 
     /// Removes all checkpoints but the newest ones and the one of the best weights, now that the one of `step` is
@@ -75,8 +85,7 @@ impl RunFolder {
             self.list()?.saved.into_iter().take(KEPT).map(|saved| saved.place).collect();
         kept.extend(best.into_iter().chain([step]).map(|step| self.place(step)));
         for place in self.places()?.into_iter().filter(|place| !kept.contains(place)) {
-            let _ = fs::remove_file(place.join(FILE_NAME));
-            let _ = fs::remove_dir_all(place);
+            remove_checkpoint(&place);
         }
         Ok(())
     }
@@ -85,14 +94,48 @@ impl RunFolder {
         let entries = match fs::read_dir(&self.path) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(source) => return Err(io_error(&self.path, "read the folder", source)),
+            Err(source) => return Err(FileError::reading(&self.path, source).into()),
         };
-        let is_step = |name: &str| {
-            name.strip_prefix("step-").is_some_and(|step| step.bytes().all(|byte| byte.is_ascii_digit()))
-        };
-        let names = entries.flatten().filter(|entry| is_step(&entry.file_name().to_string_lossy()));
-        Ok(names.map(|entry| entry.path()).collect())
+        let places = entries.flatten().map(|entry| entry.path());
+        Ok(places.filter(|place| step_of(place).is_some()).collect())
     }
+}
+
+/// The step that the name of a checkpoint's folder says.
+fn step_of(place: &Path) -> Option<u64> {
+    let step = place.file_name()?.to_str()?.strip_prefix("step-")?;
+    if step.bytes().all(|byte| byte.is_ascii_digit()) { step.parse().ok() } else { None }
+}
+
+/// Removes a checkpoint: its manifest first, then its tensors and what a killed process has left of them, then the folder
+/// if nothing else is in it. What cannot be removed costs space and nothing else.
+fn remove_checkpoint(place: &Path) {
+    for name in [FILE_NAME].iter().chain(&FILE_NAMES) {
+        let _ = fs::remove_file(place.join(name));
+        remove_unfinished(&place.join(name));
+    }
+    let _ = fs::remove_dir(place);
+}
+
+/// The newest checkpoint in a folder, whichever run has saved it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EarlierRun {
+    /// The checkpoint.
+    pub place: PathBuf,
+    /// The steps taken in the whole run.
+    pub step: u64,
+    /// Whether the run was over with it, at its last epoch or because nothing improved any more.
+    pub is_over: bool,
+}
+
+/// The newest checkpoint in a folder of checkpoints, if there is any; one that is damaged counts as that of a run that is
+/// not over.
+///
+/// # Errors
+///
+/// [`TrainError::File`] if the folder cannot be read.
+pub fn earlier_run(folder: &Path) -> Result<Option<EarlierRun>, TrainError> {
+    RunFolder::new(folder).earlier_run()
 }
 
 /// The checkpoints of a folder.
