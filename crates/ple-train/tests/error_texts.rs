@@ -56,7 +56,7 @@ fn watched_metrics() {
     says(
         refused(&["price.auc"], &[("price", Regression)]),
         2,
-        "the metric `auc` does not apply to the task `price`\nexpected: one of mse, rmse, mae\nnext: choose one of these for `price`",
+        "the metric `auc` does not apply to the task `price`\nexpected: one of mse, rmse, mae, r2\nnext: choose one of these for `price`",
     );
     says(
         refused(&["click.auc", "price.mse"], &[("click", Classification), ("price", Regression)]),
