@@ -20,17 +20,21 @@ use ple_data::ali_ccp_raw::Prepared;
 use ple_data::prepare::PreparedTable;
 use ple_data::{
     DataError, FeatureSchema, GeneratorConfig, Label, ParquetShards, PreparedFolder, Roles, RowSource,
-    SplitFiles, StreamConfig, TaskType, generate_split, infer_schema, local_files, read_tables,
+    SourceSize, SplitFiles, StreamConfig, TaskType, ali_ccp_schema, generate_split, infer_schema_within,
+    local_files, read_tables,
 };
 use ple_files::{MOST_TEXT_BYTES, read_text};
 use ple_nn::MlpConfig;
 use ple_train::checkpoint::files_in;
 use ple_train::early_stopping::EarlyStopping;
 use ple_train::metrics::{Measured, roc_auc};
-use ple_train::{CarriedMoments, CarriedRows, RankingModel, RunSeed, TrainConfig, TrainError};
+use ple_train::{
+    CarriedMoments, CarriedRows, RankingModel, RunSeed, TrainConfig, TrainError, VocabularyFrom,
+};
 use program::failure::Failure;
 use program::{Program, console, interrupts};
 use raw_inputs::raw_inputs;
+use run::memory::Planned;
 use run::options::RunOptions;
 use run::report::Outcome;
 use run::result::ResultFolder;
@@ -105,7 +109,8 @@ fn outcome(arguments: &Arguments) -> Result<Outcome, Failure> {
     let result = ResultFolder::open(options, &out, inputs(arguments))?;
     match &arguments.data {
         Some(folder) => {
-            let splits = read(arguments, folder)?;
+            let planned = Planned { options, model: &model, config: &config };
+            let splits = read(arguments, folder, &planned)?;
             match (&arguments.from, &arguments.from_data) {
                 (Some(from), Some(from_data)) => {
                     let (model, moments) = carried_over(from, from_data, folder, RunSeed(config.seed))?;
@@ -118,6 +123,12 @@ fn outcome(arguments: &Arguments) -> Result<Outcome, Failure> {
             let vocabulary = arguments.vocabulary.into();
             let generator = GeneratorConfig { rows: arguments.rows, vocabulary, seed: config.seed };
             let held_out = arguments.rows / 10;
+            generator.check(held_out, held_out, options.room())?;
+            let schema = ali_ccp_schema(&generator.vocabulary.sizes(), 16);
+            let sizes =
+                [arguments.rows, held_out, held_out].map(|rows| SourceSize::generated(&schema, rows as u64));
+            let planned = Planned { options, model: &model, config: &config };
+            planned.check(&schema, sizes, VocabularyFrom::Setting)?;
             console::note(format_args!("generating {} rows", arguments.rows + 2 * held_out));
             let data = generate_split(&generator, held_out, held_out);
             let truth = data.test.probabilities;
@@ -129,7 +140,8 @@ fn outcome(arguments: &Arguments) -> Result<Outcome, Failure> {
             let best_possible = vec![best(0), best(1)];
             let [train_rows, validation, test] =
                 [data.train.table, data.val.table, data.test.table].map(RowSource::from);
-            let splits = Splits { train: train_rows, validation, test, raw_inputs: Vec::new() };
+            let (raw_inputs, vocabulary) = (Vec::new(), VocabularyFrom::Setting);
+            let splits = Splits { train: train_rows, validation, test, raw_inputs, vocabulary };
             let outcome = train(options, &result, splits, model, &config)?;
             Ok(Outcome { best_possible, ..outcome })
         }
@@ -168,7 +180,7 @@ fn carried_over(
 }
 
 /// The parts of a data set, under a schema that all of them fit.
-fn read(arguments: &Arguments, folder: &Path) -> Result<Splits, DataError> {
+fn read(arguments: &Arguments, folder: &Path, planned: &Planned<'_>) -> Result<Splits, TrainError> {
     let prepared = match PreparedFolder::find(folder)? {
         // Lists and vocabularies are asked of a prepared folder, which this one is not.
         None if arguments.user_lists || arguments.raw_inputs => {
@@ -208,9 +220,15 @@ fn read(arguments: &Arguments, folder: &Path) -> Result<Splits, DataError> {
                 Label::in_column("conversion", "purchase", TaskType::Classification),
             ];
             console::note("no schema file: vocabulary sizes are the largest id over all files, plus one");
-            infer_schema(&files.all(), &Roles { labels, keys: vec![], embedding_dim: 16 })?
+            let roles = Roles { labels, keys: vec![], embedding_dim: 16 };
+            infer_schema_within(&files.all(), &roles, planned.options.room())?
         }
     };
+    if !arguments.stream {
+        let size = |files: &[PathBuf]| SourceSize::of_files(files, &schema);
+        let sizes = [size(&files.train)?, size(&files.validation)?, size(&files.test)?];
+        planned.check(&schema, sizes, VocabularyFrom::Data)?;
+    }
     let part = |files: &[PathBuf]| -> Result<RowSource, DataError> {
         let config = StreamConfig::default();
         Ok(match (arguments.stream, &lists) {
@@ -225,7 +243,7 @@ fn read(arguments: &Arguments, folder: &Path) -> Result<Splits, DataError> {
         Some(prepared) if arguments.raw_inputs => raw_inputs(prepared, train.schema())?,
         _ => Vec::new(),
     };
-    Ok(Splits { train, validation, test, raw_inputs })
+    Ok(Splits { train, validation, test, raw_inputs, vocabulary: VocabularyFrom::Data })
 }
 
 fn read_schema(path: &Path) -> Result<FeatureSchema, DataError> {

@@ -11,15 +11,16 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ple_data::{
-    DenseBins, FeatureKind, FeatureSchema, Label, Roles, Table, TaskType, infer_schema, quantile_edges,
-    read_table,
+    DenseBins, FeatureKind, FeatureSchema, Label, Roles, SourceSize, Table, TaskType, infer_schema_within,
+    quantile_edges, read_table,
 };
 use ple_nn::{MlpConfig, ModelConfig, Norm};
 use ple_train::early_stopping::EarlyStopping;
-use ple_train::{AdamConfig, Balance, LearningRate, TrainConfig, TrainError};
+use ple_train::{AdamConfig, Balance, LearningRate, TrainConfig, TrainError, VocabularyFrom};
 use program::Program;
 use program::failure::Failure;
 use program::interrupts;
+use run::memory::Planned;
 use run::options::RunOptions;
 use run::report::Outcome;
 use run::result::ResultFolder;
@@ -83,7 +84,7 @@ fn outcome(arguments: &Arguments) -> Result<Outcome, Failure> {
     let out = options.out("census_income");
     interrupts::keep(options.kept_before_training(&out));
     let result = ResultFolder::open(options, &out, files(&arguments.data))?;
-    let tables = read(&arguments.data, arguments.bins, arguments.embedding_dim)?;
+    let tables = read(arguments, &Planned { options, model: &model, config: &config })?;
     train(options, &result, tables, model, &config)
 }
 
@@ -93,13 +94,18 @@ fn files(folder: &Path) -> [PathBuf; 3] {
 }
 
 /// The three files, under a schema that all of them fit; bins are cut at the quantiles of the training rows.
-fn read(folder: &Path, bins: usize, embedding_dim: usize) -> Result<Splits, TrainError> {
-    let paths = files(folder);
+fn read(arguments: &Arguments, planned: &Planned<'_>) -> Result<Splits, TrainError> {
+    let &Arguments { bins, embedding_dim, .. } = arguments;
+    let paths = files(&arguments.data);
     let labels = vec![
         Label::new("income", TaskType::Classification),
         Label::new("never_married", TaskType::Classification),
     ];
-    let schema = infer_schema(&paths, &Roles { labels, keys: vec![], embedding_dim })?;
+    let roles = Roles { labels, keys: vec![], embedding_dim };
+    let schema = infer_schema_within(&paths, &roles, planned.options.room())?;
+    let size = |path: &PathBuf| SourceSize::of_files(&[path], &schema);
+    let sizes = [size(&paths[0])?, size(&paths[1])?, size(&paths[2])?];
+    planned.check(&schema, sizes, VocabularyFrom::Data)?;
     let train = read_table(&paths[0], &schema)?;
     let schema = with_bins(schema, &train, bins, embedding_dim)?;
     Ok(Splits {
@@ -107,6 +113,7 @@ fn read(folder: &Path, bins: usize, embedding_dim: usize) -> Result<Splits, Trai
         validation: read_table(&paths[1], &schema)?.into(),
         test: read_table(&paths[2], &schema)?.into(),
         raw_inputs: Vec::new(),
+        vocabulary: VocabularyFrom::Data,
     })
 }
 

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use ple_data::{DataError, GeneratorConfig, generate_split, write_csv, write_parquet};
+use ple_data::{DataError, GeneratorConfig, MemoryRoom, generate_split, write_csv, write_parquet};
 use ple_files::{FolderLock, Outputs};
 use program::failure::Failure;
 use program::{Program, console};
@@ -45,6 +45,9 @@ struct Arguments {
     /// Row r is a function of the seed and r.
     #[arg(long, default_value_t = 2020)]
     seed: u64,
+    /// The most memory that the rows may take, as in 8GB or 500MB; what the machine has without it.
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<MemoryRoom>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -67,6 +70,14 @@ impl Program for Arguments {
 
 fn write_files(arguments: &Arguments) -> Result<(), DataError> {
     let out = &arguments.out;
+    let config = GeneratorConfig {
+        rows: arguments.rows,
+        vocabulary: arguments.vocabulary.into(),
+        seed: arguments.seed,
+    };
+    let tenth = config.rows.div_ceil(10);
+    let (val, test) = (arguments.val.unwrap_or(tenth), arguments.test.unwrap_or(tenth));
+    config.check(val, test, arguments.memory.unwrap_or_else(MemoryRoom::of_machine))?;
     let ending = match arguments.format {
         Format::Csv => "csv",
         Format::Parquet => "parquet",
@@ -78,13 +89,7 @@ fn write_files(arguments: &Arguments) -> Result<(), DataError> {
         .fold(outputs, |outputs, part| outputs.file(&path(part), "--out"))
         .check()?;
     let _lock = FolderLock::take(out)?;
-    let config = GeneratorConfig {
-        rows: arguments.rows,
-        vocabulary: arguments.vocabulary.into(),
-        seed: arguments.seed,
-    };
-    let tenth = config.rows.div_ceil(10);
-    let split = generate_split(&config, arguments.val.unwrap_or(tenth), arguments.test.unwrap_or(tenth));
+    let split = generate_split(&config, val, test);
     for (part, generated) in [("train", &split.train), ("val", &split.val), ("test", &split.test)] {
         let table = &generated.table;
         let path = path(part);

@@ -17,7 +17,7 @@ use ple_data::prepare::{
     BadRows, FeatureFile, Fitting, PrepareConfig, PreparePhase, PrepareProgress, PreparedTable, TableInput,
     TrainOrder, prepare_table,
 };
-use ple_data::{DataError, local_files};
+use ple_data::{DataError, MemoryRoom, local_files};
 use ple_files::Outputs;
 use preparation::{BadRowsChoice, Preparation};
 use program::failure::Failure;
@@ -54,6 +54,9 @@ struct Arguments {
     /// The folder to make. It must not exist yet, or be empty.
     #[arg(long)]
     out: PathBuf,
+    /// The most memory that the distinct ids may take, as in 8GB or 500MB; what the machine has without it.
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<MemoryRoom>,
     #[command(flatten)]
     preparation: Preparation,
 }
@@ -95,7 +98,8 @@ fn prepare(arguments: &Arguments) -> Result<(), DataError> {
         true => TrainOrder::AsInFiles,
         false => TrainOrder::Shuffled { seed: arguments.seed },
     };
-    let config = PrepareConfig { order, bad_rows, ..PrepareConfig::default() };
+    let memory = arguments.memory.unwrap_or_else(MemoryRoom::of_machine);
+    let config = PrepareConfig { order, bad_rows, memory, ..PrepareConfig::default() };
     let FittingOptions { features, with, extend } = &arguments.fitting;
     let Arguments { data, train, val, test, out, .. } = arguments;
     let tables = [data, train, val, test].into_iter().flatten().chain(with).chain(extend);

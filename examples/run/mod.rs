@@ -1,5 +1,6 @@
 //! What the training examples share: their options, the terminal, and the way from tables to a saved model.
 
+pub(crate) mod memory;
 pub(crate) mod onnx;
 pub(crate) mod options;
 pub(crate) mod report;

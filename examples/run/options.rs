@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use ple_data::MemoryRoom;
 use ple_nn::{Architecture, MlpConfig, MmoeConfig, ModelConfig, PleConfig, SharedBottomConfig};
 use ple_onnx::Precision;
 use ple_train::{SaveEvery, TableUpdates, TrainConfig};
@@ -36,6 +37,10 @@ pub(crate) struct RunOptions {
     /// Threads; all processors without it. The result does not depend on it.
     #[arg(long)]
     pub threads: Option<usize>,
+    /// The most memory that the run may take, as in 8GB or 500MB; what the machine has without it. A run that needs more is
+    /// refused before it starts.
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<MemoryRoom>,
     /// The folder for the trained model.
     #[arg(long)]
     pub out: Option<PathBuf>,
@@ -92,6 +97,11 @@ impl RunOptions {
         }
     }
 
+    /// What the run may take.
+    pub(crate) fn room(&self) -> MemoryRoom {
+        self.memory.unwrap_or_else(MemoryRoom::of_machine)
+    }
+
     /// The folder for the trained model.
     pub(crate) fn out(&self, program: &str) -> PathBuf {
         self.out.clone().unwrap_or_else(|| Path::new("target").join(program))
@@ -107,7 +117,7 @@ fn parse_save_every(text: &str) -> Result<SaveEvery, String> {
         }
         (Ok(steps), "") => Ok(SaveEvery::Steps(steps)),
         (Ok(seconds), "s") => Ok(SaveEvery::Time(Duration::from_secs(seconds))),
-        (Ok(minutes), "m") => Ok(SaveEvery::Time(Duration::from_secs(60 * minutes))),
+        (Ok(minutes), "m") => Ok(SaveEvery::Time(Duration::from_secs(minutes.saturating_mul(60)))),
         (Ok(_), unit) => Err(format!("`{unit}` is no unit of time here; expected s or m")),
     }
 }

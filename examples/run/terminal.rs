@@ -87,7 +87,7 @@ fn control() -> Control {
 impl Observer for Terminal {
     fn started(&mut self, start: &RunStart) {
         self.last_line = Instant::now();
-        self.total_steps = start.epochs * start.steps_per_epoch as u64;
+        self.total_steps = start.epochs.saturating_mul(start.steps_per_epoch as u64);
         match &start.early_stopping {
             Some(text) => self.line(text),
             None => self.line("no validation data: no early stopping, and the last weights are kept"),

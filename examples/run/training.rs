@@ -7,10 +7,11 @@ use ple_nn::ModelConfig;
 use ple_onnx::{ExportOptions, RawInput};
 use ple_train::checkpoint::to_json;
 use ple_train::{
-    CarriedMoments, Ended, RankingModel, RunInput, RunSeed, TrainConfig, fit, fit_with_moments,
-    instruction_set,
+    CarriedMoments, Ended, RankingModel, RunInput, RunSeed, TrainConfig, VocabularyFrom, fit,
+    fit_with_moments, instruction_set,
 };
 
+use super::memory;
 use super::onnx::write_onnx;
 use super::options::RunOptions;
 use super::report::Outcome;
@@ -30,6 +31,8 @@ pub(crate) struct Splits {
     pub test: RowSource,
     /// The features that model.onnx reads as the raw data have them.
     pub raw_inputs: Vec<RawInput>,
+    /// Who decides on the sizes of the vocabularies.
+    pub vocabulary: VocabularyFrom,
 }
 
 /// Trains, restores the best weights, evaluates on the test rows, and saves the result, with a picture of the
@@ -41,8 +44,11 @@ pub(crate) fn train(
     model: ModelConfig,
     config: &TrainConfig,
 ) -> Result<Outcome, Failure> {
-    let model = RankingModel::new(data.train.schema().clone(), model, RunSeed(config.seed))
-        .map_err(|error| of_file(options.settings.as_deref(), error))?;
+    let settings = options.settings.as_deref();
+    memory::checked(options, &data, &model, config).map_err(|error| of_file(settings, error))?;
+    let (schema, seed) = (data.train.schema().clone(), RunSeed(config.seed));
+    let model = RankingModel::new_within(schema, model, seed, options.room())
+        .map_err(|error| of_file(settings, error))?;
     train_model(options, result, data, model, None, config)
 }
 
@@ -60,7 +66,9 @@ pub(crate) fn train_model(
     // Training adds those of the balance of tasks.
     let parameters = model.store().n_parameters();
     let mut terminal = Terminal::new(tasks.clone());
-    banner(&terminal, &model, &data, config, out);
+    let memory = memory::checked(options, &data, model.model().config(), config)?;
+    model.allow(options.room());
+    banner(&terminal, &model, &data, config, out, &memory);
 
     let input = RunInput {
         train: data.train,
@@ -112,7 +120,14 @@ pub(crate) fn train_model(
 }
 
 /// What is about to happen; the settings are those that differ from the tutorial's.
-fn banner(terminal: &Terminal, model: &RankingModel, data: &Splits, config: &TrainConfig, out: &Path) {
+fn banner(
+    terminal: &Terminal,
+    model: &RankingModel,
+    data: &Splits,
+    config: &TrainConfig,
+    out: &Path,
+    memory: &str,
+) {
     let [train, validation, test] = [&data.train, &data.validation, &data.test].map(RowSource::rows);
     let (schema, parameters) = (model.schema(), model.store().n_parameters());
     terminal.line(&format!("rows        {train} training, {validation} validation, {test} test"));
@@ -149,6 +164,7 @@ fn banner(terminal: &Terminal, model: &RankingModel, data: &Splits, config: &Tra
         model.model().config().architecture.name(),
         (12 * parameters).div_ceil(1_000_000),
     ));
+    terminal.line(memory);
     terminal.line(&format!(
         "run         at most {} epochs of batches of {}, seed {}, {} threads, {}",
         config.epochs,

@@ -5,6 +5,7 @@ use std::ops::Range;
 use ndarray::ArrayView2;
 
 use crate::schema::{Feature, FeatureKind, FeatureSchema};
+use crate::source_size::list_id_bytes;
 use crate::table::Table;
 use crate::table_contents::{SequenceColumn, TableContents};
 use crate::user_lists::UserLists;
@@ -152,6 +153,12 @@ impl Batch {
     pub fn weights(&self, task: usize) -> &[f32] {
         &self.weights[task * self.rows..(task + 1) * self.rows]
     }
+}
+
+/// The bytes of the buffers of a batch of so many rows with so many ids in their lists.
+pub(crate) fn batch_bytes(schema: &FeatureSchema, rows: u64, list_ids: u64) -> u64 {
+    let columns = schema.n_sparse() + schema.n_dense() + 2 * schema.n_tasks() + schema.n_sequences();
+    rows.saturating_mul(4 * columns as u64).saturating_add(list_ids.saturating_mul(list_id_bytes(schema)))
 }
 
 impl Table {

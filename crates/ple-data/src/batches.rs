@@ -115,10 +115,11 @@ impl Batches {
     ) -> Self {
         assert!(together >= 1, "Batches::new: together is 0");
         let order = Arc::new(source.order(plan, start.epoch));
-        let remaining = match epochs.checked_sub(start.epoch + 1) {
-            None => 0,
-            Some(later) => order.n_batches().saturating_sub(start.batch) + later as usize * order.n_batches(),
-        };
+        let later = epochs.saturating_sub(start.epoch).checked_sub(1);
+        let remaining = later.map_or(0, |later| {
+            let of_later = usize::try_from(later).unwrap_or(usize::MAX).saturating_mul(order.n_batches());
+            of_later.saturating_add(order.n_batches().saturating_sub(start.batch))
+        });
         let planned = |_| PlannedBatch {
             batch: Batch::with_capacity(source.schema(), order.largest_batch()),
             rest: None,

@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use crate::ali_ccp_raw::RawError;
 use crate::bucket_error::BucketError;
+use crate::memory::MemoryShortage;
 use crate::nearest::nearest_line;
 use crate::not_a_table::NotATable;
 use crate::place::{Place, after_comma};
@@ -421,6 +422,20 @@ pub enum DataError {
     /// Something is wrong with a feature file, or with a table that is prepared by one.
     #[error(transparent)]
     Prepare(#[from] PrepareError),
+
+    /// More rows are asked for than a table can have.
+    #[error(
+        "{found} rows are asked for\nexpected: at most {}, which is what 32 bits count\nnext: ask for fewer rows",
+        u32::MAX
+    )]
+    TooManyRows {
+        /// The rows asked for.
+        found: usize,
+    },
+
+    /// More memory is needed than there is.
+    #[error(transparent)]
+    Memory(#[from] MemoryShortage),
 
     /// Two columns of an output have one name.
     #[error("{}: the output would have two columns `{column}`\nexpected: each column once\nnext: rename the task or the key", path.display())]

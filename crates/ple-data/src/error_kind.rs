@@ -5,6 +5,7 @@ use ple_files::{ExitKind, FileError};
 use crate::bucket_error::BucketError;
 use crate::bucket_names::BucketName;
 use crate::error::DataError;
+use crate::memory::MemoryCause;
 
 impl DataError {
     /// The kind of end that a program comes to by this error, which has its exit code.
@@ -22,11 +23,15 @@ impl DataError {
             | DataError::SchemaSyntax { .. }
             | DataError::SequenceInCsv { .. }
             | DataError::LineBreakInCsv { .. }
+            | DataError::TooManyRows { .. }
             | DataError::Length { .. }
             | DataError::Offsets { .. }
             | DataError::Fractions { .. }
             | DataError::NotStreamed { .. }
             | DataError::OutputColumn { .. } => ExitKind::Configuration,
+            DataError::Memory(shortage) if shortage.largest.cause == MemoryCause::Setting => {
+                ExitKind::Configuration
+            }
             DataError::NotATable(error) => error.kind(),
             DataError::Raw(error) => error.kind(),
             DataError::Prepare(error) => error.kind(),

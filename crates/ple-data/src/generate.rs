@@ -11,9 +11,13 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rayon::prelude::*;
 
 use crate::ali_ccp::{ALI_CCP_DENSE, ALI_CCP_SPARSE, Vocabulary, ali_ccp_schema};
+use crate::error::DataError;
+use crate::memory::{MemoryCause, MemoryNeed, MemoryPart};
+use crate::memory_room::MemoryRoom;
 use crate::planted::{PlantedTruth, Truth};
 use crate::records::RecordLayout;
 use crate::schema::FeatureSchema;
+use crate::source_size::SourceSize;
 use crate::table::Table;
 use crate::table_contents::TableContents;
 
@@ -71,6 +75,32 @@ pub struct GeneratedSplit {
 /// ```
 pub fn generate(config: &GeneratorConfig) -> Generated {
     generate_rows(config, 0..config.rows)
+}
+
+impl GeneratorConfig {
+    /// Checks that there is memory for rows of training, validation and test, and that each part can be counted.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::TooManyRows`] for more rows of a part than 32 bits count, and [`DataError::Memory`].
+    pub fn check(&self, val_rows: usize, test_rows: usize, room: MemoryRoom) -> Result<(), DataError> {
+        let schema = ali_ccp_schema(&self.vocabulary.sizes(), 16);
+        let mut need = MemoryNeed::default();
+        for (what, rows) in [("training", self.rows), ("validation", val_rows), ("test", test_rows)] {
+            let size = SourceSize::generated(&schema, rows as u64);
+            need.parts.push(MemoryPart {
+                what: format!("{rows} {what} rows"),
+                bytes: size.resident.saturating_add(size.reading),
+                cause: MemoryCause::Setting,
+                remedy: "ask for fewer rows",
+            });
+        }
+        need.check("generating rows", room)?;
+        match [self.rows, val_rows, test_rows].into_iter().find(|&rows| u32::try_from(rows).is_err()) {
+            Some(found) => Err(DataError::TooManyRows { found }),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Generates some of the rows of a seed. `config.rows` does not matter.

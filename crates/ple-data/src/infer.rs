@@ -12,13 +12,15 @@ use crate::csv_lines::{
     BLANK_LINES, BlockReader, HEADER_ALONE, ZERO_BYTES, header_names, numbered_lines, shortened, split_fields,
 };
 use crate::error::DataError;
+use crate::memory::{MemoryCause, MemoryNeed, MemoryPart};
+use crate::memory_room::MemoryRoom;
 use crate::parquet_limits::{corrupt, guarded, open_parquet, open_row_group};
 use crate::place::Place;
 use crate::read::FileFormat;
 use crate::read_csv::{parse_integer, parse_number};
 use crate::read_parquet::ROWS_AT_A_TIME;
 use crate::resolve::Header;
-use crate::schema::{Feature, FeatureSchema, Label};
+use crate::schema::{Feature, FeatureKind, FeatureSchema, Label};
 
 /// What has to be told before the rest of a schema can be found in the files.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,13 +51,31 @@ pub struct Roles {
 /// # Errors
 ///
 /// Those of [`read_table`](crate::read_table) for files that cannot be read, [`DataError::TextFeature`] for a column of
-/// text, [`DataError::MissingColumn`] for a role's column, or a first file's column, that a file lacks, and those of
-/// [`FeatureSchema::validate`].
+/// text, [`DataError::MissingColumn`] for a role's column, or a first file's column, that a file lacks, those of
+/// [`FeatureSchema::validate`], and [`DataError::Memory`] for ids so large that this machine has no memory for tables of
+/// them, as raw ids are.
 ///
 /// # Panics
 ///
 /// If `paths` is empty.
 pub fn infer_schema(paths: &[impl AsRef<Path>], roles: &Roles) -> Result<FeatureSchema, DataError> {
+    infer_schema_within(paths, roles, MemoryRoom::of_machine())
+}
+
+/// The same where a model may take so much memory, whatever the machine says that it has.
+///
+/// # Errors
+///
+/// Those of [`infer_schema`].
+///
+/// # Panics
+///
+/// If `paths` is empty.
+pub fn infer_schema_within(
+    paths: &[impl AsRef<Path>],
+    roles: &Roles,
+    room: MemoryRoom,
+) -> Result<FeatureSchema, DataError> {
     assert!(!paths.is_empty(), "infer_schema: no file was given");
     let mut columns: Option<Vec<FoundColumn>> = None;
     for path in paths {
@@ -72,7 +92,42 @@ pub fn infer_schema(paths: &[impl AsRef<Path>], roles: &Roles) -> Result<Feature
     let columns = columns.unwrap_or_default();
     let features: Result<Vec<Feature>, DataError> =
         columns.into_iter().map(|column| column.into_feature(roles.embedding_dim)).collect();
-    FeatureSchema::new(features?, roles.labels.clone(), roles.keys.clone())
+    let schema = FeatureSchema::new(features?, roles.labels.clone(), roles.keys.clone())?;
+    table_need(&schema).check("training on these ids", room)?;
+    Ok(schema)
+}
+
+/// The bytes of a value of a table while it is trained: itself and the two moments of Adam, and itself once more when they
+/// are made.
+const TRAINED_VALUE_BYTES: u64 = 4 * 4;
+
+/// What the tables of a schema need: each id up to the largest one has a row.
+fn table_need(schema: &FeatureSchema) -> MemoryNeed {
+    let part = |feature: &Feature| {
+        let (vocab_size, dim) = match feature.kind {
+            FeatureKind::Sparse { vocab_size, embedding_dim, .. }
+            | FeatureKind::Sequence { vocab_size, embedding_dim, .. } => {
+                (vocab_size as u64, embedding_dim as u64)
+            }
+            FeatureKind::Dense { .. } => return None,
+        };
+        // Ids are at fault where there are more of them than columns.
+        let (cause, remedy) = match vocab_size >= dim {
+            true => (MemoryCause::Data, "map the ids (cargo xtask data prepare)"),
+            false => (MemoryCause::Setting, "lower the embedding dimension"),
+        };
+        Some(MemoryPart {
+            what: format!(
+                "the column `{}`, whose largest id is {}, with embeddings of {dim}",
+                feature.name,
+                vocab_size.saturating_sub(1)
+            ),
+            bytes: vocab_size.saturating_mul(dim).saturating_mul(TRAINED_VALUE_BYTES),
+            cause,
+            remedy,
+        })
+    };
+    MemoryNeed { parts: schema.features.iter().filter_map(part).collect() }
 }
 
 /// The columns of the files so far, and the same columns of one more file.

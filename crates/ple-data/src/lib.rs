@@ -65,6 +65,11 @@ mod quantiles;
 mod schema;
 mod space;
 
+// What memory there is, and what is needed.
+mod memory;
+mod memory_room;
+mod source_size;
+
 // From a file to rows in memory.
 mod read;
 mod read_csv;
@@ -140,8 +145,10 @@ pub use batches::{BatchPosition, Batches, PlannedBatch};
 pub use bucket_error::BucketError;
 pub use error::DataError;
 pub use generate::{Generated, GeneratedSplit, GeneratorConfig, generate, generate_rows, generate_split};
-pub use infer::{Roles, infer_schema};
+pub use infer::{Roles, infer_schema, infer_schema_within};
 pub use local_files::local_files;
+pub use memory::{MemoryCause, MemoryNeed, MemoryPart, MemoryShortage};
+pub use memory_room::{Bytes, MemoryLimit, MemoryRoom};
 pub use not_a_table::NotATable;
 pub use order::{BatchPlan, EpochOrder, LastBatch, Shuffle, Window};
 pub use place::Place;
@@ -155,6 +162,7 @@ pub use read_parquet::read_parquet;
 pub use row_source::RowSource;
 pub use schema::{DenseBins, Feature, FeatureKind, FeatureSchema, Label, Pooling, TaskType};
 pub use shards::{ParquetShards, StreamConfig, TaskCounts};
+pub use source_size::SourceSize;
 pub use space::Space;
 pub use split_files::SplitFiles;
 pub use table::{Table, TableColumns};

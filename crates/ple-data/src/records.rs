@@ -106,6 +106,11 @@ impl Records {
         &self.words[..self.rows * self.layout.width()]
     }
 
+    /// The bytes of the records, and of what is left behind them.
+    pub(crate) fn bytes(&self) -> u64 {
+        4 * self.words.len() as u64
+    }
+
     /// The record of one row.
     #[inline]
     pub(crate) fn record(&self, row: usize) -> &[u32] {

@@ -14,6 +14,7 @@ use crate::parquet_source::{ParquetSource, sources};
 use crate::read::FileFormat;
 use crate::read_parquet::{append_row_groups, n_values};
 use crate::schema::{FeatureSchema, TaskType};
+use crate::source_size::list_ids_of_group;
 use crate::table::Table;
 use crate::table_contents::TableContents;
 use crate::user_lists::UserLists;
@@ -66,6 +67,10 @@ pub struct ParquetShards {
     lists: Option<(UserLists, Arc<FeatureSchema>)>,
     shards: Vec<Shard>,
     groups: Vec<RowGroup>,
+    /// The ids in the lists of all rows, those of users not counted.
+    list_ids: u64,
+    /// The bytes of the values of the largest row group.
+    largest_group: u64,
     group_rows: Vec<u32>,
     groups_per_window: usize,
     rows: usize,
@@ -173,6 +178,7 @@ impl ParquetShards {
             files.par_iter().map(|source| Opened::read(source, &read)).collect::<Result<_, _>>()?;
         let (mut shards, mut groups, mut group_rows) = (Vec::new(), Vec::new(), Vec::new());
         let (mut largest_group, mut tasks) = (1, vec![TaskCounts::default(); schema.n_tasks()]);
+        let list_ids = opened.iter().map(|opened| opened.list_ids).sum();
         for (source, opened) in files.into_iter().zip(opened) {
             for (group, &(rows, n_values)) in opened.groups.iter().enumerate() {
                 groups.push(RowGroup { shard: shards.len() as u32, group: group as u32 });
@@ -188,7 +194,20 @@ impl ParquetShards {
         let rows = group_rows.iter().map(|&rows| rows as usize).sum();
         let groups_per_window = groups_per_window.clamp(1, groups.len().max(1));
         let lists = None;
-        Ok(Self { schema, read, lists, shards, groups, group_rows, groups_per_window, rows, tasks, config })
+        Ok(Self {
+            schema,
+            read,
+            lists,
+            shards,
+            groups,
+            list_ids,
+            largest_group,
+            group_rows,
+            groups_per_window,
+            rows,
+            tasks,
+            config,
+        })
     }
 
     /// The files, in order.
@@ -240,6 +259,29 @@ impl ParquetShards {
         hash.digest()
     }
 
+    /// What windows take in memory: those that are ready or in use, with the lists of users that are mapped; what decoders
+    /// hold besides; and the most rows of a window.
+    pub(crate) fn window_bytes(&self) -> (u64, u64, u64) {
+        let of_window = self.largest_group.saturating_mul(self.groups_per_window as u64);
+        let decoders = self.config.decoders.max(1) as u64;
+        let of_lists = self.lists.as_ref().map_or(0, |(lists, _)| lists.bytes());
+        // Each decoder has one window ready while another one is in use.
+        let windows = of_window.saturating_mul(decoders.saturating_add(1).min(self.n_windows()));
+        let largest_rows = u64::from(self.group_rows.iter().copied().max().unwrap_or(0));
+        let most_rows = largest_rows.saturating_mul(self.groups_per_window as u64).min(self.rows as u64);
+        (windows.saturating_add(of_lists), self.largest_group.saturating_mul(decoders), most_rows)
+    }
+
+    fn n_windows(&self) -> u64 {
+        self.groups.len().div_ceil(self.groups_per_window) as u64
+    }
+
+    /// The ids in the lists of all rows, those of users as if all users had as many rows.
+    pub(crate) fn n_list_ids(&self) -> u64 {
+        let of_users = self.lists.as_ref().map_or(0, |(lists, _)| lists.n_ids_of_rows(self.rows as u64));
+        self.list_ids.saturating_add(of_users)
+    }
+
     /// Reads the rows of a window into memory that is used again.
     pub(crate) fn read_window(&self, window: &Window, mut rows: TableContents) -> Result<Table, DataError> {
         rows.clear_for(&self.read, window.positions.len());
@@ -273,6 +315,7 @@ struct Opened {
     footer: u64,
     /// Rows and values of each row group.
     groups: Vec<(u32, u64)>,
+    list_ids: u64,
     tasks: Vec<TaskCounts>,
 }
 
@@ -286,7 +329,9 @@ impl Opened {
             let (metadata, footer) = source.open()?;
             let n_groups = metadata.metadata().num_row_groups();
             let mut groups = Vec::with_capacity(n_groups);
+            let mut list_ids = 0;
             for group in 0..n_groups {
+                list_ids += list_ids_of_group(source, schema, &metadata, group)?;
                 // Checked against 32 bits, with all other claims, when the footer was read.
                 let rows = metadata.metadata().row_group(group).num_rows() as u32;
                 groups.push((rows, n_values(source, schema, &metadata, group)?));
@@ -305,7 +350,7 @@ impl Opened {
                 }
                 of_group = table.take_contents();
             }
-            Ok(Opened { footer, groups, tasks })
+            Ok(Opened { footer, groups, list_ids, tasks })
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, UInt32Array};
+use arrow_array::{Array, ArrayRef, UInt32Array};
 use arrow_select::take::take;
 
 use crate::error::DataError;
@@ -229,6 +229,23 @@ impl Table {
             keys: self.key_batch(indices),
         };
         Table { contents, schema: Arc::clone(&self.schema), lists: self.lists.clone() }
+    }
+
+    /// The bytes of the rows in memory, and of the lists of users that are mapped beside them.
+    pub(crate) fn bytes(&self) -> u64 {
+        let of_sequence = |column: &SequenceColumn| {
+            let weights = column.weights.as_ref().map_or(0, Vec::len);
+            (8 * column.offsets.len() + 4 * column.ids.len() + 4 * weights) as u64
+        };
+        let sequences: u64 = self.contents.sequences.iter().map(of_sequence).sum();
+        let keys: u64 = self.contents.keys.iter().map(|key| key.get_array_memory_size() as u64).sum();
+        self.contents.records.bytes() + sequences + keys + self.lists.as_ref().map_or(0, UserLists::bytes)
+    }
+
+    /// The ids in all lists; those of users count as often as a user has rows, if all users have as many.
+    pub(crate) fn n_list_ids(&self) -> u64 {
+        let own: u64 = self.contents.sequences.iter().map(|column| column.ids.len() as u64).sum();
+        own + self.lists.as_ref().map_or(0, |lists| lists.n_ids_of_rows(self.rows() as u64))
     }
 
     /// Appends the rows of a table of the same schema.

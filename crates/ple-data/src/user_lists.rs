@@ -236,6 +236,17 @@ impl UserLists {
         self.joined.len()
     }
 
+    /// The bytes of the mapped files, all of which were read when they were checked.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.lists.bytes()
+    }
+
+    /// The ids in the lists of so many rows, if all users have as many rows.
+    pub(crate) fn n_ids_of_rows(&self, rows: u64) -> u64 {
+        let all = u128::from(self.lists.n_ids()) * u128::from(rows) / (self.users().max(1) as u128);
+        u64::try_from(all).unwrap_or(u64::MAX)
+    }
+
     /// A number that stands for the contents of the lists.
     pub(crate) fn fingerprint(&self) -> u64 {
         self.fingerprint

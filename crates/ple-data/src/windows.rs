@@ -22,11 +22,19 @@ pub struct Windows {
     next: usize,
 }
 
-#[derive(Debug)]
 enum Source {
-    /// The same table for each window.
-    Memory(Arc<Table>, usize),
+    /// The same table for each window. They are counted as they come: epochs may be without end.
+    Memory(Arc<Table>, Box<dyn Iterator<Item = (Arc<EpochOrder>, usize)> + Send>),
     Decoders(Vec<Decoder>),
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Source::Memory(table, _) => f.debug_tuple("Memory").field(table).finish_non_exhaustive(),
+            Source::Decoders(decoders) => f.debug_tuple("Decoders").field(decoders).finish(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -51,7 +59,7 @@ impl Windows {
         windows: impl Iterator<Item = (Arc<EpochOrder>, usize)> + Clone + Send + 'static,
     ) -> Self {
         let source = match source {
-            RowSource::Memory(table) => Source::Memory(Arc::clone(table), windows.count()),
+            RowSource::Memory(table) => Source::Memory(Arc::clone(table), Box::new(windows)),
             RowSource::Shards(shards) => {
                 let n = shards.config().decoders.max(1);
                 let decoder = |i| Decoder::start(Arc::clone(shards), windows.clone().skip(i).step_by(n));
@@ -75,7 +83,7 @@ impl Iterator for Windows {
         self.next += 1;
         match &mut self.source {
             Source::Memory(table, windows) => {
-                (n < *windows).then(|| Ok(WindowRows { table: Arc::clone(table), used: None }))
+                windows.next().map(|_| Ok(WindowRows { table: Arc::clone(table), used: None }))
             }
             Source::Decoders(decoders) => {
                 let n_decoders = decoders.len();

@@ -13,9 +13,10 @@ use arrow_array::{ArrayRef, StringArray};
 use ple_data::ali_ccp_raw::{RawConfig, prepare_ali_ccp};
 use ple_data::prepare::{FeatureFile, TableInput};
 use ple_data::{
-    BucketError, DataError, DenseBins, ExitKind, Feature, FeatureKind, FeatureSchema, Label, ParquetShards,
-    Place, Pooling, Roles, RowSource, SequenceColumn, SplitFiles, StreamConfig, Table, TableColumns,
-    TaskType, infer_schema, read_csv, read_table, write_csv, write_parquet, write_predictions,
+    BucketError, DataError, DenseBins, ExitKind, Feature, FeatureKind, FeatureSchema, GeneratorConfig, Label,
+    MemoryRoom, ParquetShards, Place, Pooling, Roles, RowSource, SequenceColumn, SplitFiles, StreamConfig,
+    Table, TableColumns, TaskType, Vocabulary, infer_schema, infer_schema_within, read_csv, read_table,
+    write_csv, write_parquet, write_predictions,
 };
 
 fn click() -> Label {
@@ -568,7 +569,45 @@ fn cases() -> Vec<(DataError, ExitKind, &'static str)> {
              expected: the same file from the first epoch to the last\n\
              next: start again, and write new data beside the old",
         ),
+        (
+            raw_ids(&[("user", "2147483648"), ("item", "7")]),
+            BadData,
+            "training on these ids needs about 550 GB of memory, 550 GB of them for the column `user`, whose largest id is \
+             2147483648, with embeddings of 16\n\
+             expected: at most 64,000 MB (the memory that was allowed)\n\
+             next: map the ids (cargo xtask data prepare), or allow more with --memory",
+        ),
+        (
+            generator(1 << 33).check(10, 10, MemoryRoom::allowed(1 << 40)).unwrap_err(),
+            Configuration,
+            "generating rows needs about 1,409 GB of memory, 1,409 GB of them for 8589934592 training rows\n\
+             expected: at most 1,100 GB (the memory that was allowed)\n\
+             next: ask for fewer rows, or allow more with --memory",
+        ),
+        (
+            generator(5).check(1 << 32, 10, MemoryRoom::allowed(u64::MAX)).unwrap_err(),
+            Configuration,
+            "4294967296 rows are asked for\n\
+             expected: at most 4294967295, which is what 32 bits count\n\
+             next: ask for fewer rows",
+        ),
     ]
+}
+
+fn generator(rows: usize) -> GeneratorConfig {
+    GeneratorConfig { rows, vocabulary: Vocabulary::Small, seed: 1 }
+}
+
+/// What is said of a file without a schema whose columns have these ids.
+fn raw_ids(columns: &[(&str, &str)]) -> DataError {
+    in_folder(|path| {
+        let line = |of: fn(&(&str, &str)) -> String| columns.iter().map(of).collect::<Vec<_>>().join(",");
+        let (names, ids) = (line(|column| column.0.to_owned()), line(|column| column.1.to_owned()));
+        std::fs::write(path, format!("click,{names}\n1,{ids}\n0,{ids}\n")).unwrap();
+        let labels = vec![Label::new("click", TaskType::Classification)];
+        let roles = Roles { labels, keys: vec![], embedding_dim: 16 };
+        infer_schema_within(&[path], &roles, MemoryRoom::allowed(64_000_000_000)).unwrap_err()
+    })
 }
 
 /// The text of an error, with the temporary folder before `a.csv` or `a.parquet` left out.

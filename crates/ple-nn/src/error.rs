@@ -24,6 +24,16 @@ pub enum NnError {
         /// The setting at fault.
         setting: String,
     },
+    /// A size that no machine can hold.
+    #[error(
+        "the settings ask for more than {limit} values in {what}\nexpected: a model that fits into memory\nnext: lower the numbers of levels, experts and layers, their widths, or the embedding dimensions"
+    )]
+    TooLarge {
+        /// The part of the model.
+        what: String,
+        /// The most values that a part may have.
+        limit: u64,
+    },
     /// A rate outside of `[0, 1)`.
     #[error("{setting} is {value}\na dropout rate must be at least 0 and less than 1")]
     BadRate {

@@ -37,6 +37,7 @@ mod shared_bottom;
 pub mod diagram;
 mod model;
 pub mod rechub;
+mod size;
 
 pub use activation::{Activation, ActivationLayer};
 pub use batch_norm::{BatchNorm1d, Norm};
@@ -53,4 +54,5 @@ pub use mmoe::{Mmoe, MmoeConfig};
 pub use model::{Architecture, CheckedModel, Model, ModelConfig, TaskKind, TaskSpec};
 pub use ple::{Ple, PleConfig};
 pub use shared_bottom::{SharedBottom, SharedBottomConfig};
+pub use size::{ModelSize, StepMemory, TableSize, WidestResults};
 pub use tower::{TowerInput, Towers};

@@ -14,6 +14,7 @@ use crate::mlp::{MlpConfig, check_rate};
 use crate::mmoe::{Mmoe, MmoeConfig};
 use crate::ple::{Ple, PleConfig};
 use crate::shared_bottom::{SharedBottom, SharedBottomConfig};
+use crate::size::check_countable;
 
 /// What a task's logit means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,16 +101,17 @@ impl Default for ModelConfig {
 /// A configuration, features and tasks that fit together.
 #[derive(Clone, Debug)]
 pub struct CheckedModel {
-    config: ModelConfig,
-    features: Vec<FeatureSpec>,
-    tasks: Vec<TaskSpec>,
+    pub(crate) config: ModelConfig,
+    pub(crate) features: Vec<FeatureSpec>,
+    pub(crate) tasks: Vec<TaskSpec>,
 }
 
 impl ModelConfig {
-    /// Checks that the model can be built for these features and tasks.
+    /// Checks that the model can be built for these features and tasks, if there is memory for what
+    /// [`CheckedModel::size`] says.
     ///
     /// # Errors
-    /// The first setting that is impossible.
+    /// The first setting that is impossible, sizes that no machine counts among them.
     pub fn check(self, features: Vec<FeatureSpec>, tasks: Vec<TaskSpec>) -> Result<CheckedModel, NnError> {
         if tasks.is_empty() {
             return Err(NnError::NoTasks);
@@ -139,7 +141,7 @@ impl ModelConfig {
                 if ple.n_levels == 0 {
                     return Err(NnError::ZeroSize { setting: "n_levels".to_owned() });
                 }
-                let mixed = ple.n_specific_experts + ple.n_shared_experts;
+                let mixed = ple.n_specific_experts.saturating_add(ple.n_shared_experts);
                 check_experts(&ple.expert, mixed, "n_specific_experts = 0 and n_shared_experts = 0")?;
                 &ple.towers
             }
@@ -156,7 +158,9 @@ impl ModelConfig {
             return Err(NnError::TowerCount { expected: tasks.len(), found: towers.len() });
         }
         towers.iter().enumerate().try_for_each(|(task, tower)| tower.check(&format!("tower {task}")))?;
-        Ok(CheckedModel { config: self, features, tasks })
+        let checked = CheckedModel { config: self, features, tasks };
+        check_countable(&checked)?;
+        Ok(checked)
     }
 }
 

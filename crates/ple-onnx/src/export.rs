@@ -8,6 +8,7 @@ use ple_nn::{BankInput, FeatureKind, FeatureSpec, Model};
 use ple_tensor::{Mode, ParamStore, Tape, Workspace};
 use serde_json::{Value, json};
 
+use crate::deep_stack::on_deep_stack;
 use crate::emit::{Emitted, QuantisedInput};
 use crate::error::OnnxError;
 use crate::graph::{Graph, Initializer};
@@ -18,6 +19,8 @@ use crate::plan::{FeatureNames, Plan, record};
 #[cfg(feature = "proof")]
 use crate::proof::{Runtime, compare};
 use crate::rounding::Rounding;
+#[cfg(feature = "proof")]
+use crate::sample_rows::{self, SampleRows};
 use crate::write::{Unfinished, more_metadata, write_data, write_model};
 use crate::{check, emit, raw, sample};
 
@@ -110,7 +113,8 @@ pub fn export(
     }
     // The graph behind the encoders is what can be proved; they go before it afterwards.
     let exact = Exact { plan: &plan, rounding: &rounding, quantised: &quantised, predictions: &expected };
-    let proved = prove(&unfinished, input, options, &exact)?;
+    let n_nodes = graph.nodes.len() + graph.inputs.len();
+    let proved = on_deep_stack(n_nodes, || prove(&unfinished, input, options, &exact))?;
     let mut proof = Vec::new();
     if let Some(Differences { model, proved }) = proved {
         let entries = [
@@ -171,16 +175,18 @@ fn prove(
     let runtime = Runtime::load(&unfinished.model(), &tasks, options.outputs, exact.quantised)?;
     let mut differences = Differences { model: 0.0, proved: 0.0 };
     // A batch of one goes through the same graph, and has to come out the same.
-    for rows in [1, input.sample.batch] {
-        let fed = sample::feed(features, &input.sample, rows, options.inputs);
-        let (found, quantised) = runtime.predict(&fed, rows)?;
-        let own = exact.predictions.slice(ndarray::s![..rows, ..]);
+    for run in std::iter::once(0..1).chain(sample_rows::runs(&input.sample)) {
+        let rows = SampleRows::new(&input.sample, run.clone());
+        let sample = rows.input(&input.sample);
+        let fed = sample::feed(features, &sample, options.inputs);
+        let (found, quantised) = runtime.predict(&fed, sample.batch)?;
+        let own = exact.predictions.slice(ndarray::s![run, ..]);
         let expected = match options.precision {
             Precision::F32 => own.mapv(f64::from),
             Precision::F16 | Precision::Int8 => {
                 let Exact { plan, rounding, .. } = *exact;
-                let ExportInput { store, ref sample, .. } = *input;
-                Evaluation { plan, store, rounding, features, sample, rows }.run(&quantised)?
+                let evaluation = Evaluation { plan, store: input.store, rounding, features, sample: &sample };
+                evaluation.run(&quantised)?
             }
         };
         differences.proved = differences.proved.max(compare(&found, &expected, &tasks)?);

@@ -53,10 +53,13 @@ mod emit;
 mod graph;
 
 mod check;
+mod deep_stack;
 #[cfg(feature = "proof")]
 mod proof;
 mod proto;
 mod sample;
+#[cfg(feature = "proof")]
+mod sample_rows;
 mod write;
 
 mod export;

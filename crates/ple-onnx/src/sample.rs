@@ -141,26 +141,21 @@ fn check_sequence(feature: &str, sequence: &SequenceInput<'_>) -> Result<(), Onn
     }
 }
 
-/// The first rows of the sample as the graph's inputs.
+/// The rows of the sample as the graph's inputs; lists are padded to the longest one.
 #[cfg_attr(not(feature = "proof"), expect(dead_code))]
-pub(crate) fn feed(
-    features: &[FeatureSpec],
-    sample: &BankInput<'_>,
-    rows: usize,
-    inputs: Inputs,
-) -> Vec<Fed> {
-    let mut fed = Vec::new();
+pub(crate) fn feed(features: &[FeatureSpec], sample: &BankInput<'_>, inputs: Inputs) -> Vec<Fed> {
+    let (mut fed, rows) = (Vec::new(), sample.batch);
     let narrow = |id: u32| i32::try_from(id).unwrap_or(i32::MAX);
     let sparse_names = features.iter().filter(|f| matches!(f.kind, FeatureKind::Sparse { .. }));
     let dense_names = features.iter().filter(|f| matches!(f.kind, FeatureKind::Dense { .. }));
     match inputs {
         Inputs::PerFeature => {
             for (feature, ids) in sparse_names.zip(&sample.sparse) {
-                let ids = ids[..rows].iter().map(|&id| narrow(id)).collect();
+                let ids = ids.iter().map(|&id| narrow(id)).collect();
                 fed.push(Fed { name: feature.name.clone(), dims: vec![rows], values: FedValues::Ids(ids) });
             }
             for (feature, column) in dense_names.zip(sample.dense.columns()) {
-                let values = FedValues::Floats(column.iter().copied().take(rows).collect());
+                let values = FedValues::Floats(column.iter().copied().collect());
                 fed.push(Fed { name: feature.name.clone(), dims: vec![rows], values });
             }
         }
@@ -172,7 +167,7 @@ pub(crate) fn feed(
             }
             if sample.dense.ncols() > 0 {
                 let dims = vec![rows, sample.dense.ncols()];
-                let values = sample.dense.outer_iter().take(rows).flatten().copied().collect();
+                let values = sample.dense.iter().copied().collect();
                 fed.push(Fed { name: PACKED_DENSE.to_owned(), dims, values: FedValues::Floats(values) });
             }
         }
@@ -182,7 +177,7 @@ pub(crate) fn feed(
         _ => None,
     });
     for ((name, padding), sequence) in sequences.zip(&sample.sequences) {
-        let lists = || sequence.offsets[..=rows].windows(2).map(|ends| ends[0] as usize..ends[1] as usize);
+        let lists = || sequence.offsets.windows(2).map(|ends| ends[0] as usize..ends[1] as usize);
         let longest = lists().map(|list| list.len()).max().unwrap_or(0).max(1);
         let dims = vec![rows, longest];
         let padding = padding.map_or(NO_ELEMENT as i32, narrow);

@@ -74,6 +74,11 @@ impl Workspace {
         self.times.as_ref()
     }
 
+    /// The values for which its free buffers of matrices have room.
+    pub fn n_values(&self) -> usize {
+        self.free.iter().map(Vec::capacity).sum()
+    }
+
     /// A matrix of zeros.
     pub fn zeros(&mut self, rows: usize, columns: usize) -> Array2<f32> {
         let mut matrix = self.matrix(rows, columns);

@@ -11,6 +11,7 @@ use crate::carried_moments::CarriedMoments;
 use crate::checkpoint::{EarlierRun, RunFacts, RunFolder};
 use crate::early_stopping::{EarlyStopper, StopReason};
 use crate::error::TrainError;
+use crate::memory::check_run;
 use crate::metrics::{LabelCounts, TaskMetrics};
 use crate::observer::{Evaluation, Observer};
 use crate::ranking_model::RankingModel;
@@ -172,7 +173,7 @@ impl FitReport {
 ///
 /// # Errors
 /// Settings that are impossible, a task without positives, a watched metric that is undefined on the validation data, a
-/// folder that cannot be written: all before the first step. A loss that is not finite: at once, with the model as it
+/// folder that cannot be written, less memory than the run needs: all before the first step. A loss that is not finite: at once, with the model as it
 /// was before that step. Where the run [goes on](Start::GoOn): no checkpoint, or settings or data that are not those of
 /// the run that saved it.
 pub fn fit(
@@ -258,6 +259,7 @@ fn check(
             Some(stopper)
         }
     };
+    check_run(model, input, config)?;
     if let Some(checkpoints) = &input.checkpoints {
         checkpoints.check()?;
     }

@@ -54,6 +54,7 @@ mod drawing;
 pub mod early_stopping;
 mod error;
 mod fit;
+mod memory;
 pub mod metrics;
 mod nearest;
 mod observer;
@@ -76,6 +77,7 @@ pub use error::TrainError;
 pub use fit::{
     Checkpoints, Ended, FitReport, RunInput, SaveEvery, Start, fit, fit_with_moments, instruction_set,
 };
+pub use memory::{AtTheEnd, MemoryPhase, RunMemory, RunSizes, VocabularyFrom};
 pub use observer::{Control, Evaluation, Observer, RunStart, StepProgress};
 pub use optimizer::{Adam, AdamConfig, DecayKind, LearningRate, TableUpdates};
 pub use ple_files::{ExitKind, FileError};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
-use ple_data::{Batch, FeatureSchema, RowSource, Table, TaskType};
+use ple_data::{Batch, DataError, FeatureSchema, MemoryCause, MemoryRoom, RowSource, Table, TaskType};
 use ple_nn::{FeatureKind, Model, ModelConfig};
 use ple_tensor::{Entry, InstructionSet, Mode, ParamStore, Tape, Workspace};
 use rayon::prelude::*;
@@ -12,13 +12,14 @@ use rayon::prelude::*;
 use crate::bridge::{bank_input, feature_specs, task_specs};
 use crate::checkpoint::{self, Manifest, RunFacts, StoredTensor, TensorEntry, TensorSource, to_json};
 use crate::error::TrainError;
+use crate::memory::check_model;
 use crate::metrics::TaskMetrics;
 use crate::observer::Control;
 use crate::optimizer::{Adam, is_moment};
 use crate::seed::RunSeed;
 
 /// Rows to a forward pass of evaluation: fixed, so that results do not depend on the number of threads.
-const EVALUATION_ROWS: usize = 512;
+pub(crate) const EVALUATION_ROWS: usize = 512;
 
 /// Rows between two questions whether an evaluation goes on: about a tenth of a second of it.
 const ROWS_TO_A_QUESTION: usize = 128 * EVALUATION_ROWS;
@@ -41,19 +42,53 @@ pub struct RankingModel {
     pub(crate) schema: FeatureSchema,
     pub(crate) model: Model,
     pub(crate) store: ParamStore,
+    /// What the model and its run may take, if the caller has said so; else what the machine has.
+    pub(crate) allowed: Option<MemoryRoom>,
 }
 
 impl RankingModel {
     /// A new model for data of a schema; its first values are a function of the seed.
     ///
     /// # Errors
-    /// A configuration that cannot be built for these features and tasks; an instruction set that cannot be used.
+    /// A configuration that cannot be built for these features and tasks, or for which this machine has too little
+    /// memory; an instruction set that cannot be used.
     pub fn new(schema: FeatureSchema, config: ModelConfig, seed: RunSeed) -> Result<Self, TrainError> {
+        Self::build(schema, config, seed, None, MemoryCause::Setting)
+    }
+
+    /// The same where the model and its run may take so much memory, whatever the machine says that it has.
+    ///
+    /// # Errors
+    /// As [`RankingModel::new`].
+    pub fn new_within(
+        schema: FeatureSchema,
+        config: ModelConfig,
+        seed: RunSeed,
+        room: MemoryRoom,
+    ) -> Result<Self, TrainError> {
+        Self::build(schema, config, seed, Some(room), MemoryCause::Setting)
+    }
+
+    /// Lets a run of the model take so much memory, whatever the machine says that it has.
+    pub fn allow(&mut self, room: MemoryRoom) {
+        self.allowed = Some(room);
+    }
+
+    /// Builds a model if there is memory for it; `cause` is what an error is laid to.
+    fn build(
+        schema: FeatureSchema,
+        config: ModelConfig,
+        seed: RunSeed,
+        allowed: Option<MemoryRoom>,
+        cause: MemoryCause,
+    ) -> Result<Self, TrainError> {
         InstructionSet::requested()?;
         let checked = config.check(feature_specs(&schema), task_specs(&schema))?;
+        let room = allowed.unwrap_or_else(MemoryRoom::of_machine);
+        check_model(&schema, &checked, room, cause).map_err(DataError::from)?;
         let mut store = ParamStore::new();
         let model = Model::new(&mut store, checked, &mut seed.generator("initialization", 0));
-        Ok(Self { schema, model, store })
+        Ok(Self { schema, model, store, allowed })
     }
 
     /// What the columns of its data mean.
@@ -275,7 +310,7 @@ impl RankingModel {
         let config: ModelConfig =
             serde_json::from_value(config).map_err(|error| damaged(format!("the configuration: {error}")))?;
         check_tables(folder, &schema, &stored.tensors)?;
-        let mut loaded = Self::new(schema, config, RunSeed(run.seed))?;
+        let mut loaded = Self::build(schema, config, RunSeed(run.seed), None, MemoryCause::Data)?;
         loaded.set_values(folder, &stored.tensors)?;
         Ok((loaded, stored.manifest))
     }

@@ -20,7 +20,7 @@ use crate::train_config::{Every, TrainConfig};
 use crate::train_step::{NonFiniteLoss, TrainState};
 
 /// Batches that are gathered side by side, at most: each has memory of its own.
-const MOST_BATCHES_TOGETHER: usize = 16;
+pub(crate) const MOST_BATCHES_TOGETHER: usize = 16;
 
 /// A run between two steps.
 pub(crate) struct Run<'a> {
@@ -57,7 +57,7 @@ impl<'a> Run<'a> {
         let plan = BatchPlan { batch_size: config.batch_size, last_batch: LastBatch::Keep, shuffle };
         let steps_per_epoch = input.train.order(plan, 0).n_batches();
         let balancer = Balancer::new(&config.balance, model.model.tasks(), &mut model.store)?;
-        let n_steps = config.epochs * steps_per_epoch as u64;
+        let n_steps = config.epochs.saturating_mul(steps_per_epoch as u64);
         let optimizer = Adam::new(config.optimizer.clone(), n_steps, &mut model.store)?;
         let facts = RunFacts {
             seed: config.seed,
@@ -219,7 +219,7 @@ impl<'a> Run<'a> {
         match self.config.evaluate_every {
             Every::Epoch => steps.is_multiple_of(self.per_epoch()),
             Every::Steps(every) => {
-                steps.is_multiple_of(every) || steps == self.config.epochs * self.per_epoch()
+                steps.is_multiple_of(every) || steps == self.config.epochs.saturating_mul(self.per_epoch())
             }
         }
     }
@@ -269,6 +269,8 @@ impl<'a> Run<'a> {
         if let Some(stopper) = &mut self.stopper {
             let verdict = stopper.observe(&validation);
             if verdict.snapshot == Snapshot::Take {
+                // The earlier weights go first: never are three copies in memory.
+                self.best = None;
                 self.best = Some((self.model.store.snapshot(), self.report.steps));
                 self.report.best = Some(self.report.evaluations.len());
             }

@@ -13,6 +13,7 @@ mod infer;
 mod limits;
 mod losses;
 mod memory;
+mod memory_of_runs;
 mod multiply_add_rate;
 mod options;
 mod outcome;
@@ -61,6 +62,7 @@ fn run(options: &Options) -> Result<Value, String> {
         Command::Control => return Ok(control::measure()),
         Command::Export(export) => return raw_rows::export(export),
         Command::Graph(graph) => return graph::write(graph),
+        Command::Memory(memory) => return memory_of_runs::measure(memory),
     };
     outcome.map(|outcome| outcome.json())
 }

@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Export(Export),
     /// Writes the tutorial's model as ONNX, with weights of torch-rechub's model.
     Graph(Graph),
+    /// What runs are said to need of memory, and what they take: twelve configurations.
+    Memory(MemoryOfRuns),
 }
 
 /// Options of a training run.
@@ -140,6 +142,14 @@ pub(crate) struct Graph {
     /// The ONNX file.
     #[arg(long)]
     pub out: PathBuf,
+}
+
+/// Options of the memory of runs.
+#[derive(Args, Debug)]
+pub(crate) struct MemoryOfRuns {
+    /// One run by its number, in this process; without it each in a process of its own.
+    #[arg(long)]
+    pub case: Option<usize>,
 }
 
 /// The sizes of the vocabularies.

@@ -111,6 +111,20 @@ impl CommonFeatures {
         self.ids.read(first, bytemuck::cast_slice_mut(&mut into.ids))?;
         self.weights.read(first, bytemuck::cast_slice_mut(&mut into.weights))
     }
+
+    /// The ids in all lists.
+    pub(crate) fn n_ids(&self) -> u64 {
+        self.ends.last().copied().unwrap_or(0)
+    }
+
+    /// The bytes that are in memory.
+    pub(crate) fn bytes(&self) -> u64 {
+        let in_memory = |file: &NumberFile| match &file.place {
+            Place::Memory(bytes) => bytes.len() as u64,
+            Place::File(_) => 0,
+        };
+        8 * self.ends.len() as u64 + in_memory(&self.ids) + in_memory(&self.weights)
+    }
 }
 
 /// Bytes of an id or a weight.

@@ -2,6 +2,7 @@
 
 use super::error::PrepareError;
 use crate::error::DataError;
+use crate::memory_room::MemoryRoom;
 
 /// How a table is prepared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct PrepareConfig {
     pub chunk_rows: usize,
     /// How many bytes of numbers become one shard. As much waits in memory for each part.
     pub shard_bytes: u64,
+    /// What the distinct keys and their vocabularies may take. What the machine has, by default.
+    pub memory: MemoryRoom,
 }
 
 impl Default for PrepareConfig {
@@ -27,6 +30,7 @@ impl Default for PrepareConfig {
             chunk_bytes: 1 << 20,
             chunk_rows: 16 << 10,
             shard_bytes: 64 << 20,
+            memory: MemoryRoom::of_machine(),
         }
     }
 }

@@ -28,8 +28,10 @@ impl Unfitted {
     /// The transformation with what the training rows have shown.
     pub(crate) fn fitted(self, mut tallies: Tallies) -> Result<Transformation, DataError> {
         let Unfitted { mut transformation, .. } = self;
-        for (named, counts) in transformation.encoders.iter_mut().zip(&tallies.keys) {
-            if let (Encoder::Vocabulary(vocabulary), Some(counts)) = (&mut named.encoder, counts) {
+        for (named, counts) in transformation.encoders.iter_mut().zip(&mut tallies.keys) {
+            // The counts of an encoder go when its keys have their numbers.
+            let counts = counts.take();
+            if let (Encoder::Vocabulary(vocabulary), Some(counts)) = (&mut named.encoder, &counts) {
                 vocabulary.recount(|key| counts.count(key));
                 for (key, count) in counts.frequent(vocabulary.min_count()) {
                     // A key that has a number keeps it.

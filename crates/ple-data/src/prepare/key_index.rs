@@ -75,6 +75,12 @@ impl KeyIndex {
         (0..self.entries.len() as u32).map(|position| self.key(position))
     }
 
+    /// The bytes that it takes: keys and their places, and as much again for the places as their next growth takes.
+    pub(crate) fn bytes(&self) -> u64 {
+        let keys = self.entries.len() * size_of::<Entry>() + self.texts.len();
+        (keys + 3 * self.positions.allocation_size()) as u64
+    }
+
     /// Whether every key is a whole number.
     pub(crate) fn is_of_integers(&self) -> bool {
         self.entries.iter().all(|entry| matches!(entry, Entry::Integer(_)))

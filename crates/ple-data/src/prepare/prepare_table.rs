@@ -9,7 +9,7 @@ use super::config::{
 use super::decode::Decoder;
 use super::draft::Draft;
 use super::encode::{EncodedRows, RowEncoder};
-use super::encoder::{Encoder, VocabularyKeys};
+use super::encoder::Encoder;
 use super::error::PrepareError;
 use super::feature_file::FeatureFile;
 use super::fitting::Unfitted;
@@ -20,12 +20,13 @@ use super::row_layout::RowLayout;
 use super::shard_writer::ShardWriter;
 use super::shuffle::{Memory, RowShuffle};
 use super::summary::TableSummary;
-use super::tallies::{ChunkTally, Tallies};
+use super::tallies::{ChunkTally, CountedKeys, Tallies};
 use super::transformation::{NamedEncoder, Transformation};
 use super::vocabulary_file::write_vocabulary;
 use super::waves::Waves;
 use crate::ali_ccp_raw::PREPARED_SCHEMA;
 use crate::error::DataError;
+use crate::memory_room::MemoryRoom;
 use crate::output_folder::OutputFolder;
 
 /// Where the numbers of ids and the scales of values come from.
@@ -147,7 +148,7 @@ pub fn prepare_table(
         (None, Fitting::Apply(transformation) | Fitting::Extend(transformation)) => transformation.clone(),
         (None, Fitting::New(_)) => unreachable!("a new fit starts from a draft"),
         (Some(unfitted), _) => {
-            let tallies = fit(&unfitted, &waves, &mut bad, &progress)?;
+            let tallies = fit(&unfitted, &waves, config.memory, &mut bad, &progress)?;
             if tallies.rows == 0 {
                 return Err(PrepareError::NoRows.into());
             }
@@ -193,6 +194,7 @@ fn input_bytes(files: &[(&Path, PartRule)]) -> Result<u64, DataError> {
 fn fit(
     unfitted: &Unfitted,
     waves: &Waves<'_>,
+    room: MemoryRoom,
     bad: &mut BadRowCounter,
     progress: &Progress<'_>,
 ) -> Result<Tallies, DataError> {
@@ -208,10 +210,12 @@ fn fit(
         |(faults, bytes, tally)| {
             bad.take(faults)?;
             tallies.add(tally);
+            tallies.check_memory(&transformation.encoders, CountedKeys::SoFar, room)?;
             progress.advance(bytes, 0);
             Ok(())
         },
     )?;
+    tallies.check_memory(&transformation.encoders, CountedKeys::All, room)?;
     Ok(tallies)
 }
 
@@ -324,9 +328,9 @@ fn write_encoders(output: &OutputFolder, encoders: &[NamedEncoder]) -> Result<Ve
                 EncoderKind::Vocabulary {
                     vocab_size: named.encoder.vocab_size(),
                     min_count: vocabulary.min_count(),
-                    keys: match vocabulary.keys() {
-                        VocabularyKeys::Integers(_) => KeyType::Integers,
-                        VocabularyKeys::Texts(_) => KeyType::Texts,
+                    keys: match vocabulary.index.is_of_integers() {
+                        true => KeyType::Integers,
+                        false => KeyType::Texts,
                     },
                     file: write_vocabulary(output, &place, vocabulary)?,
                 }

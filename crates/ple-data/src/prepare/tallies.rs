@@ -8,8 +8,10 @@ use super::input::Part;
 use super::key::Key;
 use super::key_index::KeyIndex;
 use super::scaler::Scaler;
-use super::transformation::Transformation;
+use super::transformation::{NamedEncoder, Transformation};
 use crate::error::DataError;
+use crate::memory::{MemoryCause, MemoryNeed, MemoryPart};
+use crate::memory_room::MemoryRoom;
 use crate::quantiles::quantile_edges;
 
 /// Keys with their numbers of occurrences.
@@ -18,6 +20,11 @@ pub(crate) struct KeyCounts {
     index: KeyIndex,
     counts: Vec<u64>,
 }
+
+/// The bytes of how often a key occurs.
+const COUNT_BYTES: u64 = 8;
+/// The bytes of a key's place in the order of a vocabulary.
+const ORDER_BYTES: u64 = 4;
 
 impl KeyCounts {
     /// Counts a key; beyond the largest vocabulary it is passed over.
@@ -31,11 +38,29 @@ impl KeyCounts {
     }
 
     /// The keys that occur at least so often, the most frequent first, and of equally frequent ones the smaller first.
-    pub(crate) fn frequent(&self, min_count: u64) -> Vec<(Key<'_>, u64)> {
-        let all = self.index.keys().zip(self.counts.iter().copied());
-        let mut frequent: Vec<(Key<'_>, u64)> = all.filter(|&(_, count)| count >= min_count).collect();
-        frequent.sort_unstable_by(|(a, n), (b, m)| m.cmp(n).then_with(|| a.cmp(b)));
-        frequent
+    pub(crate) fn frequent(&self, min_count: u64) -> impl ExactSizeIterator<Item = (Key<'_>, u64)> {
+        let (index, counts) = (&self.index, &self.counts);
+        let is_frequent = |&position: &u32| counts[position as usize] >= min_count;
+        // Positions alone are sorted: there may be tens of millions of keys.
+        let mut order: Vec<u32> = (0..counts.len() as u32).filter(is_frequent).collect();
+        order.sort_unstable_by(|&a, &b| {
+            let by_count = counts[b as usize].cmp(&counts[a as usize]);
+            by_count.then_with(|| index.key(a).cmp(&index.key(b)))
+        });
+        order.into_iter().map(|position| (index.key(position), counts[position as usize]))
+    }
+
+    /// What the counts take, and with a vocabulary of `numbered` of the keys besides.
+    fn part(&self, encoder: &str, numbered: usize) -> MemoryPart {
+        let (bytes, keys) = (self.index.bytes() + COUNT_BYTES * self.counts.len() as u64, self.index.len());
+        let of_vocabulary = u128::from(bytes + ORDER_BYTES * keys as u64) * numbered as u128;
+        let of_vocabulary = (of_vocabulary / keys.max(1) as u128) as u64;
+        MemoryPart {
+            what: format!("{keys} distinct keys of `{encoder}`"),
+            bytes: bytes.saturating_add(of_vocabulary),
+            cause: MemoryCause::Data,
+            remedy: "hash the column (buckets = N), or raise its min_count where few keys are frequent",
+        }
     }
 
     /// How often a key occurs.
@@ -118,6 +143,43 @@ impl Tallies {
         }
         self.rows += chunk.rows;
     }
+}
+
+impl Tallies {
+    /// Fails where the keys that have been counted take more memory than there is, or will with the vocabularies of those
+    /// among them that are frequent enough.
+    ///
+    /// # Errors
+    /// [`DataError::Memory`], which names the encoder with the most keys.
+    pub(crate) fn check_memory(
+        &self,
+        encoders: &[NamedEncoder],
+        keys: CountedKeys,
+        room: MemoryRoom,
+    ) -> Result<(), DataError> {
+        let part = |(named, counts): (&NamedEncoder, &Option<KeyCounts>)| {
+            let counts = counts.as_ref()?;
+            let numbered = match (keys, &named.encoder) {
+                (CountedKeys::SoFar, _) | (_, Encoder::Hash(_)) => 0,
+                (CountedKeys::All, Encoder::Vocabulary(vocabulary)) => {
+                    let least = vocabulary.min_count();
+                    counts.counts.iter().filter(|&&count| count >= least).count()
+                }
+            };
+            Some(counts.part(&named.name, numbered))
+        };
+        let parts = encoders.iter().zip(&self.keys).filter_map(part).collect();
+        Ok(MemoryNeed { parts }.check("counting distinct keys", room)?)
+    }
+}
+
+/// Whether keys are still being counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CountedKeys {
+    /// More may come.
+    SoFar,
+    /// None will come, and those that are frequent enough get numbers.
+    All,
 }
 
 fn new_counts(transformation: &Transformation) -> Vec<Option<KeyCounts>> {

@@ -10,7 +10,7 @@ use arrow_cast::cast;
 use arrow_schema::DataType;
 use parquet::arrow::ProjectionMask;
 
-use super::encoder::{KeyVocabulary, VocabularyKeys};
+use super::encoder::KeyVocabulary;
 use super::key::Key;
 use crate::ali_ccp_raw::RawError;
 use crate::error::DataError;
@@ -25,9 +25,19 @@ pub(crate) fn write_vocabulary(
     name: &str,
     vocabulary: &KeyVocabulary,
 ) -> Result<FileFacts, DataError> {
-    let keys: ArrayRef = match vocabulary.keys() {
-        VocabularyKeys::Integers(keys) => Arc::new(Int64Array::from(keys)),
-        VocabularyKeys::Texts(keys) => Arc::new(LargeStringArray::from_iter_values(keys)),
+    let keys: ArrayRef = match vocabulary.index.is_of_integers() {
+        true => {
+            let value = |key| if let Key::Integer(value) = key { value } else { 0 };
+            Arc::new(Int64Array::from_iter_values(vocabulary.index.keys().map(value)))
+        }
+        // Without a list of texts in between: each of those would have an allocation of its own.
+        false => {
+            let texts = vocabulary.index.keys().map(|key| match key {
+                Key::Text(text) => text,
+                Key::Integer(value) => value.to_string().into(),
+            });
+            Arc::new(LargeStringArray::from_iter_values(texts))
+        }
     };
     let columns = vec![
         ("number".to_owned(), ColumnValues::UInt32((1..=vocabulary.len() as u32).collect())),

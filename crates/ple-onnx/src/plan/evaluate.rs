@@ -23,8 +23,6 @@ pub(crate) struct Evaluation<'a, 's> {
     pub(crate) rounding: &'a Rounding,
     pub(crate) features: &'a [FeatureSpec],
     pub(crate) sample: &'a BankInput<'s>,
-    /// So many of the sample's rows.
-    pub(crate) rows: usize,
 }
 
 impl Evaluation<'_, '_> {
@@ -37,7 +35,7 @@ impl Evaluation<'_, '_> {
         let mut values: Vec<Array2<f64>> = Vec::with_capacity(self.plan.steps.len());
         for (index, step) in self.plan.steps.iter().enumerate() {
             let value = match step {
-                Step::Gone => Array2::zeros((self.rows, 0)),
+                Step::Gone => Array2::zeros((self.sample.batch, 0)),
                 Step::Embedding(segments) => self.embedding(segments),
                 Step::Affine(affine) => affine_value(affine, index, &values, quantised)?,
                 Step::Scale(scale) => {
@@ -72,12 +70,12 @@ impl Evaluation<'_, '_> {
             values.push(value);
         }
         let outputs: Vec<_> = self.plan.outputs.iter().map(|&output| block(&values, output)).collect();
-        Ok(side_by_side(&outputs, self.rows))
+        Ok(side_by_side(&outputs, self.sample.batch))
     }
 
     fn embedding(&self, segments: &[Segment]) -> Array2<f64> {
         let width = segments.last().map_or(0, |segment| segment.columns.end);
-        let mut matrix = Array2::zeros((self.rows, width));
+        let mut matrix = Array2::zeros((self.sample.batch, width));
         for segment in segments {
             let mut columns = matrix.slice_mut(s![.., segment.columns.clone()]);
             for (row, mut out) in columns.outer_iter_mut().enumerate() {

@@ -28,7 +28,7 @@ pub fn check_golden(golden: &GoldenFile, tables: TableUpdates) -> Result<Report,
     let name = golden.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let mut report = Report::new(name, |group| golden.noise.get(group).copied().unwrap_or(0.0));
 
-    let RankingModel { schema, model, mut store } = rebuild(golden)?;
+    let RankingModel { schema, model, mut store, .. } = rebuild(golden)?;
     let balance = match config.balance {
         GoldenBalance::Mean => Balance::Mean,
         GoldenBalance::Uwl => Balance::Uwl,
