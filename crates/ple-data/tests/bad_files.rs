@@ -328,13 +328,14 @@ fn a_missing_file_is_told_apart_from_a_bad_one() {
 }
 
 #[test]
-fn a_folder_in_place_of_a_file_is_an_error_of_the_operating_system() {
+fn a_folder_in_place_of_a_file_is_said() {
     let parent = tempfile::tempdir().unwrap();
     for name in ["a.csv", "a.parquet"] {
         let path = parent.path().join(name);
         std::fs::create_dir(&path).unwrap();
         let error = read_table(&path, &schema()).unwrap_err();
-        assert_eq!(error.kind(), ple_data::ExitKind::InputOutput, "{error}");
+        assert!(error.to_string().contains("found a folder\nexpected: a regular file"), "{error}");
+        assert_eq!(error.kind(), ple_data::ExitKind::BadData);
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, StringArray};
-use ple_data::ali_ccp_raw::{RawConfig, prepare_ali_ccp};
+use ple_data::ali_ccp_raw::{RawConfig, RawFiles, prepare_ali_ccp};
 use ple_data::prepare::{FeatureFile, TableInput};
 use ple_data::{
     BucketError, DataError, DenseBins, ExitKind, Feature, FeatureKind, FeatureSchema, GeneratorConfig, Label,
@@ -121,6 +121,20 @@ fn cases() -> Vec<(DataError, ExitKind, &'static str)> {
             MissingInput,
             "tests/sample_skeleton_train.csv: there is no such file or folder\n\
              next: check the path; a relative one starts at the folder that the program was started in",
+        ),
+        (
+            in_folder(|folder| {
+                std::fs::create_dir(folder).unwrap();
+                for file in RawFiles::in_folder(folder).all() {
+                    std::fs::write(file, b"\x1f\x8b packed").unwrap();
+                }
+                let out = folder.join("out");
+                prepare_ali_ccp(folder, &out, &RawConfig::default(), &|_| ()).unwrap_err()
+            }),
+            BadData,
+            "a.csv/sample_skeleton_train.csv: the file is gzip, not text\n\
+             expected: lines of text, unpacked, in UTF-8\n\
+             next: unpack or convert the file",
         ),
         (
             ple_files::WholeFolder::begin(Path::new("tests")).unwrap_err().into(),
