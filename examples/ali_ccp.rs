@@ -19,9 +19,9 @@ use clap::Parser;
 use ple_data::ali_ccp_raw::Prepared;
 use ple_data::prepare::PreparedTable;
 use ple_data::{
-    DataError, FeatureSchema, GeneratorConfig, Label, ParquetShards, PreparedFolder, Roles, RowSource,
-    SourceSize, SplitFiles, StreamConfig, TaskType, ali_ccp_schema, generate_split, infer_schema_within,
-    local_files, read_tables,
+    DataError, FeatureSchema, GeneratorConfig, Label, ParquetShards, PreparedFolder, Roles, RowOrigin,
+    RowSource, SourceSize, SplitFiles, StreamConfig, TaskType, ali_ccp_schema, generate_split,
+    infer_schema_within, local_files, read_tables,
 };
 use ple_files::{MOST_TEXT_BYTES, read_text};
 use ple_nn::MlpConfig;
@@ -165,7 +165,18 @@ fn carried_over(
 ) -> Result<(RankingModel, Option<CarriedMoments>), TrainError> {
     let (model, _manifest) = RankingModel::load(from)?;
     let old = PreparedTable::open(from_data)?.transformation()?;
+    if let Some(note) = model.check_transformation(from_data, old.hash())? {
+        console::note(note);
+    }
     let new = PreparedTable::open(data)?.transformation()?;
+    let (data, from_data) = (data.display(), from_data.display());
+    console::note(match new.lineage().includes(old.hash()) {
+        true => format!("{data} has the numbers of {from_data}, and new ones"),
+        false => format!(
+            "{data} was not prepared by --with or --extend of {from_data}: rows go with their keys, and values may be \
+             scaled otherwise"
+        ),
+    });
     let (model, tables) = model.carried_over(&old, &new, seed)?;
     let moments = CarriedMoments::load(from)?;
     let moments = moments.map(|moments| moments.carried_over(&old, &new)).transpose()?;
@@ -239,11 +250,27 @@ fn read(arguments: &Arguments, folder: &Path, planned: &Planned<'_>) -> Result<S
         })
     };
     let (train, validation, test) = (part(&files.train)?, part(&files.validation)?, part(&files.test)?);
+    // Another schema may ask for other rows of a task.
+    let recorded = prepared.as_ref().filter(|_| arguments.schema.is_none());
+    compare_parts([("train", &train), ("val", &validation), ("test", &test)], recorded)?;
     let raw_inputs = match &prepared {
         Some(prepared) if arguments.raw_inputs => raw_inputs(prepared, train.schema())?,
         _ => Vec::new(),
     };
     Ok(Splits { train, validation, test, raw_inputs, vocabulary: VocabularyFrom::Data })
+}
+
+/// Compares where the parts come from, and what is recorded of them in a prepared folder with what was read.
+fn compare_parts(parts: [(&str, &RowSource); 3], recorded: Option<&PreparedFolder>) -> Result<(), DataError> {
+    let mut origin = RowOrigin::default();
+    for (name, rows) in parts {
+        origin.add(rows.origin())?;
+        recorded.map_or(Ok(()), |recorded| recorded.check_counts(name, rows))?;
+    }
+    if let Some(note) = origin.note() {
+        console::note(note);
+    }
+    Ok(())
 }
 
 fn read_schema(path: &Path) -> Result<FeatureSchema, DataError> {

@@ -4,6 +4,8 @@
 
 #[path = "run/onnx.rs"]
 mod onnx;
+#[path = "run/origin.rs"]
+mod origin;
 #[path = "run/program/mod.rs"]
 mod program;
 #[path = "run/raw_inputs.rs"]
@@ -14,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use onnx::write_onnx;
-use ple_data::{FeatureSchema, PreparedFolder, UnlabelledRows, local_files};
+use ple_data::{PreparedFolder, UnlabelledRows, local_files};
 use ple_files::FileError;
 use ple_onnx::{ExportOptions, ExportReport, Inputs, Outputs, Precision, RawInput, check_path};
 use ple_train::checkpoint::files_in;
@@ -34,8 +36,8 @@ struct Arguments {
     /// The folder that a run saved its model into.
     #[arg(long)]
     model: PathBuf,
-    /// Parquet files with the columns that the model reads: files, folders or patterns. The file is proved on the first 512
-    /// of their rows at most.
+    /// Parquet files with the columns that the model reads: files, folders or patterns; of a prepared folder its part `test`.
+    /// The file is proved on the first 512 of their rows at most.
     #[arg(long, required = true, num_args = 1..)]
     data: Vec<PathBuf>,
     /// The ONNX file to write.
@@ -92,11 +94,12 @@ fn export(arguments: &Arguments) -> Result<ExportReport, Failure> {
     ple_files::Outputs::new().file(&arguments.out, "--out").inputs(files_in(model)).inputs(data).check()?;
     let (model, manifest) = RankingModel::load(&arguments.model)?;
     let raw_inputs = match &arguments.raw_inputs {
-        Some(folder) => encoders(folder, model.schema())?,
+        Some(folder) => encoders(folder, &model)?,
         None => Vec::new(),
     };
     let no_keys: [&str; 0] = [];
     let mut rows = UnlabelledRows::open(&arguments.data, model.schema(), &no_keys)?;
+    origin::compare(&model, &rows)?;
     let sample = rows.next().transpose()?.expect("the readers refuse files without rows");
     let options = ExportOptions {
         inputs: match arguments.inputs {
@@ -115,9 +118,13 @@ fn export(arguments: &Arguments) -> Result<ExportReport, Failure> {
 }
 
 /// The encoders of a prepared folder, which has to be that of the model's data.
-fn encoders(folder: &Path, schema: &FeatureSchema) -> Result<Vec<RawInput>, Failure> {
+fn encoders(folder: &Path, model: &RankingModel) -> Result<Vec<RawInput>, Failure> {
     let missing = || FileError::Missing { path: folder.join("schema.json") };
     let prepared = PreparedFolder::find(folder)?.ok_or_else(missing)?;
+    if let Some(note) = model.check_transformation(folder, prepared.lineage()?.hash)? {
+        console::note(note);
+    }
+    let schema = model.schema();
     let same_name = |name: &str| prepared.schema().features.iter().find(|feature| feature.name == name);
     for feature in &schema.features {
         if same_name(&feature.name).is_some_and(|other| other != feature) {

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release -p ple-train --example score -- --model target/ali_ccp --data rows.parquet --out scores.parquet`
 
+#[path = "run/origin.rs"]
+mod origin;
 #[path = "run/program/mod.rs"]
 mod program;
 #[path = "run/progress.rs"]
@@ -30,7 +32,8 @@ struct Arguments {
     /// The folder that a run saved its model into.
     #[arg(long)]
     model: PathBuf,
-    /// Parquet files with the columns that the model reads: files, folders or patterns. Other columns are not read.
+    /// Parquet files with the columns that the model reads: files, folders or patterns. Other columns are not read. Of a
+    /// prepared folder its part `test` is scored.
     #[arg(long, required = true, num_args = 1..)]
     data: Vec<PathBuf>,
     /// The Parquet file to write: a column for each task, named after it.
@@ -70,6 +73,7 @@ fn score(arguments: &Arguments) -> Result<Scored, Failure> {
     let (predictor, _manifest) = Predictor::load(&arguments.model)?;
     let tasks: Vec<String> = predictor.model().tasks().into_iter().map(|(name, _)| name).collect();
     let mut rows = UnlabelledRows::open(&arguments.data, predictor.schema(), &arguments.id)?;
+    origin::compare(predictor.model(), &rows)?;
     let (progress, total) = (Progress::new(), rows.rows());
     let mut sums = vec![0.0; tasks.len()];
     let mut done = 0;

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use ple_data::ali_ccp_raw::{DenseFacts, Prepared};
-use ple_data::prepare::{self, FittedKind, Transformation, VocabularyKeys};
+use ple_data::prepare::{self, FittedKind, PrepareError, Transformation, VocabularyKeys};
 use ple_data::{DataError, FeatureKind, FeatureSchema, PreparedFolder};
 use ple_onnx::{Encoder, Keys, RawInput, Scaler};
 
 /// The encoders of the features of a schema: what the preparation has made of each raw id and number. A hashed feature has
-/// none, and is sent as an id.
+/// none, and is sent as an id; a folder without any encoder is an error.
 pub(crate) fn raw_inputs(
     prepared: &PreparedFolder,
     schema: &FeatureSchema,
@@ -18,12 +18,16 @@ pub(crate) fn raw_inputs(
         PreparedFolder::Table(prepared) => of_table(&prepared.transformation()?),
     };
     let names = schema.features.iter().map(|feature| feature.name.clone());
-    Ok(names
+    let raw_inputs: Vec<RawInput> = names
         .filter_map(|feature| {
             let encoder = encoders.remove(&feature)?;
             Some(RawInput { feature, encoder })
         })
-        .collect())
+        .collect();
+    match raw_inputs.is_empty() {
+        true => Err(PrepareError::NoRawInputs { folder: prepared.path().to_owned() }.into()),
+        false => Ok(raw_inputs),
+    }
 }
 
 /// 0 stands for every id that is rare or unknown; a number that is missing is 0.
@@ -53,7 +57,7 @@ fn of_ali_ccp(prepared: &Prepared, schema: &FeatureSchema) -> Result<BTreeMap<St
 
 fn of_table(transformation: &Transformation) -> BTreeMap<String, Encoder> {
     let mut encoders = BTreeMap::new();
-    for feature in &transformation.features {
+    for feature in transformation.features() {
         let encoder = match (&feature.kind, transformation.encoder_of(feature)) {
             (FittedKind::Dense { scaler, missing }, _) => {
                 Encoder::Dense { missing: *missing, scaler: scaler_of(*scaler) }

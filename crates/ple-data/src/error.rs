@@ -389,7 +389,7 @@ pub enum DataError {
     },
 
     /// A file that is to be streamed is of a format that is only read as a whole.
-    #[error("{}: only Parquet files can be streamed\nexpected: a name that ends in .parquet\nnext: convert the file, or read it into memory", path.display())]
+    #[error("{}: only Parquet files can be streamed\nexpected: a name that ends in .parquet\nnext: convert the file, or read it into memory; raw values have to be prepared: data prepare --data FILE --with SCHEMA.json", path.display())]
     NotStreamed {
         /// The file.
         path: PathBuf,

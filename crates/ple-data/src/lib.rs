@@ -105,6 +105,15 @@ mod unlabelled;
 mod user_lists;
 mod windows;
 
+// What says that rows are the ones that are meant.
+mod content_hash;
+mod part_counts;
+mod prepared_file;
+mod recorded;
+mod row_origin;
+mod schema_file;
+mod transformation_hash;
+
 // Back to files.
 mod fingerprint;
 mod in_order;
@@ -113,7 +122,6 @@ mod output_columns;
 mod output_folder;
 mod parquet_file;
 mod predictions;
-mod prepared_file;
 mod write_csv;
 mod write_parquet;
 
@@ -143,6 +151,7 @@ pub use ali_ccp::{ALI_CCP_DENSE, ALI_CCP_SPARSE, Vocabulary, ali_ccp_schema};
 pub use batch::{Batch, SequenceBatch};
 pub use batches::{BatchPosition, Batches, PlannedBatch};
 pub use bucket_error::BucketError;
+pub use content_hash::{ContentHash, HashSyntax};
 pub use error::DataError;
 pub use generate::{Generated, GeneratedSplit, GeneratorConfig, generate, generate_rows, generate_split};
 pub use infer::{Roles, infer_schema, infer_schema_within};
@@ -159,6 +168,7 @@ pub use quantiles::quantile_edges;
 pub use read::{FileFormat, read_table, read_tables};
 pub use read_csv::read_csv;
 pub use read_parquet::read_parquet;
+pub use row_origin::{OtherTransformation, RowOrigin};
 pub use row_source::RowSource;
 pub use schema::{DenseBins, Feature, FeatureKind, FeatureSchema, Label, Pooling, TaskType};
 pub use shards::{ParquetShards, StreamConfig, TaskCounts};
@@ -167,6 +177,7 @@ pub use space::Space;
 pub use split_files::SplitFiles;
 pub use table::{Table, TableColumns};
 pub use table_contents::SequenceColumn;
+pub use transformation_hash::{Lineage, TRANSFORMATION_KEY, TransformationHash};
 pub use unlabelled::UnlabelledRows;
 pub use user_lists::UserLists;
 pub use windows::{WindowRows, Windows};

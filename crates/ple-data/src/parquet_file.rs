@@ -11,11 +11,13 @@ use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
 use crate::error::DataError;
 use crate::output_folder::{FileFacts, OutputFolder};
+use crate::transformation_hash::{TRANSFORMATION_KEY, TransformationHash};
 
 /// A column of a file.
 pub(crate) enum ColumnValues {
@@ -49,15 +51,17 @@ pub(crate) enum Nulls {
 /// The rows of a row group.
 const ROWS_PER_GROUP: usize = 128 << 10;
 
-/// Writes columns of equal length as one file; `name` is its place in the output folder.
+/// Writes columns of equal length as one file; `name` is its place in the output folder. Rows say in the metadata of
+/// their file which transformation has made them.
 pub(crate) fn write_columns(
     output: &OutputFolder,
     name: &str,
     columns: Vec<(String, ColumnValues)>,
+    made_by: Option<TransformationHash>,
 ) -> Result<FileFacts, DataError> {
     let few: Vec<String> =
         columns.iter().filter(|(_, values)| values.are_few()).map(|(name, _)| name.clone()).collect();
-    write_batches(output, name, &few, std::iter::once(columns))
+    write_batches(output, name, &few, made_by, std::iter::once(columns))
 }
 
 /// Writes the rows of batches, which have the same columns, one after the other as one file; the columns named in `few`
@@ -68,6 +72,7 @@ pub(crate) fn write_batches(
     output: &OutputFolder,
     name: &str,
     few: &[String],
+    made_by: Option<TransformationHash>,
     batches: impl IntoIterator<Item = Vec<(String, ColumnValues)>>,
 ) -> Result<FileFacts, DataError> {
     // Reading has to be fast, and ids and values that are all different do not pack: columns stand as they are in
@@ -76,6 +81,7 @@ pub(crate) fn write_batches(
         .set_compression(Compression::UNCOMPRESSED)
         .set_dictionary_enabled(false)
         .set_statistics_enabled(EnabledStatistics::None)
+        .set_key_value_metadata(made_by.map(|hash| vec![transformation_entry(hash)]))
         .set_max_row_group_row_count(Some(ROWS_PER_GROUP));
     for name in few {
         properties = properties.set_column_dictionary_enabled(ColumnPath::from(name.as_str()), true);
@@ -92,6 +98,11 @@ pub(crate) fn write_batches(
         writer.close().map_err(std::io::Error::other)?;
         Ok(())
     })
+}
+
+/// What the metadata of a file says of the transformation that has made its rows.
+pub(crate) fn transformation_entry(hash: TransformationHash) -> KeyValue {
+    KeyValue::new(TRANSFORMATION_KEY.to_owned(), hash.to_string())
 }
 
 fn record_batch(columns: Vec<(String, ColumnValues)>) -> std::io::Result<RecordBatch> {

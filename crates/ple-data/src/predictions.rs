@@ -105,7 +105,8 @@ impl PredictionWriter {
             State::Failed => return Err(failed(std::io::Error::other("writing has failed before"))),
             State::Empty(file) => {
                 let schema = Arc::new(schema);
-                let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(writer_properties()));
+                let writer =
+                    ArrowWriter::try_new(file, Arc::clone(&schema), Some(writer_properties().build()));
                 (Box::new(writer.map_err(plain_error).map_err(failed)?), schema)
             }
         };

@@ -5,7 +5,8 @@ use std::path::Path;
 use crate::error::DataError;
 use crate::parquet_limits::corrupt;
 use crate::read_csv::read_csv;
-use crate::read_parquet::read_parquet;
+use crate::read_parquet::{read_parquet, read_verified_parquet};
+use crate::recorded::{Unrecorded, verify_rows};
 use crate::schema::FeatureSchema;
 use crate::table::Table;
 
@@ -66,20 +67,33 @@ pub fn read_table(path: impl AsRef<Path>, schema: &FeatureSchema) -> Result<Tabl
     }
 }
 
-/// Reads several files into one table, in the order given.
+/// The same for a file of which all that is recorded has been compared.
+fn read_verified(path: &Path, schema: &FeatureSchema) -> Result<Table, DataError> {
+    match FileFormat::of(path)? {
+        FileFormat::Csv => read_csv(path, schema),
+        FileFormat::Parquet => read_verified_parquet(path, schema),
+    }
+}
+
+/// Reads several files into one table, in the order given. Before the first row, what is recorded of prepared shards is
+/// compared: size, hash and number of rows of each.
 ///
 /// # Errors
 ///
-/// Those of [`read_table`].
+/// Those of [`read_table`], and [`OtherTransformation`](crate::OtherTransformation) where two of them carry different ones.
 ///
 /// # Panics
 ///
 /// If no file is given.
 pub fn read_tables(paths: &[impl AsRef<Path>], schema: &FeatureSchema) -> Result<Table, DataError> {
+    verify_rows(paths.iter().map(AsRef::as_ref), Unrecorded::Skipped)?;
     let (first, others) = paths.split_first().expect("read_tables: at least one file");
-    let mut table = read_table(first, schema)?;
+    let mut table = read_verified(first.as_ref(), schema)?;
+    let mut origin = table.origin().clone();
     for path in others {
-        table.append(read_table(path, schema)?).map_err(|error| corrupt(path.as_ref(), &error))?;
+        let more = read_verified(path.as_ref(), schema)?;
+        origin.add(more.origin())?;
+        table.append(more).map_err(|error| corrupt(path.as_ref(), &error))?;
     }
-    Ok(table)
+    Ok(table.with_origin(origin))
 }

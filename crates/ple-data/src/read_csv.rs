@@ -16,6 +16,7 @@ use crate::csv_lines::{
 use crate::error::DataError;
 use crate::place::Place;
 use crate::resolve::{ResolvedColumns, resolve};
+use crate::row_origin::RowOrigin;
 use crate::schema::{FeatureSchema, Label};
 use crate::space::Inside;
 use crate::table::Table;
@@ -90,7 +91,7 @@ pub fn read_csv(path: impl AsRef<Path>, schema: &FeatureSchema) -> Result<Table,
             .map_err(|error| DataError::Corrupt { path: path.to_path_buf(), detail: error.to_string() })?;
         rows.keys.push(integers_if_all_are(joined));
     }
-    Ok(Table::assembled(schema, rows))
+    Ok(Table::assembled(schema, rows).with_origin(RowOrigin::of_file(path, None)))
 }
 
 pub(crate) fn refuse_sequences(path: &Path, schema: &FeatureSchema) -> Result<(), DataError> {

@@ -18,7 +18,9 @@ use crate::error::DataError;
 use crate::parquet_limits::{corrupt, guarded, open_parquet};
 use crate::parquet_source::ParquetSource;
 use crate::place::Place;
+use crate::recorded::{Unrecorded, verify_rows};
 use crate::resolve::{ResolvedColumns, resolve};
+use crate::row_origin::RowOrigin;
 use crate::schema::{FeatureKind, FeatureSchema};
 use crate::space::Inside;
 use crate::table::Table;
@@ -31,7 +33,8 @@ pub(crate) const ROWS_AT_A_TIME: usize = 4096;
 ///
 /// Ids may have any integer type, or a dictionary of one, and are never read through floats. Dense values and labels
 /// may be floats of 16, 32 or 64 bits, integers or booleans. Sequences are lists of integers (`List`, `LargeList` or
-/// `FixedSizeList`). Keys may have any type.
+/// `FixedSizeList`). Keys may have any type. The check sums of pages are compared where the file has them, and what is
+/// recorded of a prepared shard.
 ///
 /// # Errors
 ///
@@ -40,10 +43,17 @@ pub(crate) const ROWS_AT_A_TIME: usize = 4096;
 /// column of another type, and for single values those of [`read_csv`](crate::read_csv), with row group, row and column.
 pub fn read_parquet(path: impl AsRef<Path>, schema: &FeatureSchema) -> Result<Table, DataError> {
     let path = path.as_ref();
+    verify_rows([path], Unrecorded::Skipped)?;
+    read_verified_parquet(path, schema)
+}
+
+/// The same for a file of which all that is recorded has been compared.
+pub(crate) fn read_verified_parquet(path: &Path, schema: &FeatureSchema) -> Result<Table, DataError> {
     schema.validate()?;
     let source = ParquetSource::Local(path.to_path_buf());
     guarded(path, || {
         let metadata = open_parquet(path)?;
+        let origin = RowOrigin::of_footer(path, &metadata)?;
         let schema = Arc::new(schema.clone());
         let layout = ParquetLayout::new(&source, &schema, &metadata)?;
         let mut all = Piece::empty(&schema);
@@ -60,7 +70,7 @@ pub fn read_parquet(path: impl AsRef<Path>, schema: &FeatureSchema) -> Result<Ta
                 }
             }
         }
-        all.into_table(path, &schema)
+        Ok(all.into_table(path, &schema)?.with_origin(origin))
     })
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::error::DataError;
 use crate::order::{BatchPlan, EpochOrder, LastBatch, Shuffle};
+use crate::row_origin::RowOrigin;
 use crate::schema::FeatureSchema;
 use crate::shards::{ParquetShards, TaskCounts};
 use crate::table::Table;
@@ -62,6 +63,14 @@ impl RowSource {
         }
     }
 
+    /// Which transformation made the rows, as their files say.
+    pub fn origin(&self) -> &RowOrigin {
+        match self {
+            RowSource::Memory(table) => table.origin(),
+            RowSource::Shards(shards) => shards.origin(),
+        }
+    }
+
     /// The number of rows.
     pub fn rows(&self) -> usize {
         match self {
@@ -103,6 +112,14 @@ impl RowSource {
             RowSource::Shards(shards) => shards.lists(),
         }
         .map_or(Ok(()), UserLists::check)
+    }
+
+    /// The hash of the same data in a version before, where it was another one: shards were known by their footers.
+    pub fn earlier_fingerprint(&self) -> Option<u64> {
+        match self {
+            RowSource::Memory(_) => None,
+            RowSource::Shards(shards) => Some(shards.fingerprint_of_footers()),
+        }
     }
 
     /// Which rows make up the batches of an epoch.

@@ -1,11 +1,12 @@
 //! Parquet shards that are larger than memory: what their footers say is kept, their rows are read window by window.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rayon::prelude::*;
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::content_hash::ContentHash;
 use crate::describe::parts::files_of;
 use crate::error::DataError;
 use crate::order::Window;
@@ -13,6 +14,8 @@ use crate::parquet_limits::guarded;
 use crate::parquet_source::{ParquetSource, sources};
 use crate::read::FileFormat;
 use crate::read_parquet::{append_row_groups, n_values};
+use crate::recorded::{Unrecorded, verify_rows};
+use crate::row_origin::RowOrigin;
 use crate::schema::{FeatureSchema, TaskType};
 use crate::source_size::list_ids_of_group;
 use crate::table::Table;
@@ -39,8 +42,10 @@ impl Default for StreamConfig {
 
 /// The rows of a set of Parquet files, which are read again in each epoch and never all in memory.
 ///
-/// Opening reads the footers and the label columns: every file must have the columns of the schema in types that fit,
-/// and counts of rows and positives are known before the first step. All other values are checked when they are read.
+/// Opening reads every byte of local files once, on all threads, for a hash by which a run knows its data again; of prepared
+/// shards it is compared with the one that was recorded. Then footers and label columns are read: every file must have the
+/// columns of the schema in types that fit, and counts of rows and positives are known before the first step. All other
+/// values are checked when they are read.
 ///
 /// # Examples
 ///
@@ -76,6 +81,7 @@ pub struct ParquetShards {
     rows: usize,
     tasks: Vec<TaskCounts>,
     config: StreamConfig,
+    origin: RowOrigin,
 }
 
 /// How many rows belong to a task, and how many of those are positive.
@@ -111,6 +117,8 @@ impl TaskCounts {
 struct Shard {
     source: ParquetSource,
     footer: u64,
+    /// The hash of all bytes of a local file.
+    contents: Option<ContentHash>,
 }
 
 /// A row group of a shard. Footers themselves grow with the data, and are read again when they are needed.
@@ -173,13 +181,16 @@ impl ParquetShards {
         for path in paths {
             files.extend(files_of(path.as_ref())?);
         }
+        let contents = verify_rows(files.iter().map(PathBuf::as_path), Unrecorded::Hashed)?;
         let files = sources(files)?;
         let opened: Vec<Opened> =
             files.par_iter().map(|source| Opened::read(source, &read)).collect::<Result<_, _>>()?;
+        let mut origin = RowOrigin::default();
+        opened.iter().try_for_each(|opened| origin.add(&opened.origin))?;
         let (mut shards, mut groups, mut group_rows) = (Vec::new(), Vec::new(), Vec::new());
         let (mut largest_group, mut tasks) = (1, vec![TaskCounts::default(); schema.n_tasks()]);
         let list_ids = opened.iter().map(|opened| opened.list_ids).sum();
-        for (source, opened) in files.into_iter().zip(opened) {
+        for ((source, opened), contents) in files.into_iter().zip(opened).zip(contents) {
             for (group, &(rows, n_values)) in opened.groups.iter().enumerate() {
                 groups.push(RowGroup { shard: shards.len() as u32, group: group as u32 });
                 group_rows.push(rows);
@@ -188,7 +199,7 @@ impl ParquetShards {
             for (all, task) in tasks.iter_mut().zip(opened.tasks) {
                 all.add(task);
             }
-            shards.push(Shard { source, footer: opened.footer });
+            shards.push(Shard { source, footer: opened.footer, contents });
         }
         let groups_per_window = usize::try_from(config.window_bytes / largest_group).unwrap_or(usize::MAX);
         let rows = group_rows.iter().map(|&rows| rows as usize).sum();
@@ -207,6 +218,7 @@ impl ParquetShards {
             rows,
             tasks,
             config,
+            origin,
         })
     }
 
@@ -223,6 +235,11 @@ impl ParquetShards {
     /// What the columns mean. Keys are not read.
     pub fn schema(&self) -> &FeatureSchema {
         &self.schema
+    }
+
+    /// Which transformation made the rows, as the files say.
+    pub fn origin(&self) -> &RowOrigin {
+        &self.origin
     }
 
     /// The rows and positives of each task.
@@ -245,14 +262,29 @@ impl ParquetShards {
         self.config
     }
 
-    /// A 64-bit hash of the schema, of the sizes and footers of all files, and of what decides the order of the rows. A
-    /// footer has the places, sizes and statistics of all columns, so other data has another one; the pages themselves
-    /// are not read, so a byte that was changed in one of them is not seen here.
+    /// A 64-bit hash of the schema, of every byte of all local files, and of what decides the order of the rows. Of files in
+    /// buckets, which are not read as a whole, sizes and footers count: a footer has the places, sizes and statistics of all
+    /// columns, so other data has another one, and a byte that was changed in a page is not seen here.
     pub fn fingerprint(&self) -> u64 {
+        self.hash_with(|shard| shard.contents)
+    }
+
+    /// The hash by which versions before knew the rows: by the sizes and footers of all files.
+    pub(crate) fn fingerprint_of_footers(&self) -> u64 {
+        self.hash_with(|_| None)
+    }
+
+    /// The hash with what stands for the contents of each file; else its footer does.
+    fn hash_with(&self, contents: impl Fn(&Shard) -> Option<ContentHash>) -> u64 {
         let mut hash = Xxh3::new();
         hash.update(self.schema.to_json().as_bytes());
         hash.update(&(self.groups_per_window as u64).to_le_bytes());
-        self.shards.iter().for_each(|shard| hash.update(&shard.footer.to_le_bytes()));
+        for shard in &self.shards {
+            match contents(shard) {
+                Some(contents) => hash.update(&contents.to_bytes()),
+                None => hash.update(&shard.footer.to_le_bytes()),
+            }
+        }
         if let Some((lists, _)) = &self.lists {
             hash.update(&lists.fingerprint().to_le_bytes());
         }
@@ -313,6 +345,7 @@ impl ParquetShards {
 /// What is kept of a file's footer, and the counts of its labels.
 struct Opened {
     footer: u64,
+    origin: RowOrigin,
     /// Rows and values of each row group.
     groups: Vec<(u32, u64)>,
     list_ids: u64,
@@ -327,6 +360,7 @@ impl Opened {
         }
         guarded(path, || {
             let (metadata, footer) = source.open()?;
+            let origin = RowOrigin::of_footer(path, &metadata)?;
             let n_groups = metadata.metadata().num_row_groups();
             let mut groups = Vec::with_capacity(n_groups);
             let mut list_ids = 0;
@@ -350,7 +384,7 @@ impl Opened {
                 }
                 of_group = table.take_contents();
             }
-            Ok(Opened { footer, groups, list_ids, tasks })
+            Ok(Opened { footer, origin, groups, list_ids, tasks })
         })
     }
 }

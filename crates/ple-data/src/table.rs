@@ -8,6 +8,7 @@ use arrow_select::take::take;
 
 use crate::error::DataError;
 use crate::records::{RecordLayout, Records};
+use crate::row_origin::RowOrigin;
 use crate::schema::FeatureSchema;
 use crate::table_checks::{check_lengths, check_values};
 use crate::table_contents::{SequenceColumn, TableContents, join_keys};
@@ -64,6 +65,7 @@ pub struct Table {
     schema: Arc<FeatureSchema>,
     contents: TableContents,
     lists: Option<UserLists>,
+    origin: RowOrigin,
 }
 
 impl Table {
@@ -89,7 +91,8 @@ impl Table {
     ///
     /// Those of [`Table::new`].
     pub fn with_schema(self, schema: FeatureSchema) -> Result<Self, DataError> {
-        Table::new(schema, self.with_lists_copied()?.to_columns())
+        let origin = self.origin.clone();
+        Ok(Table::new(schema, self.with_lists_copied()?.to_columns())?.with_origin(origin))
     }
 
     /// The number of rows.
@@ -228,7 +231,18 @@ impl Table {
             sequences: self.contents.sequences.iter().map(|sequence| sequence.select(indices)).collect(),
             keys: self.key_batch(indices),
         };
-        Table { contents, schema: Arc::clone(&self.schema), lists: self.lists.clone() }
+        let (lists, origin) = (self.lists.clone(), self.origin.clone());
+        Table { contents, schema: Arc::clone(&self.schema), lists, origin }
+    }
+
+    /// Which transformation made the rows, as the files say that they were read from.
+    pub fn origin(&self) -> &RowOrigin {
+        &self.origin
+    }
+
+    /// The same rows, of which it is known where they come from.
+    pub(crate) fn with_origin(self, origin: RowOrigin) -> Table {
+        Table { origin, ..self }
     }
 
     /// The bytes of the rows in memory, and of the lists of users that are mapped beside them.
@@ -270,12 +284,12 @@ impl Table {
 
     /// A table of rows that were checked while they were made.
     pub(crate) fn assembled(schema: Arc<FeatureSchema>, contents: TableContents) -> Table {
-        Table { schema, contents, lists: None }
+        Table { schema, contents, lists: None, origin: RowOrigin::default() }
     }
 
     /// The same with the lists of users; the schema's last sequences are theirs.
     pub(crate) fn joined(schema: Arc<FeatureSchema>, contents: TableContents, lists: UserLists) -> Table {
-        Table { schema, contents, lists: Some(lists) }
+        Table { schema, contents, lists: Some(lists), origin: RowOrigin::default() }
     }
 
     /// The lists of the users of the rows, if any are joined.

@@ -1,7 +1,7 @@
 //! Rows that are to be predicted rather than learned from: Parquet files without labels, of any size, read in order and a
 //! few thousand rows at a time, with the columns that tell their rows apart.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_schema::DataType;
@@ -11,8 +11,11 @@ use crate::describe::parts::files_of;
 use crate::error::DataError;
 use crate::parquet_limits::{corrupt, guarded};
 use crate::parquet_source::{ParquetSource, sources};
+use crate::prepared_folder::test_part;
 use crate::read::FileFormat;
 use crate::read_parquet::{ParquetLayout, Piece};
+use crate::recorded::{Unrecorded, verify_rows};
+use crate::row_origin::RowOrigin;
 use crate::schema::FeatureSchema;
 use crate::table::Table;
 
@@ -48,14 +51,18 @@ pub struct UnlabelledRows {
     schema: Arc<FeatureSchema>,
     files: Vec<ParquetSource>,
     rows: usize,
+    origin: RowOrigin,
+    /// The prepared folders of which the part `test` is read.
+    prepared: Vec<PathBuf>,
     /// The number of files that were begun.
     begun: usize,
     current: Option<OpenFile>,
 }
 
 impl UnlabelledRows {
-    /// Opens files: each path is a file, a folder (with all below it) or a pattern such as `day-*.parquet`. `schema` is
-    /// that of the model; its labels and keys are not looked for. `keys` are columns of any type, which are passed on.
+    /// Opens files: each path is a file, a folder (with all below it) or a pattern such as `day-*.parquet`. Of a prepared
+    /// folder the part `test` is read. `schema` is that of the model; its labels and keys are not looked for. `keys` are
+    /// columns of any type, which are passed on. Before the first row, what is recorded of prepared shards is compared.
     ///
     /// # Errors
     ///
@@ -70,13 +77,20 @@ impl UnlabelledRows {
         let keys: Vec<String> = keys.iter().map(|key| key.as_ref().to_owned()).collect();
         FeatureSchema { keys: keys.clone(), ..schema.clone() }.validate()?;
         let schema = FeatureSchema { features: schema.features.clone(), labels: Vec::new(), keys };
-        let mut files = Vec::new();
-        for path in paths {
-            files.extend(files_of(path.as_ref())?);
+        let (mut files, mut prepared) = (Vec::new(), Vec::new());
+        for path in paths.iter().map(AsRef::as_ref) {
+            match test_part(path)? {
+                Some(shards) => {
+                    prepared.push(path.to_path_buf());
+                    files.extend(shards);
+                }
+                None => files.extend(files_of(path)?),
+            }
         }
+        verify_rows(files.iter().map(PathBuf::as_path), Unrecorded::Skipped)?;
         let schema = Arc::new(schema);
         let files = sources(files)?;
-        let (mut rows, mut types_of_first) = (0, None);
+        let (mut rows, mut types_of_first, mut origin) = (0, None, RowOrigin::default());
         for source in &files {
             let file = OpenFile::open(source, &schema)?;
             let types = file.key_types();
@@ -90,15 +104,26 @@ impl UnlabelledRows {
                     expected: "the type that the column has in the first file",
                 });
             }
+            origin.add(&RowOrigin::of_footer(source.path(), &file.footer)?)?;
             // The footer's claims were checked when it was read.
             rows += file.footer.metadata().file_metadata().num_rows() as usize;
         }
-        Ok(Self { schema, files, rows, begun: 0, current: None })
+        Ok(Self { schema, files, rows, origin, prepared, begun: 0, current: None })
     }
 
     /// The files, in order.
     pub fn files(&self) -> Vec<&Path> {
         self.files.iter().map(ParquetSource::path).collect()
+    }
+
+    /// Which transformation made the rows, as the files say.
+    pub fn origin(&self) -> &RowOrigin {
+        &self.origin
+    }
+
+    /// The prepared folders among the paths: their parts `test` are read.
+    pub fn prepared(&self) -> &[PathBuf] {
+        &self.prepared
     }
 
     /// The number of rows of all files.

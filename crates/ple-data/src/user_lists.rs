@@ -196,7 +196,8 @@ impl UserLists {
     ) -> Result<Table, DataError> {
         let joined = Arc::new(self.joined_schema(schema)?);
         let mut rows = read_tables(paths, &self.row_schema(schema)?)?;
-        Ok(self.join(joined, rows.take_contents()))
+        let origin = rows.origin().clone();
+        Ok(self.join(joined, rows.take_contents()).with_origin(origin))
     }
 
     /// The schema under which the files of the rows are read: the number of the user is a sparse feature after the others,
@@ -316,7 +317,8 @@ impl Table {
         lists.check()?;
         let TableContents { records, keys, .. } = self.contents();
         let contents = TableContents { records: records.without_user(), sequences, keys: keys.clone() };
-        Ok(Table::assembled(Arc::new(self.schema().clone()), contents))
+        let schema = Arc::new(self.schema().clone());
+        Ok(Table::assembled(schema, contents).with_origin(self.origin().clone()))
     }
 }
 

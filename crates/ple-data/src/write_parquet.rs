@@ -10,12 +10,15 @@ use arrow_schema::{Field, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 
 use ple_files::write_whole;
 
 use crate::error::DataError;
 use crate::output_columns::{OutputColumn, output_columns};
+use crate::parquet_file::transformation_entry;
+use crate::row_origin::RowOrigin;
 use crate::space::Space;
 use crate::table::Table;
 use crate::table_contents::SequenceColumn;
@@ -26,7 +29,8 @@ const ROWS_PER_GROUP: usize = 128 * 1024;
 /// Writes a table as Parquet (Snappy): keys, labels, weights, then features in the order of the schema.
 ///
 /// Ids are written as `UInt32`, labels of classifications as `Int32`, other numbers as `Float32`, sequences as lists
-/// of them, keys as they are. Lists of users are written with each row. The file appears whole or not at all.
+/// of them, keys as they are. Lists of users are written with each row. Where all rows were made by one transformation, the
+/// file carries its hash. The file appears whole or not at all.
 ///
 /// # Errors
 ///
@@ -51,8 +55,9 @@ pub fn write_parquet(table: &Table, path: impl AsRef<Path>) -> Result<(), DataEr
         columns.iter().map(|(_, column)| rows_of(table, column, start, rows)).collect()
     });
     let schema = Arc::new(Schema::new(fields));
+    let properties = writer_properties().set_key_value_metadata(origin_entry(table.origin())).build();
     Ok(write_whole(path, |file| {
-        let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(writer_properties()));
+        let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties));
         let mut writer = writer.map_err(plain_error)?;
         for arrays in groups {
             let batch = RecordBatch::try_new(Arc::clone(&schema), arrays).map_err(io::Error::other)?;
@@ -64,11 +69,16 @@ pub fn write_parquet(table: &Table, path: impl AsRef<Path>) -> Result<(), DataEr
 }
 
 /// How this project writes Parquet.
-pub(crate) fn writer_properties() -> WriterProperties {
+pub(crate) fn writer_properties() -> WriterPropertiesBuilder {
     WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
         .set_max_row_group_row_count(Some(ROWS_PER_GROUP))
-        .build()
+}
+
+/// What a file says of the transformation that made all of its rows.
+fn origin_entry(origin: &RowOrigin) -> Option<Vec<KeyValue>> {
+    let hash = origin.hash().filter(|_| origin.is_complete())?;
+    Some(vec![transformation_entry(hash)])
 }
 
 /// What went wrong below the writer of Parquet, in the words of the operating system where it was that.

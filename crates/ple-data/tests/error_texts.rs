@@ -555,7 +555,8 @@ fn cases() -> Vec<(DataError, ExitKind, &'static str)> {
             Configuration,
             "a.csv: only Parquet files can be streamed\n\
              expected: a name that ends in .parquet\n\
-             next: convert the file, or read it into memory",
+             next: convert the file, or read it into memory; raw values have to be prepared: data prepare --data FILE \
+             --with SCHEMA.json",
         ),
         (
             in_folder(|path| {

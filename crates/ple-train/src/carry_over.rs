@@ -31,8 +31,8 @@ impl RankingModel {
     /// [`CarriedMoments`](crate::CarriedMoments) carries those of a checkpoint over, likewise.
     ///
     /// # Errors
-    /// [`TrainError::OtherState`] where a transformation is not that of the model's schema, or the new one has other
-    /// features, tasks, dimensions or bins.
+    /// [`TrainError::OtherTransformation`] where the old transformation is not the model's, [`TrainError::OtherState`] where
+    /// it has another schema, or the new one has other features, tasks, dimensions or bins.
     ///
     /// # Examples
     ///
@@ -52,12 +52,14 @@ impl RankingModel {
     ///     PreparedTable::open(&out)?.transformation()
     /// };
     /// let monday = prepare("monday", "anna,1\nbob,0\n", Fitting::New(&features))?;
-    /// let model = RankingModel::new(monday.schema.clone(), ModelConfig::default(), RunSeed(1))?;
+    /// let model = RankingModel::new(monday.schema().clone(), ModelConfig::default(), RunSeed(1))?;
     ///
     /// let tuesday = prepare("tuesday", "clara,1\nanna,0\n", Fitting::Extend(&monday))?;
     /// let (next, rows) = model.carried_over(&monday, &tuesday, RunSeed(1))?;
     /// assert_eq!((rows[0].known, rows[0].new, rows[0].gone), (3, 1, 0));
-    /// assert_eq!(next.schema(), &tuesday.schema);
+    /// assert_eq!(next.schema(), tuesday.schema());
+    /// assert_eq!(next.transformation(), Some(tuesday.hash()));
+    /// assert!(tuesday.lineage().includes(monday.hash()));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn carried_over(
@@ -66,17 +68,21 @@ impl RankingModel {
         new: &Transformation,
         seed: RunSeed,
     ) -> Result<(Self, Vec<CarriedRows>), TrainError> {
-        if old.schema != self.schema {
+        if self.transformation.is_some_and(|expected| expected != old.hash()) {
+            return Err(self.other_transformation("the old transformation".to_owned(), old.hash()));
+        }
+        if *old.schema() != self.schema {
             return Err(other(
                 "old transformation",
                 "other features, labels or vocabularies",
                 "those of the model",
             ));
         }
-        check_alike(&old.schema, &new.schema)?;
+        check_alike(old.schema(), new.schema())?;
         let config = self.model.config().clone();
         let deviation = config.embedding_deviation;
-        let mut next = Self::new(new.schema.clone(), config, seed)?;
+        let mut next = Self::new(new.schema().clone(), config, seed)?;
+        next.transformation = Some(new.hash());
         let mut carried = Vec::new();
         for entry in next.store.entries().to_vec() {
             let name = next.store.entry_name(entry).to_owned();
@@ -122,7 +128,7 @@ impl<'a> KeyMap<'a> {
     pub(crate) fn of_table(name: &str, old: &'a Transformation, new: &'a Transformation) -> Option<Self> {
         let is_owner = |feature: &&FittedFeature| name == format!("embedding.{}.weight", feature.name);
         let encoder = |transformation: &'a Transformation| {
-            transformation.encoder_of(transformation.features.iter().find(is_owner)?)
+            transformation.encoder_of(transformation.features().iter().find(is_owner)?)
         };
         Some(KeyMap { old: encoder(old)?, new: encoder(new)? })
     }

@@ -180,6 +180,21 @@ pub enum TrainError {
         expected: String,
     },
 
+    /// Numbers were made by another transformation than those that a model was trained on.
+    #[error(
+        "{what}: found the transformation {found}\nexpected: {expected}, which made the rows of {model}\nnext: take the folder that the model was trained on, or prepare the raw rows with its schema.json: data prepare --with SCHEMA.json"
+    )]
+    OtherTransformation {
+        /// The file, the folder, or what else has the numbers.
+        what: String,
+        /// The hash of its transformation, shortened.
+        found: String,
+        /// The model or the checkpoint, in words.
+        model: String,
+        /// The hash of its transformation, shortened.
+        expected: String,
+    },
+
     /// There is no checkpoint that a run could go on from.
     #[error("{}: there is no checkpoint to go on from\nexpected: a folder in which a run has saved at least one\nnext: check the path, or start anew", path.display())]
     NothingToResume {
@@ -321,6 +336,7 @@ impl TrainError {
             Self::NoPositives { .. }
             | Self::Request { .. }
             | Self::OtherModel { .. }
+            | Self::OtherTransformation { .. }
             | Self::WatchedUndefined { .. }
             | Self::CheckpointSize { .. }
             | Self::CheckpointTensor { .. }

@@ -173,7 +173,8 @@ impl FitReport {
 ///
 /// # Errors
 /// Settings that are impossible, a task without positives, a watched metric that is undefined on the validation data, a
-/// folder that cannot be written, less memory than the run needs: all before the first step. A loss that is not finite: at once, with the model as it
+/// folder that cannot be written, less memory than the run needs, rows of another transformation than the model's: all before
+/// the first step. A loss that is not finite: at once, with the model as it
 /// was before that step. Where the run [goes on](Start::GoOn): no checkpoint, or settings or data that are not those of
 /// the run that saved it.
 pub fn fit(
@@ -212,6 +213,8 @@ fn run(
 ) -> Result<FitReport, TrainError> {
     let stopper = check(model, input, config)?;
     let _lock = input.checkpoints.as_ref().map(Checkpoints::take).transpose()?;
+    // What the rows say is what the model has learned from here on.
+    model.transformation = model.transformation.or(input.train.origin().hash());
     let mut run = Run::new(model, input, config, stopper)?;
     if let Some(moments) = moments {
         run.optimizer.begin_with(&mut run.model.store, moments)?;
@@ -233,6 +236,7 @@ fn check(
 ) -> Result<Option<EarlyStopper>, TrainError> {
     config.check()?;
     model.check_source(&input.train, "training")?;
+    model.check_origin(input.train.origin())?;
     if input.train.rows() < 2 {
         return Err(TrainError::Setting {
             setting: "the number of training rows".to_owned(),
@@ -250,6 +254,8 @@ fn check(
         None => None,
         Some(validation) => {
             model.check_source(validation, "validation")?;
+            model.check_origin(validation.origin())?;
+            input.train.origin().clone().add(validation.origin())?;
             let stopper = config.early_stopping.resolve(&model.tasks())?;
             let counts = model.schema.labels.iter().enumerate().map(|(task, label)| {
                 let TaskCounts { rows, positives } = validation.task_counts(task);

@@ -57,6 +57,7 @@ mod fit;
 mod memory;
 pub mod metrics;
 mod nearest;
+mod numbers_known;
 mod observer;
 mod optimizer;
 pub mod parity;

@@ -99,8 +99,8 @@ impl Predictor {
     /// rows, and then predicted.
     ///
     /// # Errors
-    /// A raw value that its feature does not read; [`TrainError::OtherState`] for a transformation that is not that of the
-    /// model's data.
+    /// A raw value that its feature does not read; [`TrainError::OtherTransformation`] for another transformation than that
+    /// of the rows that the model was trained on, [`TrainError::OtherState`] for one of another schema.
     ///
     /// # Panics
     /// If `out` is not as long as rows x tasks.
@@ -120,7 +120,7 @@ impl Predictor {
     /// prepare_table(&input, Fitting::New(&features), &out, &PrepareConfig::default(), &|_| ())?;
     ///
     /// let transformation = PreparedTable::open(&out)?.transformation()?;
-    /// let model = RankingModel::new(transformation.schema.clone(), ModelConfig::default(), RunSeed(1))?;
+    /// let model = RankingModel::new(transformation.schema().clone(), ModelConfig::default(), RunSeed(1))?;
     /// let mut probability = [0.0];
     /// Predictor::new(model).predict_raw(
     ///     &transformation,
@@ -141,7 +141,11 @@ impl Predictor {
         value: impl Fn(usize, &str) -> RawValue<'v>,
         out: &mut [f32],
     ) -> Result<(), TrainError> {
-        if transformation.schema != self.model.schema {
+        let found = transformation.hash();
+        if self.model.transformation.is_some_and(|expected| expected != found) {
+            return Err(self.model.other_transformation("the raw values of a request".to_owned(), found));
+        }
+        if *transformation.schema() != self.model.schema {
             return Err(TrainError::OtherState {
                 what: "model's schema",
                 found: "other features, labels or vocabularies".to_owned(),

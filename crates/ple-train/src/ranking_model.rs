@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use ple_data::{Batch, DataError, FeatureSchema, MemoryCause, MemoryRoom, RowSource, Table, TaskType};
+use ple_data::{
+    Batch, DataError, FeatureSchema, MemoryCause, MemoryRoom, RowSource, Table, TaskType, TransformationHash,
+};
 use ple_nn::{FeatureKind, Model, ModelConfig};
 use ple_tensor::{Entry, InstructionSet, Mode, ParamStore, Tape, Workspace};
 use rayon::prelude::*;
@@ -44,6 +46,10 @@ pub struct RankingModel {
     pub(crate) store: ParamStore,
     /// What the model and its run may take, if the caller has said so; else what the machine has.
     pub(crate) allowed: Option<MemoryRoom>,
+    /// What made the rows that it was trained on.
+    pub(crate) transformation: Option<TransformationHash>,
+    /// The folder that it was loaded from, for messages.
+    pub(crate) place: Option<PathBuf>,
 }
 
 impl RankingModel {
@@ -88,7 +94,7 @@ impl RankingModel {
         check_model(&schema, &checked, room, cause).map_err(DataError::from)?;
         let mut store = ParamStore::new();
         let model = Model::new(&mut store, checked, &mut seed.generator("initialization", 0));
-        Ok(Self { schema, model, store, allowed })
+        Ok(Self { schema, model, store, allowed, transformation: None, place: None })
     }
 
     /// What the columns of its data mean.
@@ -159,6 +165,7 @@ impl RankingModel {
     /// # Errors
     /// What is wrong with the data.
     pub fn predict_source(&self, rows: &RowSource) -> Result<Vec<Vec<f32>>, TrainError> {
+        self.check_origin(rows.origin())?;
         let mut all = vec![Vec::with_capacity(rows.rows()); self.schema.n_tasks()];
         for window in rows.windows() {
             let window = self.predict(&*window?);
@@ -181,6 +188,7 @@ impl RankingModel {
     /// # Errors
     /// What is wrong with the data.
     pub fn evaluate_source(&self, rows: &RowSource) -> Result<Vec<TaskMetrics>, TrainError> {
+        self.check_origin(rows.origin())?;
         let mut scored = vec![Scored::default(); self.schema.n_tasks()];
         for window in rows.windows() {
             let window = window?;
@@ -236,8 +244,8 @@ impl RankingModel {
         metrics.collect()
     }
 
-    /// Saves the model into a folder, whole or not at all; `facts` says of which run. Schema and model configuration are
-    /// filled in.
+    /// Saves the model into a folder, whole or not at all; `facts` says of which run. Schema, model configuration and
+    /// transformation are filled in.
     ///
     /// # Errors
     /// [`TrainError::File`].
@@ -288,6 +296,7 @@ impl RankingModel {
                 "model": to_json(self.model.config()),
                 "training": facts.config,
             }),
+            transformation: self.transformation,
             ..facts.clone()
         };
         let metadata = BTreeMap::from([
@@ -312,6 +321,8 @@ impl RankingModel {
         check_tables(folder, &schema, &stored.tensors)?;
         let mut loaded = Self::build(schema, config, RunSeed(run.seed), None, MemoryCause::Data)?;
         loaded.set_values(folder, &stored.tensors)?;
+        loaded.transformation = stored.manifest.run.transformation;
+        loaded.place = Some(folder.to_owned());
         Ok((loaded, stored.manifest))
     }
 

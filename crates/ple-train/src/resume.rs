@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use ple_data::RowSource;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::carried_moments::CarriedSteps;
-use crate::checkpoint::{self, Listing, Manifest, Saved, Stored, to_json};
+use crate::checkpoint::{self, Listing, Manifest, RunFacts, Saved, Stored, to_json};
 use crate::early_stopping::StopperState;
 use crate::error::TrainError;
 use crate::fit::Start;
 use crate::observer::Evaluation;
 use crate::optimizer::{LearningRate, SavedSteps};
-use crate::run::{Run, fingerprint};
+use crate::run::{Run, fingerprint, hexadecimal};
 
 /// The state of a run besides its tensors, its position and its early stopping.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -113,6 +114,7 @@ impl Run<'_> {
     /// What is not as it was: an error if the run could not end with the same bytes.
     fn judge(&self, place: &Path, manifest: &Manifest) -> Result<Vec<Change>, TrainError> {
         let was = &manifest.run;
+        self.check_transformation(place, was)?;
         let config = serde_json::json!({
             "model": to_json(self.model.model.config()),
             "training": self.report.facts.config,
@@ -120,20 +122,17 @@ impl Run<'_> {
         let mut changes = Vec::new();
         compare("feature schema", &was.schema, &to_json(&self.model.schema), &mut changes);
         compare("", &was.config, &config, &mut changes);
-        let mut texts =
-            vec![("training data", was.data_fingerprint.clone(), self.report.facts.data_fingerprint.clone())];
         let validation = was.state.as_ref().and_then(|state| state["validation_fingerprint"].as_str());
-        let now = self.input.validation.as_ref().map(fingerprint);
-        texts.push((
-            "validation data",
-            validation.unwrap_or("none").to_owned(),
-            now.unwrap_or("none".to_owned()),
-        ));
-        texts.push((
-            "instruction set",
-            was.instruction_set.clone(),
-            self.report.facts.instruction_set.clone(),
-        ));
+        let validation = validation.unwrap_or("none").to_owned();
+        let texts = [
+            (
+                "training data",
+                was.data_fingerprint.clone(),
+                data_now(&was.data_fingerprint, Some(&self.input.train)),
+            ),
+            ("validation data", validation.clone(), data_now(&validation, self.input.validation.as_ref())),
+            ("instruction set", was.instruction_set.clone(), self.report.facts.instruction_set.clone()),
+        ];
         for (what, was, now) in texts.into_iter().filter(|(_, was, now)| was != now) {
             changes.push(Change { what: what.to_owned(), was, now });
         }
@@ -151,6 +150,22 @@ impl Run<'_> {
                 was: was.clone(),
                 now: now.clone(),
             }),
+        }
+    }
+
+    /// Fails if the rows are those of another transformation than when the checkpoint was saved.
+    fn check_transformation(&self, place: &Path, was: &RunFacts) -> Result<(), TrainError> {
+        let now = self.input.train.origin();
+        match (was.transformation, now.hash().zip(now.carrier())) {
+            (Some(expected), Some((found, file))) if expected != found => {
+                Err(TrainError::OtherTransformation {
+                    what: file.display().to_string(),
+                    found: found.short(),
+                    model: format!("the run in {}", place.display()),
+                    expected: expected.short(),
+                })
+            }
+            _ => Ok(()),
         }
     }
 
@@ -187,8 +202,17 @@ impl Run<'_> {
         report.facts.position = facts.position;
         report.facts.early_stopping.clone_from(&facts.early_stopping);
         report.facts.metrics.clone_from(&facts.metrics);
+        self.model.transformation = self.model.transformation.or(facts.transformation);
         Ok(())
     }
+}
+
+/// What identifies data now, to be compared with what a checkpoint says: by a hash of an earlier version, if that is what
+/// the checkpoint has.
+fn data_now(was: &str, rows: Option<&RowSource>) -> String {
+    let Some(rows) = rows else { return "none".to_owned() };
+    let earlier = rows.earlier_fingerprint().map(hexadecimal).filter(|earlier| earlier == was);
+    earlier.unwrap_or_else(|| fingerprint(rows))
 }
 
 /// A checkpoint, the one with the best weights (which may be the same), and the state, all verified.

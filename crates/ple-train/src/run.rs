@@ -328,5 +328,10 @@ fn gather_in_team(group: &mut [PlannedBatch]) {
 
 /// What identifies data in a manifest.
 pub(crate) fn fingerprint(rows: &RowSource) -> String {
-    format!("{:016x}", rows.fingerprint())
+    hexadecimal(rows.fingerprint())
+}
+
+/// A hash as a manifest has it.
+pub(crate) fn hexadecimal(hash: u64) -> String {
+    format!("{hash:016x}")
 }

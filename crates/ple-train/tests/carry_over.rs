@@ -39,16 +39,12 @@ fn transformation(keys: &[String]) -> Transformation {
         Feature::dense("price"),
     ];
     let labels = vec![Label::new("click", TaskType::Classification)];
-    Transformation {
-        schema: FeatureSchema::new(features, labels, vec![]).unwrap(),
-        features: vec![sparse("user"), sparse("item"), price],
-        encoders,
-        split: None,
-    }
+    let schema = FeatureSchema::new(features, labels, vec![]).unwrap();
+    Transformation::new(schema, vec![sparse("user"), sparse("item"), price], encoders)
 }
 
 fn model(transformation: &Transformation, seed: u64) -> RankingModel {
-    RankingModel::new(transformation.schema.clone(), ModelConfig::default(), RunSeed(seed)).unwrap()
+    RankingModel::new(transformation.schema().clone(), ModelConfig::default(), RunSeed(seed)).unwrap()
 }
 
 fn table(model: &RankingModel, feature: &str) -> TableId {
@@ -125,8 +121,9 @@ fn another_model_or_other_features_are_refused() {
     let (two, three) = (transformation(&keys(&["a", "b"])), transformation(&keys(&["a", "b", "c"])));
     let error = model(&three, 1).carried_over(&two, &three, RunSeed(1)).unwrap_err();
     assert!(error.to_string().contains("old transformation"), "{error}");
-    let mut wider = three.clone();
-    wider.schema.features[0] = Feature::sparse("user", 4, 8);
+    let mut schema = three.schema().clone();
+    schema.features[0] = Feature::sparse("user", 4, 8);
+    let wider = Transformation::new(schema, three.features().to_vec(), three.encoders().to_vec());
     let error = model(&two, 1).carried_over(&two, &wider, RunSeed(1)).unwrap_err();
     assert!(error.to_string().contains("new transformation"), "{error}");
 }
@@ -139,7 +136,7 @@ fn rows(transformation: &Transformation, users: u32) -> RowSource {
         |row: u32| format!("{},{},{}.5,{}\n", row % users + 1, row % 7 + 1, row % 5, row * row % 11 % 2);
     std::fs::write(&path, "user,item,price,click\n".to_owned() + &(0..60).map(row).collect::<String>())
         .unwrap();
-    RowSource::from(read_table(&path, &transformation.schema).unwrap())
+    RowSource::from(read_table(&path, transformation.schema()).unwrap())
 }
 
 fn config() -> TrainConfig {

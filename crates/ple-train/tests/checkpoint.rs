@@ -7,10 +7,14 @@ use std::fs;
 use std::path::Path;
 
 use ple_train::TrainError;
-use ple_train::checkpoint::{self, FORMAT_VERSION, Position, RunFacts, TensorEntry, TensorSource};
+use ple_train::checkpoint::{
+    self, FORMAT_VERSION, OLDEST_VERSION, Position, RunFacts, TensorEntry, TensorSource,
+};
 use proptest::prelude::*;
 use serde_json::json;
 use xxhash_rust::xxh3::xxh3_128;
+
+const TRANSFORMATION: &str = "0123456789abcdef0123456789abcdef";
 
 fn facts() -> RunFacts {
     RunFacts {
@@ -20,6 +24,7 @@ fn facts() -> RunFacts {
         schema: json!({"features": ["101", "é"]}),
         config: json!({"learning_rate": 0.1 + 0.2}),
         data_fingerprint: "00ff".into(),
+        transformation: Some(TRANSFORMATION.parse().unwrap()),
         early_stopping: Some(json!({"evaluations": 3})),
         metrics: json!({"click": {"auc": 0.6112}}),
         state: None,
@@ -273,13 +278,29 @@ fn a_link_that_leaves_the_folder() {
 #[test]
 fn another_format_version() {
     let folder = saved();
-    forge(folder.path(), &format!("\"format_version\": {FORMAT_VERSION}"), "\"format_version\": 2");
+    forge(folder.path(), &format!("\"format_version\": {FORMAT_VERSION}"), "\"format_version\": 3");
     refused(
         folder.path(),
         65,
-        "manifest.json: the format version is 2\nexpected: 1\n\
+        "manifest.json: the format version is 3\nexpected: 2\n\
          next: read the checkpoint with the version of the program that wrote it",
     );
+}
+
+#[test]
+fn the_format_version_before() {
+    let folder = saved();
+    let now = checkpoint::read(folder.path()).unwrap();
+    forge(
+        folder.path(),
+        &format!("\"format_version\": {FORMAT_VERSION}"),
+        &format!("\"format_version\": {OLDEST_VERSION}"),
+    );
+    forge(folder.path(), &format!("\"transformation\": \"{TRANSFORMATION}\","), "");
+    let before = checkpoint::read(folder.path()).unwrap();
+    assert_eq!(before.manifest.format_version, OLDEST_VERSION);
+    let facts = RunFacts { transformation: None, ..now.manifest.run };
+    assert_eq!((before.tensors, before.manifest.run), (now.tensors, facts));
 }
 
 #[test]
@@ -290,7 +311,7 @@ fn keys_that_are_not_known_or_not_there() {
         folder.path(),
         65,
         "manifest.json: unknown field `sead`, expected one of `seed`, `position`, `instruction_set`, `schema`, \
-         `config`, `data_fingerprint`, `early_stopping`, `metrics`, `state`\nexpected: the keys of format version 1\n\
+         `config`, `data_fingerprint`, `transformation`, `early_stopping`, `metrics`, `state`\nexpected: the keys of format version 2\n\
          next: did you mean `seed`? The manifest was changed after it was saved",
     );
     let folder = saved();
@@ -298,7 +319,7 @@ fn keys_that_are_not_known_or_not_there() {
     refused(
         folder.path(),
         65,
-        "manifest.json: missing field `crate_version`\nexpected: the keys of format version 1\n\
+        "manifest.json: missing field `crate_version`\nexpected: the keys of format version 2\n\
          next: take another checkpoint; this manifest was changed after it was saved",
     );
 }

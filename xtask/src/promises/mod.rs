@@ -4,6 +4,7 @@
 //! A new check is a function in the file of its promise and a line in that file's list; a new promise is a file and a line
 //! in [`PROMISES`].
 
+mod hashes;
 mod inputs;
 mod interrupts;
 mod kernels;
@@ -34,6 +35,7 @@ const PROMISES: &[Promise] = &[
     Promise { name: "terminals", checks: terminals::CHECKS },
     Promise { name: "interrupts", checks: interrupts::CHECKS },
     Promise { name: "kernels", checks: kernels::CHECKS },
+    Promise { name: "hashes", checks: hashes::CHECKS },
 ];
 
 /// Runs every check, and names all that fail.

@@ -63,6 +63,33 @@ pub enum RawError {
         detail: String,
     },
 
+    /// A file that should be the `schema.json` of prepared data is none.
+    #[error("{}: this is no schema.json of prepared data: {detail}\nexpected: the file as it was written\nnext: name a prepared folder, or copy it again, or prepare the data again", path.display())]
+    NotPrepared {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+
+    /// A file of prepared data that was to be read as rows holds none.
+    #[error("{}: the file is no part of the rows: it has numbers of ids, or what users share\nexpected: shards of rows\nnext: pass {}, or another part of the folder", path.display(), folder.join("test").display())]
+    NotRows {
+        /// The file.
+        path: PathBuf,
+        /// The prepared folder that it belongs to.
+        folder: PathBuf,
+    },
+
+    /// A prepared folder has no rows for test, where those are wanted.
+    #[error("{}: the prepared folder has no part `test`\nexpected: rows to score\nnext: pass the part that is meant, as in {}", path.display(), path.join(other).display())]
+    NoTestPart {
+        /// The folder.
+        path: PathBuf,
+        /// A part that it has.
+        other: String,
+    },
+
     /// No row of the training part is left.
     #[error("{}: no row is left for training\nexpected: at least one row, with a click where there is a purchase\nnext: check how the file was made", path.display())]
     NoRows {
@@ -73,6 +100,9 @@ pub enum RawError {
 
 impl RawError {
     pub(crate) fn kind(&self) -> ExitKind {
-        ExitKind::BadData
+        match self {
+            RawError::NoTestPart { .. } => ExitKind::MissingInput,
+            _ => ExitKind::BadData,
+        }
     }
 }

@@ -32,6 +32,7 @@ mod tally;
 mod vocabulary;
 
 // To files.
+mod identity;
 mod prepared;
 mod write_common;
 mod write_rows;
@@ -67,6 +68,7 @@ pub use fault::RawFault;
 pub use files::{RawFiles, RawPart};
 pub use generate::{GeneratedRaw, GeneratedRawPart, RawGeneratorConfig, generate_ali_ccp};
 pub use prepare::prepare_ali_ccp;
+pub(crate) use prepared::ALI_CCP_FORMATS;
 pub use prepared::{
     CommonFacts, DenseFacts, ListFacts, PREPARED_SCHEMA, PartFacts, Prepared, PreparedSchema, ShardFacts,
     VocabularyFacts,

@@ -8,7 +8,10 @@
 //!
 //! Memory holds the counters, the single features of users, and what the threads are at; it does not grow with rows.
 
+use std::io::Write;
 use std::path::Path;
+
+use rayon::prelude::*;
 
 use super::bad_lines::BadLineCounter;
 use super::blocks::LineFile;
@@ -17,6 +20,7 @@ use super::error::RawError;
 use super::features::{Lists, Reading};
 use super::files::{RawFiles, RawPart};
 use super::format::{Fields, N_FIELDS};
+use super::identity::hash_of_fields;
 use super::line::StatedNumber;
 use super::list_files::{ListFiles, ListWriter};
 use super::prepared::{DenseFacts, FORMAT, PREPARED_SCHEMA, PreparedSchema, VocabularyFacts, row_schema};
@@ -31,9 +35,12 @@ use super::vocabulary::{FieldVocabulary, Numbering, count_users, number_ids};
 use super::write_common::{COMMON, CommonOutput, number_users};
 use super::write_rows::RowOutput;
 use crate::ali_ccp::{ALI_CCP_DENSE, ALI_CCP_SPARSE};
+use crate::content_hash::ContentHash;
 use crate::error::DataError;
 use crate::output_folder::OutputFolder;
 use crate::parquet_file::{ColumnValues, write_columns};
+use crate::schema_file::sealed;
+use crate::transformation_hash::Lineage;
 
 /// Prepares the raw files of Ali-CCP for training.
 ///
@@ -105,6 +112,9 @@ pub fn prepare_ali_ccp(
     let lists = lists.finish()?;
     let vocabularies = rows.vocabularies(&reading, config, Some(&lists), Numbering::ByCount)?;
     let dense: Vec<DenseFacts> = ALI_CCP_DENSE.iter().zip(rows.stats[0].dense).map(dense_facts).collect();
+    let hashes: Vec<ContentHash> = vocabularies.par_iter().map(FieldVocabulary::hash).collect();
+    let fields = ALI_CCP_SPARSE.iter().copied().zip(hashes.iter().copied());
+    let transformation = hash_of_fields(fields, &dense);
     number_users(&mut rows.users, &vocabularies, &[0; N_FIELDS]);
 
     progress.enter(RawPhase::WritingCommon);
@@ -117,6 +127,7 @@ pub fn prepare_ali_ccp(
         vocabularies: &vocabularies,
         own_fields: rows.stats.iter().fold(0, |own, stats| own | stats.own_fields),
         raw_bytes: files.common.iter().map(LineFile::length).sum(),
+        transformation,
     };
     let common = common.write(&progress)?;
 
@@ -128,6 +139,7 @@ pub fn prepare_ali_ccp(
         vocabularies: &vocabularies,
         dense: &dense,
         lists: &common.lists,
+        transformation,
     };
     let [train_rows, test_rows] = [0, 1].map(|part| rows.stats[part].rows);
     let train_bytes = files.skeleton[0].length();
@@ -141,17 +153,16 @@ pub fn prepare_ali_ccp(
     let schema = PreparedSchema {
         format: FORMAT.to_owned(),
         schema: row_schema(&vocab_sizes, &common.lists, config.embedding_dim)?,
-        vocabularies: write_vocabularies(&output, vocabularies)?,
+        vocabularies: write_vocabularies(&output, vocabularies, &hashes)?,
         min_count: config.min_count,
         dense,
         parts,
         common,
         seed: config.seed,
+        transformation: Some(Lineage::new(transformation)),
     };
     rows.remove_spill_folder(&output)?;
-    output.write_hashed(PREPARED_SCHEMA, |file| {
-        serde_json::to_writer_pretty(file, &schema).map_err(std::io::Error::from)
-    })?;
+    output.write_hashed(PREPARED_SCHEMA, |file| file.write_all(sealed(&schema)?.as_bytes()))?;
     let summary = rows.summary(&files, &vocab_sizes, config);
     output.finish()?;
     Ok(summary)
@@ -167,9 +178,10 @@ const VOCABULARY: &str = "vocabulary";
 fn write_vocabularies(
     output: &OutputFolder,
     vocabularies: Vec<FieldVocabulary>,
+    hashes: &[ContentHash],
 ) -> Result<Vec<VocabularyFacts>, DataError> {
     output.subfolder(VOCABULARY)?;
-    let write = |(field, vocabulary): (&&str, FieldVocabulary)| {
+    let write = |((field, vocabulary), hash): ((&&str, FieldVocabulary), &ContentHash)| {
         let n = vocabulary.entries.len();
         let (ids, counts) = vocabulary.entries.into_iter().unzip();
         let columns = vec![
@@ -178,10 +190,11 @@ fn write_vocabularies(
             ("count".to_owned(), ColumnValues::UInt32(counts)),
         ];
         let file = format!("{field}.parquet");
-        let facts = write_columns(output, &format!("{VOCABULARY}/{file}"), columns)?;
-        Ok(VocabularyFacts { field: (*field).to_owned(), vocab_size: n + 1, file: facts })
+        let facts = write_columns(output, &format!("{VOCABULARY}/{file}"), columns, None)?;
+        let (field, hash) = ((*field).to_owned(), Some(*hash));
+        Ok(VocabularyFacts { field, vocab_size: n + 1, file: facts, hash })
     };
-    ALI_CCP_SPARSE.iter().zip(vocabularies).map(write).collect()
+    ALI_CCP_SPARSE.iter().zip(vocabularies).zip(hashes).map(write).collect()
 }
 
 /// The four raw files, training first.

@@ -2,23 +2,28 @@
 
 use std::path::{Path, PathBuf};
 
-use ple_files::{MOST_TEXT_BYTES, read_text};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::common_features::CommonFeatures;
+use super::identity::{ali_ccp_hash, hash_of_ids};
 use super::read_vocabulary::read_vocabulary;
 use crate::ali_ccp::{ALI_CCP_DENSE, ALI_CCP_SPARSE};
+use crate::content_hash::ContentHash;
 use crate::error::DataError;
 use crate::output_folder::FileFacts;
 use crate::schema::{Feature, FeatureKind, FeatureSchema, Label, Pooling, TaskType};
+use crate::schema_file::{Formats, damaged, read_schema};
+use crate::transformation_hash::Lineage;
 use crate::user_lists::{JoinedList, UserLists, weights_column};
 
 /// The name of the file that describes prepared data.
 pub const PREPARED_SCHEMA: &str = "schema.json";
 /// What stands in it under `format`.
-pub(super) const FORMAT: &str = "ple-data.prepared.1";
+pub(super) const FORMAT: &str = "ple-data.prepared.2";
+/// The forms that are read.
+pub(crate) const ALI_CCP_FORMATS: Formats = Formats { sealed: FORMAT, unsealed: "ple-data.prepared.1" };
 
 /// The contents of `schema.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,6 +46,9 @@ pub struct PreparedSchema {
     pub common: CommonFacts,
     /// What decided the order of the rows and the split.
     pub seed: u64,
+    /// The hash of the transformation; none in a folder that was prepared before there were such hashes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transformation: Option<Lineage>,
 }
 
 /// The ids of a field.
@@ -53,6 +61,9 @@ pub struct VocabularyFacts {
     pub vocab_size: usize,
     /// A Parquet file with the columns `number`, `id` (the raw one) and `count` (occurrences in training rows).
     pub file: FileFacts,
+    /// The hash of the ids in the order of their numbers, where it was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<ContentHash>,
 }
 
 /// A dense column: `(value - minimum) / (maximum - minimum)`, with what the training rows show; 0 where they are equal.
@@ -195,29 +206,54 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Reads `schema.json`, and checks that the files which it names are there with their sizes.
+    /// Reads `schema.json` and compares what it says of itself, that the files which it names are there with their sizes,
+    /// and that the vocabularies have their hashes.
     ///
     /// # Errors
     ///
-    /// [`FileError::Missing`](crate::FileError::Missing) for a folder without `schema.json`; [`DataError::SchemaSyntax`] for one of another
-    /// form; [`RawError::Damaged`](super::RawError::Damaged) for a file of another size, or with a name that leads out of
-    /// the folder.
+    /// [`FileError::Missing`](crate::FileError::Missing) for a folder without `schema.json`; [`RawError::NotPrepared`](super::RawError::NotPrepared)
+    /// for one of another form; [`RawError::Damaged`](super::RawError::Damaged) for a file of another size or with another
+    /// hash, or with a name that leads out of the folder.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, DataError> {
         let folder = folder.as_ref().to_path_buf();
         let path = folder.join(PREPARED_SCHEMA);
-        let text = read_text(&path, MOST_TEXT_BYTES)?;
-        let syntax =
-            |detail: String| DataError::SchemaSyntax { detail: format!("{}: {detail}", path.display()) };
-        let schema: PreparedSchema =
-            serde_json::from_str(&text).map_err(|error| syntax(error.to_string()))?;
-        if schema.format != FORMAT {
-            return Err(syntax(format!("the format is `{}`, not `{FORMAT}`", schema.format)));
+        let schema: PreparedSchema = read_schema(&path, ALI_CCP_FORMATS)?;
+        if let Some(recorded) = &schema.transformation {
+            let hash = |vocabulary: &VocabularyFacts| vocabulary.hash;
+            let found = schema.vocabularies.iter().map(hash).collect::<Option<Vec<_>>>();
+            if found.is_none_or(|keys| ali_ccp_hash(&schema, &keys) != recorded.hash) {
+                return Err(damaged(&path, "it says another transformation than its own"));
+            }
         }
         let prepared = Prepared { folder, schema };
         for facts in prepared.files() {
             facts.check_size(&prepared.folder)?;
         }
+        let vocabularies = prepared.schema.vocabularies.par_iter();
+        vocabularies.try_for_each(|vocabulary| vocabulary.file.verify(&prepared.folder))?;
         Ok(prepared)
+    }
+
+    /// Where it is.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The transformation that made the rows.
+    ///
+    /// # Errors
+    ///
+    /// Where it was not recorded, those of [`Prepared::vocabulary`].
+    pub fn lineage(&self) -> Result<Lineage, DataError> {
+        if let Some(recorded) = &self.schema.transformation {
+            return Ok(recorded.clone());
+        }
+        let keys = |facts: &VocabularyFacts| {
+            let entries = self.read_vocabulary(facts)?;
+            Ok(hash_of_ids(entries.iter().map(|(id, _)| *id)))
+        };
+        let keys = self.schema.vocabularies.iter().map(keys).collect::<Result<Vec<_>, DataError>>()?;
+        Ok(Lineage::new(ali_ccp_hash(&self.schema, &keys)))
     }
 
     /// Reads every file and compares its hash.
@@ -304,9 +340,18 @@ impl Prepared {
     /// without the columns or the number of rows of a vocabulary, or with a name that leads out of the folder.
     pub fn vocabulary(&self, field: &str) -> Result<Vec<(u64, u32)>, DataError> {
         match self.schema.vocabularies.iter().find(|known| known.field == field) {
-            Some(facts) => read_vocabulary(&self.path(&facts.file)?, facts.vocab_size.saturating_sub(1)),
+            Some(facts) => self.read_vocabulary(facts),
             None => Ok(Vec::new()),
         }
+    }
+
+    fn read_vocabulary(&self, facts: &VocabularyFacts) -> Result<Vec<(u64, u32)>, DataError> {
+        let path = self.path(&facts.file)?;
+        let entries = read_vocabulary(&path, facts.vocab_size.saturating_sub(1))?;
+        if facts.hash.is_some_and(|recorded| hash_of_ids(entries.iter().map(|(id, _)| *id)) != recorded) {
+            return Err(damaged(&path, &format!("its ids are others than {PREPARED_SCHEMA} says")));
+        }
+        Ok(entries)
     }
 
     fn files(&self) -> impl Iterator<Item = &FileFacts> {

@@ -6,12 +6,14 @@ use rayon::prelude::*;
 
 use super::features::{Reading, fields_of};
 use super::format::N_LISTS;
+use super::identity::hash_of_ids;
 use super::list_files::ListFiles;
 use super::paged_map::PagedMap;
 use super::raw_ids::RawIds;
 use super::rows::UserRows;
 use super::tally::{Tallies, Tally};
 use super::users::Users;
+use crate::content_hash::ContentHash;
 use crate::error::DataError;
 use crate::in_order::in_order;
 
@@ -31,6 +33,13 @@ pub(super) struct FieldVocabulary {
     pub(super) entries: Vec<(u64, u32)>,
     /// From codes to numbers.
     pub(super) numbers: PagedMap<u32>,
+}
+
+impl FieldVocabulary {
+    /// The hash of the ids in the order of their numbers.
+    pub(super) fn hash(&self) -> ContentHash {
+        hash_of_ids(self.entries.iter().map(|(id, _)| *id))
+    }
 }
 
 /// Numbers the ids of every field.

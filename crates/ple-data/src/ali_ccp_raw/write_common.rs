@@ -17,6 +17,7 @@ use crate::error::DataError;
 use crate::in_order::in_order;
 use crate::output_folder::{FileFacts, OutputFolder, facts};
 use crate::parquet_file::{ColumnValues, FEW, write_batches};
+use crate::transformation_hash::TransformationHash;
 use crate::user_lists::weights_column;
 
 /// The folder of what belongs to users.
@@ -55,6 +56,8 @@ pub(super) struct CommonOutput<'a> {
     pub(super) own_fields: u32,
     /// The bytes of the files of common features.
     pub(super) raw_bytes: u64,
+    /// What the shards say has made them.
+    pub(super) transformation: TransformationHash,
 }
 
 impl CommonOutput<'_> {
@@ -137,7 +140,7 @@ impl CommonOutput<'_> {
         let few = fields_of(seen).filter(single).filter(is_few);
         let few: Vec<String> = few.map(|field| ALI_CCP_SPARSE[field].to_owned()).collect();
         let file = format!("{COMMON}/part-{number:05}.parquet");
-        let facts = write_batches(self.output, &file, &few, batches)?;
+        let facts = write_batches(self.output, &file, &few, Some(self.transformation), batches)?;
         self.lists.put_ids(listed.start, &ids)?;
         Ok((ShardFacts { rows: stretch.len() as u64, file: facts }, ids))
     }

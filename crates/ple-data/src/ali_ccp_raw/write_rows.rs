@@ -15,6 +15,7 @@ use crate::error::DataError;
 use crate::in_order::in_order;
 use crate::output_folder::OutputFolder;
 use crate::parquet_file::{ColumnValues, FEW, write_batches};
+use crate::transformation_hash::TransformationHash;
 use crate::user_lists::weights_column;
 
 /// What rows are written with.
@@ -25,6 +26,8 @@ pub(super) struct RowOutput<'a> {
     pub(super) vocabularies: &'a [FieldVocabulary],
     pub(super) dense: &'a [DenseFacts],
     pub(super) lists: &'a [ListFacts],
+    /// What the shards say has made them.
+    pub(super) transformation: TransformationHash,
 }
 
 /// Some rows of a stretch that become one shard.
@@ -83,7 +86,7 @@ impl RowOutput<'_> {
             columns.into_named(self)
         });
         let file = format!("{part}/part-{:05}.parquet", piece.shard);
-        let file = write_batches(self.output, &file, &self.few(), batches)?;
+        let file = write_batches(self.output, &file, &self.few(), Some(self.transformation), batches)?;
         let facts = ShardFacts { rows: (piece.end - piece.start) as u64, file };
         Ok(Shard { part: piece.part, facts, clicks, purchases })
     }

@@ -9,6 +9,7 @@ use ple_files::FileError;
 use crate::bucket_names::{BucketName, files_in_bucket};
 use crate::error::DataError;
 use crate::not_a_table::NotATable;
+use crate::prepared_folder::shards_below;
 
 /// Files that are described together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,13 +41,16 @@ pub(crate) fn find_parts(paths: &[&Path]) -> Result<Vec<Part>, DataError> {
     Ok(parts)
 }
 
-/// The files that one path means, in the order of their names.
+/// The files that one path means, in the order of their names; of a prepared folder, or a part of one, its shards.
 pub(crate) fn files_of(path: &Path) -> Result<Vec<PathBuf>, DataError> {
     let missing = || DataError::File(FileError::Missing { path: path.to_owned() });
     if let Some(name) = BucketName::of(path) {
         return files_in_bucket(path, &name);
     }
     if path.is_dir() {
+        if let Some(shards) = shards_below(path)? {
+            return Ok(shards);
+        }
         let mut files = Vec::new();
         collect(path, &mut files)?;
         files.sort();

@@ -17,6 +17,7 @@ use super::values::{Chunk, Column};
 use crate::error::DataError;
 use crate::prepared_folder::PreparedFolder;
 use crate::read::FileFormat;
+use crate::recorded::{RecordedFiles, Unrecorded};
 use crate::schema::FeatureSchema;
 
 /// What is known of the data beforehand, and what it is compared with.
@@ -34,7 +35,7 @@ pub struct DescribeOptions {
 ///
 /// Files are told apart as training, validation and test by the words in their names, or in those of their folders;
 /// later parts are compared with the first. All of them need the columns of the first file. Of a folder that was prepared the
-/// shards are described, under its own schema.
+/// shards are described, under its own schema, after their hashes have been compared.
 ///
 /// # Errors
 /// [`FileError::Missing`](crate::FileError::Missing) where a path means no file; files that cannot be read; a column of the schema, of a label,
@@ -60,6 +61,8 @@ pub fn describe(paths: &[impl AsRef<Path>], options: &DescribeOptions) -> Result
     if !against.is_empty() {
         parts.push(Part { name: "against".to_owned(), files: against });
     }
+    let files = parts.iter().flat_map(|part| &part.files).map(PathBuf::as_path);
+    RecordedFiles::of(files)?.verify(Unrecorded::Skipped)?;
     let Some(first) = parts.first().and_then(|part| part.files.first()) else {
         return Err(DataError::File(FileError::Missing { path: PathBuf::from("no path") }));
     };

@@ -12,7 +12,8 @@ use crate::schema::{DenseBins, Feature, FeatureKind, FeatureSchema, Label, Pooli
 /// A transformation, and what is still to be found for it.
 #[derive(Debug, Clone)]
 pub(crate) struct Draft {
-    /// Vocabularies are empty, scalers do nothing, and a missing value that is to be the mean is 0.
+    /// Vocabularies are empty, scalers do nothing, a missing value that is to be the mean is 0, and the hash is that of no
+    /// feature.
     pub(crate) transformation: Transformation,
     /// What is to be found for each feature of the transformation, where it is dense.
     pub(crate) dense: Vec<Option<DenseDraft>>,
@@ -48,8 +49,8 @@ impl Draft {
             labels: file.label.iter().map(label).collect(),
             keys: file.keys.clone(),
         };
-        let transformation =
-            Transformation { schema, features: Vec::new(), encoders: Vec::new(), split: file.split.clone() };
+        let split = file.split.clone();
+        let transformation = Transformation { split, ..Transformation::new(schema, Vec::new(), Vec::new()) };
         let mut draft = Draft { transformation, dense: Vec::new() };
         for entry in &file.sparse {
             named(&entry.name, &entry.names).try_for_each(|name| draft.add_sparse(file, entry, name))?;

@@ -1,10 +1,13 @@
 //! What can be wrong with a feature file, and with tables that are prepared by one.
 
+use std::path::PathBuf;
+
 use ple_files::ExitKind;
 use thiserror::Error;
 
 use crate::error::DataError;
 use crate::nearest::nearest_line;
+use crate::row_origin::OtherTransformation;
 
 /// An error of preparing a table. `Display` gives three lines: what, what was expected, the next step.
 #[derive(Debug, Error)]
@@ -77,6 +80,19 @@ pub enum PrepareError {
         feature: String,
         /// The name of the encoder.
         encoder: String,
+    },
+
+    /// The rows of two files were made by different transformations.
+    #[error(transparent)]
+    OtherTransformation(#[from] OtherTransformation),
+
+    /// A prepared folder was asked for the encoders of a model's features, and has none of them.
+    #[error(
+        "{}: no feature of the model has a vocabulary or a scale there\nexpected: the prepared folder of the model's rows, with a feature that is not hashed\nnext: pass that folder, or leave out --raw-inputs", folder.display()
+    )]
+    NoRawInputs {
+        /// The folder.
+        folder: PathBuf,
     },
 
     /// No row is left for training.

@@ -2,19 +2,22 @@
 
 use super::draft::{DenseDraft, Draft};
 use super::encoder::{Encoder, KeyVocabulary};
+use super::identity::hash_of_transformation;
 use super::tallies::{Tallies, range_error};
 use super::transformation::{FittedKind, Transformation};
 use crate::error::DataError;
+use crate::transformation_hash::Lineage;
 
 /// A transformation whose vocabularies grow, and what else is to be found for it.
 pub(crate) struct Unfitted {
     pub(crate) transformation: Transformation,
     pub(crate) dense: Vec<Option<DenseDraft>>,
+    is_extension: bool,
 }
 
 impl From<Draft> for Unfitted {
     fn from(Draft { transformation, dense }: Draft) -> Self {
-        Unfitted { transformation, dense }
+        Unfitted { transformation, dense, is_extension: false }
     }
 }
 
@@ -22,12 +25,12 @@ impl Unfitted {
     /// A transformation that is fitted: its vocabularies may grow at their ends, its scalers and bins stay.
     pub(crate) fn extension(transformation: &Transformation) -> Self {
         let dense = vec![None; transformation.features.len()];
-        Unfitted { transformation: transformation.clone(), dense }
+        Unfitted { transformation: transformation.clone(), dense, is_extension: true }
     }
 
     /// The transformation with what the training rows have shown.
     pub(crate) fn fitted(self, mut tallies: Tallies) -> Result<Transformation, DataError> {
-        let Unfitted { mut transformation, .. } = self;
+        let Unfitted { mut transformation, is_extension, .. } = self;
         for (named, counts) in transformation.encoders.iter_mut().zip(&mut tallies.keys) {
             // The counts of an encoder go when its keys have their numbers.
             let counts = counts.take();
@@ -53,6 +56,9 @@ impl Unfitted {
         }
         transformation.update_vocab_sizes();
         transformation.schema.validate()?;
+        let Transformation { schema, features, encoders, lineage, .. } = &transformation;
+        let hash = hash_of_transformation(schema, features, encoders);
+        transformation.lineage = if is_extension { lineage.extended_to(hash) } else { Lineage::new(hash) };
         Ok(transformation)
     }
 }

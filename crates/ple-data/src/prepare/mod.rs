@@ -16,6 +16,7 @@ mod input;
 
 // From raw values to numbers.
 mod encoder;
+mod identity;
 mod key;
 mod key_index;
 mod raw_value;
@@ -62,7 +63,7 @@ pub use feature_file::{
 pub use input::TableInput;
 pub use key::Key;
 pub use prepare_table::{Fitting, prepare_table};
-pub(crate) use prepared_table::TABLE_FORMAT;
+pub(crate) use prepared_table::TABLE_FORMATS;
 pub use prepared_table::{
     EncoderFacts, EncoderKind, KeyType, PreparedTable, TablePart, TableSchema, TaskFacts,
 };

@@ -1,5 +1,6 @@
 //! From files with raw ids to a prepared folder: one pass fits, another one writes.
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -13,6 +14,7 @@ use super::encoder::Encoder;
 use super::error::PrepareError;
 use super::feature_file::FeatureFile;
 use super::fitting::Unfitted;
+use super::identity::hash_of_keys;
 use super::input::{Part, PartRule, TableInput};
 use super::labels::has_labels;
 use super::prepared_table::{EncoderFacts, EncoderKind, KeyType, TABLE_FORMAT, TablePart, TableSchema};
@@ -28,6 +30,8 @@ use crate::ali_ccp_raw::PREPARED_SCHEMA;
 use crate::error::DataError;
 use crate::memory_room::MemoryRoom;
 use crate::output_folder::OutputFolder;
+use crate::recorded::{RecordedFiles, Unrecorded};
+use crate::schema_file::sealed;
 
 /// Where the numbers of ids and the scales of values come from.
 #[derive(Debug, Clone, Copy)]
@@ -97,7 +101,7 @@ pub enum Fitting<'a> {
 /// let transformation = prepared.transformation()?;
 /// let next = folder.path().join("next");
 /// prepare_table(&input, Fitting::Apply(&transformation), &next, &config, &|_| ())?;
-/// let table = read_table(&PreparedTable::open(&next)?.shards("train")?[0], &transformation.schema)?;
+/// let table = read_table(&PreparedTable::open(&next)?.shards("train")?[0], transformation.schema())?;
 /// assert_eq!(table.sparse(0).collect::<Vec<_>>(), [0, 1]);
 /// assert_eq!(table.dense(0).collect::<Vec<_>>(), [0.0, 2.0]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -130,6 +134,7 @@ pub fn prepare_table(
         None => input.files(of_input.split.as_ref()),
     };
     let bytes = input_bytes(&files)?;
+    RecordedFiles::of(files.iter().map(|(path, _)| *path))?.verify(Unrecorded::Skipped)?;
     // What the output is called is refused before anything is read.
     RowEncoder::new(of_input, &layout, out.as_ref())?;
     let output = OutputFolder::begin(out.as_ref())?;
@@ -173,10 +178,9 @@ pub fn prepare_table(
         encoders: write_encoders(&output, &transformation.encoders)?,
         split: transformation.split.clone(),
         parts,
+        transformation: Some(transformation.lineage.clone()),
     };
-    output.write_hashed(PREPARED_SCHEMA, |file| {
-        serde_json::to_writer_pretty(file, &schema).map_err(std::io::Error::from)
-    })?;
+    output.write_hashed(PREPARED_SCHEMA, |file| file.write_all(sealed(&schema)?.as_bytes()))?;
     let summary = TableSummary::new(&schema, bad.skipped, bytes);
     output.finish()?;
     Ok(summary)
@@ -198,7 +202,7 @@ fn fit(
     bad: &mut BadRowCounter,
     progress: &Progress<'_>,
 ) -> Result<Tallies, DataError> {
-    let Unfitted { transformation, dense } = unfitted;
+    let Unfitted { transformation, dense, .. } = unfitted;
     let decoder = Decoder { transformation, layout: waves.layout };
     let mut tallies = Tallies::new(transformation, dense);
     waves.for_each(
@@ -230,8 +234,9 @@ fn write_rows(
 ) -> Result<Vec<TablePart>, DataError> {
     let decoder = Decoder { transformation, layout: waves.layout };
     let encoder = RowEncoder::new(transformation, waves.layout, output.path())?;
+    let hash = transformation.hash();
     let mut writers =
-        Part::ALL.map(|part| ShardWriter::new(output, part, &encoder.columns, config.shard_bytes));
+        Part::ALL.map(|part| ShardWriter::new(output, part, &encoder.columns, hash, config.shard_bytes));
     let mut totals = Part::ALL.map(|_| PartTotals::new(transformation.schema.n_tasks()));
     let mut training = match config.order {
         TrainOrder::AsInFiles => None,
@@ -333,6 +338,7 @@ fn write_encoders(output: &OutputFolder, encoders: &[NamedEncoder]) -> Result<Ve
                         false => KeyType::Texts,
                     },
                     file: write_vocabulary(output, &place, vocabulary)?,
+                    hash: Some(hash_of_keys(vocabulary)),
                 }
             }
         };

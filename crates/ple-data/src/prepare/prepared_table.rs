@@ -3,19 +3,25 @@
 
 use std::path::{Path, PathBuf};
 
-use ple_files::{MOST_TEXT_BYTES, read_text};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::encoder::{Encoder, HashBuckets};
 use super::feature_file::RowSplit;
+use super::identity::hash_of_parts;
 use super::transformation::{FittedFeature, FittedKind, NamedEncoder, Transformation};
 use super::vocabulary_file::read_vocabulary;
 use crate::ali_ccp_raw::{FileFacts, PREPARED_SCHEMA, ShardFacts};
+use crate::content_hash::ContentHash;
 use crate::error::DataError;
 use crate::schema::{FeatureKind, FeatureSchema};
+use crate::schema_file::{Formats, damaged, not_prepared, read_schema};
+use crate::transformation_hash::{EncoderIdentity, Lineage, TransformationHash};
 
 /// What stands in `schema.json` under `format`.
-pub(crate) const TABLE_FORMAT: &str = "ple-data.table.1";
+pub(crate) const TABLE_FORMAT: &str = "ple-data.table.2";
+/// The forms that are read.
+pub(crate) const TABLE_FORMATS: Formats = Formats { sealed: TABLE_FORMAT, unsealed: "ple-data.table.1" };
 
 /// The contents of `schema.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +40,10 @@ pub struct TableSchema {
     pub split: Option<RowSplit>,
     /// The rows.
     pub parts: Vec<TablePart>,
+    /// The hash of the transformation, and what it extends; none in a folder that was prepared before there were such
+    /// hashes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transformation: Option<Lineage>,
 }
 
 /// An encoder, whose keys are in a file of their own.
@@ -60,6 +70,9 @@ pub enum EncoderKind {
         keys: KeyType,
         /// A Parquet file with the columns `number`, `key` and `count` (occurrences in training rows).
         file: FileFacts,
+        /// The hash of the keys in the order of their numbers, where it was recorded.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hash: Option<ContentHash>,
     },
     /// Numbers by a hash.
     Hash(HashBuckets),
@@ -110,33 +123,35 @@ pub struct PreparedTable {
 }
 
 impl PreparedTable {
-    /// Reads `schema.json`, and checks that the vocabularies which it names are there with their sizes. `path` is the folder,
-    /// or its `schema.json`. The shards need not be there: what was fitted is of use without them.
+    /// Reads `schema.json` and compares what it says of itself, and the hashes of the vocabularies which it names. `path` is
+    /// the folder, or its `schema.json`. The shards need not be there: what was fitted is of use without them.
     ///
     /// # Errors
     ///
-    /// [`FileError::Missing`](crate::FileError::Missing) for a folder without `schema.json`; [`DataError::SchemaSyntax`] for one of another form;
-    /// [`RawError::Damaged`](crate::ali_ccp_raw::RawError::Damaged) for a vocabulary of another size, or a name that leads
-    /// out of the folder.
+    /// [`FileError::Missing`](crate::FileError::Missing) for a folder without `schema.json`;
+    /// [`RawError::NotPrepared`](crate::ali_ccp_raw::RawError::NotPrepared) for one of another form;
+    /// [`RawError::Damaged`](crate::ali_ccp_raw::RawError::Damaged) for a vocabulary of another size or with another hash, or
+    /// a name that leads out of the folder.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, DataError> {
         let path = path.as_ref();
         let (folder, file) = match path.is_dir() {
             true => (path.to_path_buf(), path.join(PREPARED_SCHEMA)),
             false => (path.parent().unwrap_or(Path::new("")).to_path_buf(), path.to_path_buf()),
         };
-        let text = read_text(&file, MOST_TEXT_BYTES)?;
-        let syntax =
-            |detail: String| DataError::SchemaSyntax { detail: format!("{}: {detail}", file.display()) };
-        let schema: TableSchema = serde_json::from_str(&text).map_err(|error| syntax(error.to_string()))?;
-        if schema.format != TABLE_FORMAT {
-            return Err(syntax(format!("the format is `{}`, not `{TABLE_FORMAT}`", schema.format)));
+        let schema: TableSchema = read_schema(&file, TABLE_FORMATS)?;
+        schema.check().map_err(|detail| not_prepared(&file, &detail))?;
+        if schema.transformation.as_ref().is_some_and(|recorded| schema.hash() != Some(recorded.hash)) {
+            return Err(damaged(&file, "it says another transformation than its own"));
         }
-        schema.check().map_err(syntax)?;
         let prepared = PreparedTable { folder, schema };
-        for facts in prepared.vocabulary_files() {
-            facts.check_size(&prepared.folder)?;
-        }
+        let files: Vec<&FileFacts> = prepared.schema.vocabulary_files().collect();
+        files.into_par_iter().try_for_each(|facts| facts.verify(&prepared.folder))?;
         Ok(prepared)
+    }
+
+    /// Where it is.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The encoders and scalers that made the rows.
@@ -149,19 +164,36 @@ impl PreparedTable {
             let encoder = match &facts.kind {
                 EncoderKind::Hash(hash) => Encoder::Hash(*hash),
                 EncoderKind::Vocabulary { vocab_size, min_count, file, .. } => {
-                    file.verify(&self.folder)?;
                     let path = file.place(&self.folder)?;
                     Encoder::Vocabulary(read_vocabulary(&path, vocab_size - 1, *min_count)?)
                 }
             };
             Ok(NamedEncoder { name: facts.name.clone(), encoder })
         };
-        Ok(Transformation {
-            schema: self.schema.schema.clone(),
-            features: self.schema.features.clone(),
-            encoders: self.schema.encoders.iter().map(encoder).collect::<Result<_, DataError>>()?,
-            split: self.schema.split.clone(),
-        })
+        let TableSchema { schema, features, encoders, split, transformation, .. } = &self.schema;
+        let encoders = encoders.iter().map(encoder).collect::<Result<Vec<_>, DataError>>()?;
+        let found = Transformation::new(schema.clone(), features.clone(), encoders);
+        let lineage = match transformation {
+            None => found.lineage.clone(),
+            Some(recorded) if recorded.hash == found.hash() => recorded.clone(),
+            Some(_) => {
+                let detail = "its vocabularies have other keys than it says";
+                return Err(damaged(&self.folder.join(PREPARED_SCHEMA), detail));
+            }
+        };
+        Ok(Transformation { split: split.clone(), lineage, ..found })
+    }
+
+    /// The hash of the transformation that made the rows, and what that one extends.
+    ///
+    /// # Errors
+    ///
+    /// Where it was not recorded, those of [`PreparedTable::transformation`].
+    pub fn lineage(&self) -> Result<Lineage, DataError> {
+        match &self.schema.transformation {
+            Some(recorded) => Ok(recorded.clone()),
+            None => Ok(self.transformation()?.lineage),
+        }
     }
 
     /// Reads every file and compares its hash.
@@ -171,7 +203,7 @@ impl PreparedTable {
     /// [`RawError::Damaged`](crate::ali_ccp_raw::RawError::Damaged) for the first file with another hash.
     pub fn verify(&self) -> Result<(), DataError> {
         let shards = self.schema.parts.iter().flat_map(|part| &part.shards).map(|shard| &shard.file);
-        self.vocabulary_files().chain(shards).try_for_each(|facts| facts.verify(&self.folder))
+        self.schema.vocabulary_files().chain(shards).try_for_each(|facts| facts.verify(&self.folder))
     }
 
     /// The shards of a part, in order, each there with its size; none if there is no part of that name.
@@ -184,16 +216,30 @@ impl PreparedTable {
         let shards = part.map_or(&[][..], |part| &part.shards);
         shards.iter().map(|shard| shard.file.check_size(&self.folder)).collect()
     }
+}
 
-    fn vocabulary_files(&self) -> impl Iterator<Item = &FileFacts> {
-        self.schema.encoders.iter().filter_map(|facts| match &facts.kind {
+impl TableSchema {
+    /// The files of the vocabularies.
+    pub(crate) fn vocabulary_files(&self) -> impl Iterator<Item = &FileFacts> {
+        self.encoders.iter().filter_map(|facts| match &facts.kind {
             EncoderKind::Vocabulary { file, .. } => Some(file),
             EncoderKind::Hash(_) => None,
         })
     }
-}
 
-impl TableSchema {
+    /// The hash of the transformation, from what is recorded of the vocabularies; `None` if that is nothing.
+    fn hash(&self) -> Option<TransformationHash> {
+        let identity = |facts: &EncoderFacts| match &facts.kind {
+            EncoderKind::Vocabulary { hash, .. } => hash.map(EncoderIdentity::Keys),
+            EncoderKind::Hash(HashBuckets { buckets, seed }) => {
+                Some(EncoderIdentity::Buckets { buckets: *buckets, seed: *seed })
+            }
+        };
+        let identities = self.encoders.iter().map(|facts| Some((facts.name.as_str(), identity(facts)?)));
+        let identities = identities.collect::<Option<Vec<_>>>()?;
+        Some(hash_of_parts(&self.schema, &self.features, &identities))
+    }
+
     /// What does not fit together, in words.
     fn check(&self) -> Result<(), String> {
         let names = |schema: &FeatureSchema| {

@@ -62,27 +62,25 @@ impl Transformation {
     /// use ple_data::{Feature, FeatureSchema, Label, TaskType};
     ///
     /// let cities = KeyVocabulary::new(1, [("oslo".into(), 3), ("rome".into(), 1)]);
-    /// let transformation = Transformation {
-    ///     schema: FeatureSchema::new(
-    ///         vec![Feature::sparse("city", 3, 8), Feature::dense("price")],
-    ///         vec![Label::new("click", TaskType::Classification)],
-    ///         vec![],
-    ///     )?,
-    ///     features: vec![
-    ///         FittedFeature {
-    ///             name: "city".into(),
-    ///             column: "city".into(),
-    ///             kind: FittedKind::Sparse { encoder: "city".into(), missing: MissingId::Unknown },
-    ///         },
-    ///         FittedFeature {
-    ///             name: "price".into(),
-    ///             column: "price".into(),
-    ///             kind: FittedKind::Dense { scaler: Scaler::MinMax { minimum: 0.0, maximum: 10.0 }, missing: None },
-    ///         },
-    ///     ],
-    ///     encoders: vec![NamedEncoder { name: "city".into(), encoder: Encoder::Vocabulary(cities) }],
-    ///     split: None,
-    /// };
+    /// let schema = FeatureSchema::new(
+    ///     vec![Feature::sparse("city", 3, 8), Feature::dense("price")],
+    ///     vec![Label::new("click", TaskType::Classification)],
+    ///     vec![],
+    /// )?;
+    /// let features = vec![
+    ///     FittedFeature {
+    ///         name: "city".into(),
+    ///         column: "city".into(),
+    ///         kind: FittedKind::Sparse { encoder: "city".into(), missing: MissingId::Unknown },
+    ///     },
+    ///     FittedFeature {
+    ///         name: "price".into(),
+    ///         column: "price".into(),
+    ///         kind: FittedKind::Dense { scaler: Scaler::MinMax { minimum: 0.0, maximum: 10.0 }, missing: None },
+    ///     },
+    /// ];
+    /// let encoders = vec![NamedEncoder { name: "city".into(), encoder: Encoder::Vocabulary(cities) }];
+    /// let transformation = Transformation::new(schema, features, encoders);
     /// let rows = [("rome", 2.5), ("lima", 5.0)];
     /// let encoded = transformation.encode(rows.len(), |row, column| match column {
     ///     "city" => RawValue::Text(rows[row].0),

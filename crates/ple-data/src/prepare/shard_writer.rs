@@ -11,12 +11,14 @@ use crate::ali_ccp_raw::ShardFacts;
 use crate::error::DataError;
 use crate::output_folder::OutputFolder;
 use crate::parquet_file::{ColumnValues, write_columns};
+use crate::transformation_hash::TransformationHash;
 
 /// The shards of one part while they are written.
 pub(crate) struct ShardWriter<'a> {
     output: &'a OutputFolder,
     part: Part,
     columns: &'a [ShardColumn],
+    transformation: TransformationHash,
     shard_bytes: u64,
     /// Rows that wait for a shard to be full.
     waiting: Vec<Vec<ArrayRef>>,
@@ -30,12 +32,14 @@ impl<'a> ShardWriter<'a> {
         output: &'a OutputFolder,
         part: Part,
         columns: &'a [ShardColumn],
+        transformation: TransformationHash,
         shard_bytes: u64,
     ) -> Self {
         ShardWriter {
             output,
             part,
             columns,
+            transformation,
             shard_bytes: shard_bytes.max(1),
             waiting: Vec::new(),
             waiting_rows: 0,
@@ -82,7 +86,7 @@ impl<'a> ShardWriter<'a> {
             })?;
             columns.push((column.name.clone(), ColumnValues::Array { array, nulls: column.nulls }));
         }
-        let file = write_columns(self.output, &name, columns)?;
+        let file = write_columns(self.output, &name, columns, Some(self.transformation))?;
         self.shards.push(ShardFacts { rows: self.waiting_rows as u64, file });
         (self.waiting_rows, self.waiting_bytes) = (0, 0);
         Ok(())

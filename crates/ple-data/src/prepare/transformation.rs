@@ -4,22 +4,23 @@ use serde::{Deserialize, Serialize};
 
 use super::encoder::Encoder;
 use super::feature_file::{MissingId, RowSplit};
+use super::identity::hash_of_transformation;
 use super::scaler::Scaler;
 use crate::schema::FeatureSchema;
+use crate::transformation_hash::{Lineage, TransformationHash};
 
 /// From raw columns to the columns of a [`FeatureSchema`].
 ///
-/// [`PreparedTable::transformation`](super::PreparedTable::transformation) reads it from a prepared folder.
+/// [`PreparedTable::transformation`](super::PreparedTable::transformation) reads it from a prepared folder. It does not
+/// change, so its [`hash`](Transformation::hash) stands for all of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Transformation {
-    /// What the columns mean that it makes.
-    pub schema: FeatureSchema,
-    /// How each feature is made, in the order of the schema.
-    pub features: Vec<FittedFeature>,
-    /// The encoders, which features refer to by their names.
-    pub encoders: Vec<NamedEncoder>,
-    /// How rows are split where the files do not say it.
-    pub split: Option<RowSplit>,
+    pub(crate) schema: FeatureSchema,
+    pub(crate) features: Vec<FittedFeature>,
+    pub(crate) encoders: Vec<NamedEncoder>,
+    pub(crate) split: Option<RowSplit>,
+    /// Of the above.
+    pub(crate) lineage: Lineage,
 }
 
 /// An encoder under the name of the feature that it was fitted for.
@@ -94,6 +95,43 @@ pub enum ListForm {
 }
 
 impl Transformation {
+    /// A transformation: what the columns mean that it makes, how each feature is made, in the order of the schema, and
+    /// the encoders, which features refer to by their names. It hashes every key once.
+    pub fn new(schema: FeatureSchema, features: Vec<FittedFeature>, encoders: Vec<NamedEncoder>) -> Self {
+        let lineage = Lineage::new(hash_of_transformation(&schema, &features, &encoders));
+        Transformation { schema, features, encoders, split: None, lineage }
+    }
+
+    /// What the columns mean that it makes.
+    pub fn schema(&self) -> &FeatureSchema {
+        &self.schema
+    }
+
+    /// How each feature is made, in the order of the schema.
+    pub fn features(&self) -> &[FittedFeature] {
+        &self.features
+    }
+
+    /// The encoders, which features refer to by their names.
+    pub fn encoders(&self) -> &[NamedEncoder] {
+        &self.encoders
+    }
+
+    /// How rows are split where the files do not say it.
+    pub fn split(&self) -> Option<&RowSplit> {
+        self.split.as_ref()
+    }
+
+    /// The hash by which it is known in shards, checkpoints and exports.
+    pub fn hash(&self) -> TransformationHash {
+        self.lineage.hash
+    }
+
+    /// The hash, and those of the transformations that it extends.
+    pub fn lineage(&self) -> &Lineage {
+        &self.lineage
+    }
+
     /// The encoder of a name.
     pub fn encoder(&self, name: &str) -> Option<&Encoder> {
         self.encoders.iter().find(|known| known.name == name).map(|known| &known.encoder)

@@ -44,7 +44,7 @@ pub(crate) fn write_vocabulary(
         ("key".to_owned(), ColumnValues::Array { array: keys, nulls: Nulls::Never }),
         ("count".to_owned(), ColumnValues::UInt64(vocabulary.counts.clone())),
     ];
-    write_columns(output, name, columns)
+    write_columns(output, name, columns, None)
 }
 
 /// Reads a vocabulary of so many keys.

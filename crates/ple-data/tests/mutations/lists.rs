@@ -66,13 +66,29 @@ fn prepared(folder: &Path) -> std::path::PathBuf {
     out
 }
 
+/// What stands before the hash at the end of a `schema.json`.
+const SEAL: &str = ",\n  \"xxh3\": \"";
+
+/// A text with the hash that it should have.
+fn sealed(mut body: Vec<u8>) -> Vec<u8> {
+    let seal = ple_data::ContentHash::of(&body);
+    body.extend_from_slice(format!("{SEAL}{seal}\"\n}}\n").as_bytes());
+    body
+}
+
 pub(crate) fn prepared_schema() {
     let folder = scratch();
     let out = prepared(folder.path());
     let path = out.join("schema.json");
-    let good = fs::read(&path).unwrap();
+    let good = fs::read_to_string(&path).unwrap();
+    let (body, _seal) = good.rsplit_once(SEAL).unwrap();
     survives("prepared schema", |random| {
-        fs::write(&path, random.changed(&good, b"{}[]\",:0.9-eE\\\xFF")).unwrap();
+        let mut changed = random.changed(body.as_bytes(), b"{}[]\",:0.9-eE\\\xFF");
+        // Every other file has a whole seal, so that what comes after it sees the change.
+        if random.below(2) == 0 {
+            changed = sealed(changed);
+        }
+        fs::write(&path, changed).unwrap();
         let _ = read_all(&out);
     });
 }
@@ -92,9 +108,10 @@ pub(crate) fn user_lists() {
         if random.below(2) == 0 {
             let hash = |bytes: &[u8]| format!("{:032x}", xxhash_rust::xxh3::xxh3_128(bytes));
             let (old, new) = (good[chosen].len(), changed.len());
-            let sealed = schema.replace(&hash(&good[chosen]), &hash(&changed));
-            let sealed = sealed.replace(&format!("\"bytes\": {old},"), &format!("\"bytes\": {new},"));
-            fs::write(&schema_path, sealed).unwrap();
+            let forged = schema.replace(&hash(&good[chosen]), &hash(&changed));
+            let forged = forged.replace(&format!("\"bytes\": {old},"), &format!("\"bytes\": {new},"));
+            let (body, _seal) = forged.rsplit_once(SEAL).unwrap();
+            fs::write(&schema_path, sealed(body.as_bytes().to_vec())).unwrap();
         }
         let _ = read_all(&out);
         fs::write(&files[chosen], &good[chosen]).unwrap();

@@ -10,7 +10,7 @@ use ple_data::{
 };
 
 use crate::plain_reading::{PlainRow, frequent, last_value, rows};
-use crate::raw_texts::RawTexts;
+use crate::raw_texts::{RawTexts, forge_schema};
 
 const LISTS: [&str; 5] = ["210", "109_14", "110_14", "127_14", "150_14"];
 const MIN_COUNT: u32 = 3;
@@ -219,11 +219,10 @@ fn a_damaged_folder_is_found() {
     let error = Prepared::open(&out).unwrap_err().to_string();
     assert!(error.contains("bytes, and schema.json says"), "{error}");
 
-    let schema = std::fs::read_to_string(out.join("schema.json")).unwrap();
-    std::fs::write(out.join("schema.json"), schema.replace("val/part-00000", "../part-00000")).unwrap();
+    forge_schema(&out, "val/part-00000", "../part-00000");
     let error = Prepared::open(&out).unwrap_err().to_string();
     assert!(error.contains("the name `../part-00000.parquet` leads out of its folder"), "{error}");
-    std::fs::write(out.join("schema.json"), schema.replace("prepared.1", "prepared.2")).unwrap();
+    forge_schema(&out, "prepared.2", "prepared.9");
     let error = Prepared::open(&out).unwrap_err().to_string();
-    assert!(error.contains("the format is `ple-data.prepared.2`"), "{error}");
+    assert!(error.contains("the format is `ple-data.prepared.9`, not `ple-data.prepared.2`"), "{error}");
 }

@@ -106,3 +106,14 @@ pub(crate) fn push_common(text: &mut Vec<u8>, index: &str, list: &str) {
 pub(crate) fn push_row(text: &mut Vec<u8>, labels: &str, index: &str, list: &str) {
     text.extend(format!("1,{labels},{index},{}\n", features(list)).into_bytes());
 }
+
+/// Changes a text of a `schema.json`, and its seal with it.
+pub(crate) fn forge_schema(prepared_folder: &Path, before: &str, after: &str) {
+    let path = prepared_folder.join("schema.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (body, _seal) = text.rsplit_once(",\n  \"xxh3\": \"").unwrap();
+    assert!(body.contains(before), "{before}");
+    let body = body.replace(before, after);
+    let seal = ple_data::ContentHash::of(body.as_bytes());
+    std::fs::write(path, format!("{body},\n  \"xxh3\": \"{seal}\"\n}}\n")).unwrap();
+}

@@ -40,7 +40,7 @@ proptest! {
         let fitted = transformation(&outs[0]);
         prepare(&two, Fitting::Extend(&fitted), &outs[1]).unwrap();
         let extended = transformation(&outs[1]);
-        for (old, new) in fitted.encoders.iter().zip(&extended.encoders) {
+        for (old, new) in fitted.encoders().iter().zip(extended.encoders()) {
             let (Encoder::Vocabulary(old), Encoder::Vocabulary(new)) = (&old.encoder, &new.encoder) else {
                 prop_assert_eq!(&old.encoder, &new.encoder);
                 continue;
@@ -49,7 +49,7 @@ proptest! {
             prop_assert!(new.len() >= old.len());
             prop_assert_eq!(new.min_count(), old.min_count());
         }
-        prop_assert_eq!(&extended.features, &fitted.features, "scalers stay");
+        prop_assert_eq!(extended.features(), fitted.features(), "scalers stay");
         let users = extended.encoder("user").unwrap();
         let seen = |rows: &[LogRow], user: &str| rows.iter().filter(|row| row.user.as_deref() == Some(user)).count();
         for row in first.iter().chain(&second) {
@@ -120,11 +120,11 @@ fn rows_without_labels_are_prepared_in_their_order() {
     assert_eq!(parts, [("test", 30)]);
     assert_eq!(prepared.transformation().unwrap(), fitted, "what was fitted goes on to more rows");
     let shard = prepared.shards("test").unwrap().remove(0);
-    let mut rows = ple_data::UnlabelledRows::open(&[&shard], &fitted.schema, &["row"]).unwrap();
+    let mut rows = ple_data::UnlabelledRows::open(&[&shard], fitted.schema(), &["row"]).unwrap();
     let piece = rows.next().unwrap().unwrap();
     let labelled = part(&path("fitted"), "train");
     assert_eq!(piece.sparse(0).collect::<Vec<_>>(), labelled.sparse(0).collect::<Vec<_>>());
-    let error = read_table(&shard, &fitted.schema).unwrap_err().to_string();
+    let error = read_table(&shard, fitted.schema()).unwrap_err().to_string();
     assert!(error.contains("there is no column `click`, which the task `click` needs"), "{error}");
 
     // A new fit needs labels, and so does an extension; and either all files have them, or none.

@@ -4,7 +4,9 @@
 
 mod bad_feature_files;
 mod bad_tables;
+mod damage;
 mod extension;
+mod identity;
 mod plain_fitting;
 mod random_log;
 mod serving;

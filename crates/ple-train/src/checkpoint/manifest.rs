@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Component, Path};
 
+use ple_data::TransformationHash;
 use ple_files::{FileError, read_bytes};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -10,14 +11,17 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::error::TrainError;
 
-/// The form of checkpoint that this program writes and reads.
-pub const FORMAT_VERSION: u32 = 1;
+/// The form of checkpoint that this program writes. It reads [`OLDEST_VERSION`] too, which has no transformation.
+pub const FORMAT_VERSION: u32 = 2;
+
+/// The oldest form that is read.
+pub const OLDEST_VERSION: u32 = 1;
 
 /// Everything that is known of a checkpoint besides the values of its tensors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// The form of the checkpoint, [`FORMAT_VERSION`].
+    /// The form of the checkpoint, from [`OLDEST_VERSION`] to [`FORMAT_VERSION`].
     pub format_version: u32,
     /// The version of this crate that wrote it.
     pub crate_version: String,
@@ -78,6 +82,9 @@ pub struct RunFacts {
     pub config: Value,
     /// What identifies the training data.
     pub data_fingerprint: String,
+    /// The transformation that made the rows which the model was trained on; none where they did not say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transformation: Option<TransformationHash>,
     /// The state of early stopping, if the run has any.
     pub early_stopping: Option<Value>,
     /// The metrics of the last evaluation.
@@ -137,7 +144,8 @@ impl Manifest {
             .map_err(|error| damaged(format!("the manifest is cut short or damaged ({error})")))?;
         // The version comes first: another version may differ in everything else.
         let version = &value["manifest"]["format_version"];
-        if *version != FORMAT_VERSION {
+        let is_known = |version: u64| (OLDEST_VERSION.into()..=FORMAT_VERSION.into()).contains(&version);
+        if !version.as_u64().is_some_and(is_known) {
             return Err(TrainError::CheckpointVersion {
                 path,
                 found: version.to_string(),

@@ -40,7 +40,9 @@ mod tensor_source;
 
 pub use container::{Stored, StoredTensor, files_in, read, read_manifest, write};
 pub use json::to_json;
-pub use manifest::{Dtype, FORMAT_VERSION, FileRecord, Manifest, Position, RunFacts, TensorRecord};
+pub use manifest::{
+    Dtype, FORMAT_VERSION, FileRecord, Manifest, OLDEST_VERSION, Position, RunFacts, TensorRecord,
+};
 pub use run_folder::{EarlierRun, earlier_run};
 pub(crate) use run_folder::{Listing, RunFolder, Saved};
 pub use tensor_source::{TensorEntry, TensorSource};

@@ -9,7 +9,8 @@ use super::manifest::{Manifest, hexadecimal};
 impl Manifest {
     /// Where the model comes from, as text under names: the 128-bit XXH3 hashes of the checkpoint's tensors and of the
     /// schema as JSON, the configuration of model and training, the metrics of the last evaluation, the seed, the steps
-    /// taken, the data, the instruction set, and the version of this crate.
+    /// taken, the data, the transformation that made its rows (where they said so), the instruction set, and the version of
+    /// this crate.
     ///
     /// ```
     /// use ple_data::{Vocabulary, ali_ccp_schema};
@@ -27,6 +28,7 @@ impl Manifest {
     pub fn provenance(&self) -> BTreeMap<String, String> {
         let run = &self.run;
         let hash = |text: &str| hexadecimal(xxh3_128(text.as_bytes()));
+        let transformation = run.transformation.map(|hash| ("transformation", hash.to_string()));
         [
             ("checkpoint_hash", self.file.xxh3.clone()),
             ("schema_hash", hash(&run.schema.to_string())),
@@ -39,6 +41,7 @@ impl Manifest {
             ("version", self.crate_version.clone()),
         ]
         .into_iter()
+        .chain(transformation)
         .map(|(key, value)| (format!("ple.{key}"), value))
         .collect()
     }
