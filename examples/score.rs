@@ -84,6 +84,7 @@ fn score(arguments: &Arguments) -> Result<Scored, Failure> {
         while let Some(piece) = next {
             // The next piece is decoded while this one is predicted.
             let (predictions, decoded) = rayon::join(|| predictor.model().predict(&piece), || rows.next());
+            let predictions = predictions.map_err(|error| error.after_rows(done))?;
             out.write(&predictions, &piece.named_keys())?;
             for (sum, values) in sums.iter_mut().zip(&predictions) {
                 *sum += values.iter().map(|&value| f64::from(value)).sum::<f64>();

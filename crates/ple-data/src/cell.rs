@@ -73,7 +73,7 @@ pub(crate) fn check_label(value: f64, task: TaskType) -> Result<f32, CellFault> 
     }
 }
 
-/// Accepts the weight of a row: 0 or any positive finite number.
+/// Accepts the weight of a row, or of an id in a list: 0 or any positive finite number.
 pub(crate) fn check_weight(value: f64) -> Result<f32, CellFault> {
     let weight = check_dense(value)?;
     if weight < 0.0 { Err(CellFault::NegativeWeight { value }) } else { Ok(weight) }

@@ -289,8 +289,8 @@ pub enum DataError {
         value: f64,
     },
 
-    /// A weight of a row is negative.
-    #[error("{}, {place}, column `{column}`: found the weight {value}\nexpected: 0 (the row is outside of the task) or a positive number\nnext: correct the weight", path.display())]
+    /// A weight of a row, or of an id in a list, is negative.
+    #[error("{}, {place}, column `{column}`: found the weight {value}\nexpected: 0 (it counts for nothing) or a positive number\nnext: correct the weight", path.display())]
     NegativeWeight {
         /// The file.
         path: PathBuf,

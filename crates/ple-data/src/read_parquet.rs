@@ -353,7 +353,7 @@ fn append_weights(
     }
     let (start, end) = (offsets[0] as usize, offsets[offsets.len() - 1] as usize);
     let values = lists.values().slice(start, end - start);
-    for_each_number(&values, |_, value| check_dense(value).map(|value| target.push(value)))
+    for_each_number(&values, |_, value| check_weight(value).map(|value| target.push(value)))
         .map_err(|(position, fault)| ListFault::Cell(row_of(offsets, start + position), fault))
 }
 

@@ -1,6 +1,6 @@
 //! What the columns of a file mean: features, labels and keys, checked before the first row is read.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -287,35 +287,42 @@ impl FeatureSchema {
         refuse_duplicates("label", self.labels.iter().map(|label| label.name.as_str()))?;
         refuse_duplicates("key", self.keys.iter().map(String::as_str))?;
         self.refuse_label_leaks()?;
-        for (position, feature) in self.features.iter().enumerate() {
+        let mut earlier = HashMap::with_capacity(self.features.len());
+        for feature in &self.features {
             check_sizes(feature)?;
-            self.check_shared_table(position, feature)?;
+            Self::check_shared_table(&earlier, feature)?;
+            earlier.insert(feature.name.as_str(), feature);
         }
         Ok(())
     }
 
     fn refuse_label_leaks(&self) -> Result<(), DataError> {
+        let mut columns: HashMap<&str, &str> = HashMap::new();
+        for label in &self.labels {
+            for column in [label.column_name(), label.name.as_str()] {
+                columns.entry(column).or_insert(&label.name);
+            }
+        }
         for feature in &self.features {
             let weights = match &feature.kind {
                 FeatureKind::Sequence { weights, .. } => weights.as_deref(),
                 _ => None,
             };
-            for label in &self.labels {
-                for column in [label.column_name(), label.name.as_str()] {
-                    if feature.name == column || weights == Some(column) {
-                        return Err(DataError::LabelAmongFeatures {
-                            label: label.name.clone(),
-                            column: column.to_string(),
-                            feature: feature.name.clone(),
-                        });
-                    }
+            for column in [Some(feature.name.as_str()), weights].into_iter().flatten() {
+                if let Some(label) = columns.get(column) {
+                    return Err(DataError::LabelAmongFeatures {
+                        label: (*label).to_owned(),
+                        column: column.to_string(),
+                        feature: feature.name.clone(),
+                    });
                 }
             }
         }
         Ok(())
     }
 
-    fn check_shared_table(&self, position: usize, feature: &Feature) -> Result<(), DataError> {
+    /// `earlier` are the features before it, by name.
+    fn check_shared_table(earlier: &HashMap<&str, &Feature>, feature: &Feature) -> Result<(), DataError> {
         let (shared_with, size) = match &feature.kind {
             FeatureKind::Sparse { vocab_size, embedding_dim, shared_with: Some(other) }
             | FeatureKind::Sequence { vocab_size, embedding_dim, shared_with: Some(other), .. } => {
@@ -330,8 +337,7 @@ impl FeatureSchema {
                 reason,
             })
         };
-        let Some(owner) = self.features[..position].iter().find(|earlier| earlier.name == *shared_with)
-        else {
+        let Some(owner) = earlier.get(shared_with.as_str()) else {
             return refuse("does not stand before it in the schema".to_string());
         };
         match &owner.kind {

@@ -87,7 +87,7 @@ pub(crate) fn check_values(table: &Table) -> Result<(), DataError> {
                 check_id(sequence.ids[position], vocab(feature))
                     .map_err(|fault| locate(fault, row, &feature.name))?;
                 if let Some(weights) = &sequence.weights {
-                    check_dense(f64::from(weights[position]))
+                    check_weight(f64::from(weights[position]))
                         .map_err(|fault| locate(fault, row, &feature.name))?;
                 }
             }

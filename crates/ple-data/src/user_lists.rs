@@ -138,12 +138,13 @@ impl UserLists {
             let (ids, weights) = of_user.list(*list);
             // Sums without an early end, in the widest vectors; what is wrong is looked for where there is something.
             let largest = ids.iter().fold(0, |largest, &id| id.max(largest));
-            let finite = weights.iter().fold(true, |finite, weight| finite & weight.is_finite());
-            if (largest as usize) < *vocab_size && finite {
+            let valid = |weight: &f32| weight.is_finite() & (*weight >= 0.0);
+            let all_valid = weights.iter().fold(true, |all, weight| all & valid(weight));
+            if (largest as usize) < *vocab_size && all_valid {
                 continue;
             }
             let id = ids.iter().find(|&&id| id as usize >= *vocab_size);
-            let weight = weights.iter().find(|weight| !weight.is_finite());
+            let weight = weights.iter().find(|weight| !valid(weight));
             let found = match (id, weight) {
                 (Some(id), _) => format!("the id {id}, where {vocab_size} are known"),
                 (None, Some(weight)) => format!("the weight {weight}"),

@@ -275,7 +275,7 @@ const MESSAGES: &[(&str, &str)] = &[
     (
         "weight_negative.csv",
         "weight_negative.csv, line 3, column `weight`: found the weight -1\n\
-         expected: 0 (the row is outside of the task) or a positive number\n\
+         expected: 0 (it counts for nothing) or a positive number\n\
          next: correct the weight",
     ),
     (

@@ -413,7 +413,7 @@ fn cases() -> Vec<(DataError, ExitKind, &'static str)> {
             csv_error("click,user,price,weight\n1,2,0.5,-1\n"),
             BadData,
             "a.csv, line 2, column `weight`: found the weight -1\n\
-             expected: 0 (the row is outside of the task) or a positive number\n\
+             expected: 0 (it counts for nothing) or a positive number\n\
              next: correct the weight",
         ),
         (

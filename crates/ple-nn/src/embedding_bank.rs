@@ -1,5 +1,7 @@
 //! The bank of embeddings: from ids, lists of ids and numbers to one matrix.
 
+use std::collections::HashMap;
+
 use ndarray::{Array2, ArrayView2, s};
 use ple_tensor::{MatrixId, Role, Segment, TableId, Tape, Var};
 use rand::RngCore;
@@ -82,14 +84,13 @@ impl EmbeddingBank {
     /// If a shared table does not fit; [`ModelConfig::check`](crate::ModelConfig::check) finds it before.
     pub fn new(builder: &mut Builder<'_>, features: &[FeatureSpec], deviation: f32) -> Self {
         let mut bank = Self { columns: Vec::new(), output_dim: 0 };
-        let mut tables: Vec<(&str, TableId)> = Vec::new();
+        let mut tables: HashMap<&str, TableId> = HashMap::new();
         let (mut sparse, mut sequences, mut dense) = (0, 0, 0);
         let mut binned = Vec::new();
         for feature in features {
             let table = feature.table().map(|(rows, dim, shared_with)| {
                 bank.output_dim += dim;
-                let shared =
-                    tables.iter().find(|(name, _)| Some(*name) == shared_with).map(|&(_, table)| table);
+                let shared = shared_with.and_then(|name| tables.get(name).copied());
                 assert!(
                     shared.is_some() || shared_with.is_none(),
                     "feature {} shares no table",
@@ -100,12 +101,12 @@ impl EmbeddingBank {
             });
             match (&feature.kind, table) {
                 (FeatureKind::Sparse { .. }, Some(table)) => {
-                    tables.push((&feature.name, table));
+                    tables.insert(&feature.name, table);
                     bank.columns.push(Column::Sparse { input: sparse, table });
                     sparse += 1;
                 }
                 (FeatureKind::Sequence { pooling, padding_id, .. }, Some(table)) => {
-                    tables.push((&feature.name, table));
+                    tables.insert(&feature.name, table);
                     let (pooling, padding_id) = (*pooling, *padding_id);
                     bank.columns.push(Column::Sequence { input: sequences, table, pooling, padding_id });
                     sequences += 1;

@@ -1,5 +1,7 @@
 //! What a model has to know of a feature: this crate's own description, free of files and columns.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::NnError;
@@ -96,9 +98,9 @@ pub(crate) fn check_features(features: &[FeatureSpec]) -> Result<(), NnError> {
     if features.is_empty() {
         return Err(NnError::NoFeatures);
     }
-    for (index, feature) in features.iter().enumerate() {
-        let earlier = &features[..index];
-        if earlier.iter().any(|other| other.name == feature.name) {
+    let mut earlier: HashMap<&str, &FeatureSpec> = HashMap::with_capacity(features.len());
+    for feature in features {
+        if earlier.contains_key(feature.name.as_str()) {
             return Err(NnError::Duplicate { kind: "feature", name: feature.name.clone() });
         }
         let size = |value: usize, what: &str| match value {
@@ -109,7 +111,7 @@ pub(crate) fn check_features(features: &[FeatureSpec]) -> Result<(), NnError> {
             size(vocab_size, "vocabulary size")?;
             size(embedding_dim, "embedding dimension")?;
             if let Some(with) = shared_with {
-                let other = earlier.iter().find(|other| other.name == with).and_then(FeatureSpec::table);
+                let other = earlier.get(with).and_then(|other| other.table());
                 let problem = match other {
                     None => Some("no sparse or sequence feature before it has that name".to_owned()),
                     Some((_, _, Some(third))) => {
@@ -133,6 +135,7 @@ pub(crate) fn check_features(features: &[FeatureSpec]) -> Result<(), NnError> {
                 return Err(NnError::BadEdges { feature: feature.name.clone() });
             }
         }
+        earlier.insert(&feature.name, feature);
     }
     Ok(())
 }

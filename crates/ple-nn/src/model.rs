@@ -1,5 +1,7 @@
 //! A whole model, described once: configuration in, logits out; training, inference and export run the same code.
 
+use std::collections::HashSet;
+
 use ndarray::Array2;
 use ple_tensor::{Mode, ParamStore, Tape, Var, Workspace};
 use rand::RngCore;
@@ -116,10 +118,9 @@ impl ModelConfig {
         if tasks.is_empty() {
             return Err(NnError::NoTasks);
         }
-        for (index, task) in tasks.iter().enumerate() {
-            if tasks[..index].iter().any(|other| other.name == task.name) {
-                return Err(NnError::Duplicate { kind: "task", name: task.name.clone() });
-            }
+        let mut names = HashSet::with_capacity(tasks.len());
+        if let Some(task) = tasks.iter().find(|task| !names.insert(task.name.as_str())) {
+            return Err(NnError::Duplicate { kind: "task", name: task.name.clone() });
         }
         check_features(&features)?;
         check_rate(self.embedding_dropout, "embedding_dropout")?;

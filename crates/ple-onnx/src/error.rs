@@ -30,6 +30,19 @@ pub enum OnnxError {
         row: usize,
     },
 
+    /// The model's own prediction for a sample row is NaN or infinite, so that there is nothing to prove the file against.
+    #[error(
+        "the model predicts {value} for `{output}` in sample row {row}\nexpected: a finite prediction for every sample row\nnext: take a checkpoint from before the training diverged, or look for extreme values among the features of that row"
+    )]
+    NotFinitePrediction {
+        /// The task.
+        output: String,
+        /// The row.
+        row: usize,
+        /// What the model says.
+        value: f32,
+    },
+
     /// Parameters that nobody has trained or loaded.
     #[error(
         "{n_first} of {n_parameters} parameters have the values that the model was built with, `{parameter}` among them\nexpected: a model that was trained, or loaded as a whole\nnext: train it, or load a complete checkpoint"
@@ -206,6 +219,7 @@ impl OnnxError {
             | Self::Runtime { .. }
             | Self::Differs { .. }
             | Self::KeyTable { .. } => ExitKind::Bug,
+            Self::NotFinitePrediction { .. } => ExitKind::NotFinite,
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
 use ple_nn::{BankInput, FeatureKind, FeatureSpec, Model};
-use ple_tensor::{Mode, ParamStore, Tape, Workspace};
+use ple_tensor::{Mode, ParamStore, Tape, Var, Workspace};
 use serde_json::{Value, json};
 
 use crate::deep_stack::on_deep_stack;
@@ -84,6 +84,7 @@ pub fn export(
     let mut tape = Tape::new(store, Workspace::new(), Mode::Evaluate);
     let logits = model.forward(&mut tape, sample);
     let outputs = model.outputs(&mut tape, &logits);
+    let expected = predictions(&tape, &outputs, model, sample.batch)?;
     let names = feature_names(model);
     let mut plan = record(&tape, &outputs, &names)?;
     plan.optimise();
@@ -107,10 +108,6 @@ pub fn export(
     let external = data.as_ref().map(|(name, offsets)| (name.as_str(), &offsets[..]));
     unfinished.write_model(|out| write_model(&graph, store, &facts, external, out))?;
 
-    let mut expected = Array2::zeros((sample.batch, outputs.len()));
-    for (mut column, &output) in expected.columns_mut().into_iter().zip(&outputs) {
-        column.assign(&tape.value(output).column(0));
-    }
     // The graph behind the encoders is what can be proved; they go before it afterwards.
     let exact = Exact { plan: &plan, rounding: &rounding, quantised: &quantised, predictions: &expected };
     let n_nodes = graph.nodes.len() + graph.inputs.len();
@@ -144,6 +141,26 @@ pub fn export(
         proved_difference: proved.map_or(0.0, |differences| differences.proved),
         compared_keys,
     })
+}
+
+/// The model's own predictions for the sample rows, `[rows, tasks]`.
+fn predictions(
+    tape: &Tape<'_>,
+    outputs: &[Var],
+    model: &Model,
+    rows: usize,
+) -> Result<Array2<f32>, OnnxError> {
+    let mut predictions = Array2::zeros((rows, outputs.len()));
+    for (mut column, &output) in predictions.columns_mut().into_iter().zip(outputs) {
+        column.assign(&tape.value(output).column(0));
+    }
+    match predictions.indexed_iter().find(|(_, value)| !value.is_finite()) {
+        None => Ok(predictions),
+        Some(((row, task), &value)) => {
+            let output = model.tasks()[task].name.clone();
+            Err(OnnxError::NotFinitePrediction { output, row, value })
+        }
+    }
 }
 
 /// What an export is proved against.

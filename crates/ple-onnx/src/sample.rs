@@ -132,10 +132,10 @@ fn check_sequence(feature: &str, sequence: &SequenceInput<'_>) -> Result<(), Onn
             expected: "ascending offsets from 0 to the number of ids, and as many weights".to_owned(),
         });
     }
-    match weights.unwrap_or(&[]).iter().find(|weight| !weight.is_finite()) {
+    match weights.unwrap_or(&[]).iter().find(|weight| !(weight.is_finite() && **weight >= 0.0)) {
         Some(weight) => Err(OnnxError::Sample {
             found: format!("a weight of the feature `{feature}` is {weight}"),
-            expected: "finite numbers".to_owned(),
+            expected: "finite numbers of at least 0".to_owned(),
         }),
         None => Ok(()),
     }

@@ -145,8 +145,8 @@ fn tables(criterion: &mut Criterion) {
         bencher.iter(|| {
             in_team(|| {
                 let mut tables = store.tables_mut();
-                step.update_rows(&mut tables[table.index()], &rows, &gradients);
-            });
+                step.update_rows(&mut tables[table.index()], &rows, &gradients)
+            })
         });
     });
     let missed = vec![step; 100];
@@ -154,8 +154,8 @@ fn tables(criterion: &mut Criterion) {
         bencher.iter(|| {
             in_team(|| {
                 let mut tables = store.tables_mut();
-                AdamStep::replay(&missed, &mut tables[table.index()], &[17, 170_000]);
-            });
+                AdamStep::replay(&missed, &mut tables[table.index()], &[17, 170_000])
+            })
         });
     });
     group.finish();

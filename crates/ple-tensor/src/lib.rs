@@ -50,6 +50,7 @@ mod table;
 
 mod gradients;
 mod node_gradient;
+mod non_finite;
 mod op_times;
 mod reach;
 mod tape;
@@ -65,10 +66,11 @@ mod kernel;
 
 pub use gradient_check::{GradientCheck, GradientMismatch, GradientReport, gradient_check};
 pub use gradients::{Gradients, RowGradients};
-pub use kernel::adam::AdamStep;
+pub use kernel::adam::{AdamStep, Written};
 pub use kernel::instruction_set::{INSTRUCTION_SET_VARIABLE, InstructionSet, InstructionSetError};
 pub use kernel::team::{for_each_in_parallel, in_team};
 pub use kernel::transcendental::sigmoid;
+pub use non_finite::{NonFinite, Origin};
 pub use op_times::{Direction, OpTime, OpTimes};
 pub use ops::{
     BatchNorm, BatchNormParams, BceWithLogits, Dice, Dropout, Embedding, GatedExperts, Input, LeakyRelu,
@@ -78,6 +80,6 @@ pub use ops::{
 pub use replay::ReferenceParams;
 pub use store::{Entry, MatrixId, NamedBlock, ParamStore, Role, Snapshot, TableId};
 pub use table::{RowStamps, Table, TableRows};
-pub use tape::{Mode, Node, NonFinite, Tape};
+pub use tape::{Mode, Node, Tape};
 pub use var::Var;
 pub use workspace::Workspace;

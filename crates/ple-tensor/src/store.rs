@@ -69,6 +69,8 @@ pub enum Entry {
 struct Matrix {
     values: Array2<f32>,
     role: Role,
+    /// Its parameters, which lie together in the store's list.
+    blocks: Range<usize>,
 }
 
 /// All parameters and buffers of a model, in insertion order.
@@ -121,7 +123,7 @@ impl ParamStore {
         role: Role,
     ) -> MatrixId {
         let id = MatrixId(self.matrices.len() as u32);
-        let mut start = 0;
+        let (mut start, first_block) = (0, self.blocks.len());
         for (name, width) in blocks {
             self.claim(name.as_ref(), Entry::Block(self.blocks.len()));
             let columns = start..start + width;
@@ -134,7 +136,8 @@ impl ParamStore {
             "the named blocks cover {start} columns of a matrix {:?}",
             values.dim()
         );
-        self.matrices.push(Matrix { values: values.as_standard_layout().into_owned(), role });
+        let blocks = first_block..self.blocks.len();
+        self.matrices.push(Matrix { values: values.as_standard_layout().into_owned(), role, blocks });
         id
     }
 
@@ -202,6 +205,20 @@ impl ParamStore {
         &self.blocks
     }
 
+    /// The named blocks of one matrix, from left to right.
+    pub fn blocks_of(&self, id: MatrixId) -> &[NamedBlock] {
+        &self.blocks[self.matrices[id.index()].blocks.clone()]
+    }
+
+    /// The name of the parameter that a column of a matrix belongs to.
+    ///
+    /// # Panics
+    /// If the matrix has no such column.
+    pub fn name_of_column(&self, id: MatrixId, column: usize) -> &str {
+        let block = self.blocks_of(id).iter().find(|block| block.columns.contains(&column));
+        &block.expect("the blocks of a matrix cover its columns").name
+    }
+
     /// Every name's entry, in insertion order: the order of checkpoints and reports.
     pub fn entries(&self) -> &[Entry] {
         &self.order
@@ -222,8 +239,7 @@ impl ParamStore {
 
     /// The name of a matrix's first parameter, and how many more it holds: for messages.
     pub fn matrix_name(&self, id: MatrixId) -> String {
-        let mut names =
-            self.blocks.iter().filter(|block| block.matrix == id).map(|block| block.name.as_str());
+        let mut names = self.blocks_of(id).iter().map(|block| block.name.as_str());
         match (names.next(), names.count()) {
             (None, _) => "a matrix without parameters".to_owned(),
             (Some(name), 0) => name.to_owned(),

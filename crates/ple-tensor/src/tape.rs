@@ -107,15 +107,6 @@ pub struct Tape<'a> {
     pub(crate) dropout_sites: u64,
 }
 
-/// The first value of a forward pass that is not finite.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NonFinite {
-    /// The parameter, or the operation whose output it is.
-    pub tensor: String,
-    /// The row of that tensor.
-    pub row: usize,
-}
-
 impl<'a> Tape<'a> {
     /// An empty tape over a store.
     pub fn new(store: &'a ParamStore, mut workspace: Workspace, mode: Mode) -> Self {
@@ -213,22 +204,6 @@ impl<'a> Tape<'a> {
         var
     }
 
-    /// The first value of the pass, in the order in which it was computed, that is NaN or infinite: a parameter before
-    /// the operation that reads it.
-    pub fn first_non_finite(&self) -> Option<NonFinite> {
-        self.nodes.iter().find_map(|node| {
-            let operation = node.op.operation();
-            let parameter = operation.matrices().into_iter().find_map(|id| {
-                let row = first_bad_row(self.store.matrix(id))?;
-                Some(NonFinite { tensor: self.store.matrix_name(id), row })
-            });
-            parameter.or_else(|| {
-                let row = first_bad_row(node.value(self.store).view())?;
-                Some(NonFinite { tensor: format!("output of {}", node.op.label(self.store)), row })
-            })
-        })
-    }
-
     /// Ends a pass without derivatives and gives the buffers back.
     pub fn finish(mut self) -> Workspace {
         for node in self.nodes.drain(..) {
@@ -293,10 +268,6 @@ impl<'a> Tape<'a> {
         workspace.nodes = emptied(self.nodes);
         (gradients, workspace)
     }
-}
-
-fn first_bad_row(matrix: ArrayView2<'_, f32>) -> Option<usize> {
-    matrix.outer_iter().position(|row| row.iter().any(|value| !value.is_finite()))
 }
 
 /// A gradient to be added to, or to be written if it starts with [`Start::Zero`].

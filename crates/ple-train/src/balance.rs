@@ -3,6 +3,7 @@
 use ndarray::arr2;
 use ple_tensor::{Entry, MatrixId, ParamStore, Role, Tape, UncertaintyTerm, Var};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::error::TrainError;
 use ple_nn::{TaskKind, TaskSpec};
@@ -39,7 +40,7 @@ impl Balancer {
     /// Prepares a strategy for the tasks; what it learns becomes `balance.TASK.log_variance` in the store.
     ///
     /// # Errors
-    /// [`TrainError::Setting`] for weights that do not fit the tasks.
+    /// [`TrainError::Setting`] for weights that do not fit the tasks, or with which nothing would be learned.
     pub fn new(balance: &Balance, tasks: &[TaskSpec], store: &mut ParamStore) -> Result<Self, TrainError> {
         let strategy = match balance {
             Balance::Mean => Strategy::Fixed(vec![1.0 / tasks.len() as f32; tasks.len()]),
@@ -54,13 +55,22 @@ impl Balancer {
                         expected: format!("{} finite numbers, none negative, not all 0", tasks.len()),
                     });
                 }
+                // Gradients are in proportion to it, and Adam takes those below 1e-17 for zero.
+                let largest = weights.iter().copied().fold(0.0, f32::max);
+                if largest < LEAST_WEIGHT {
+                    return Err(TrainError::Setting {
+                        setting: "the largest of balance: weights".to_owned(),
+                        found: format!("{largest:e}"),
+                        expected: format!("at least {LEAST_WEIGHT:e}, or nothing would be learned"),
+                    });
+                }
                 Strategy::Fixed(weights.clone())
             }
             Balance::Uwl => Strategy::Uncertainty(
                 tasks
                     .iter()
                     .map(|task| {
-                        let name = format!("balance.{}.log_variance", task.name);
+                        let name = log_variance_name(&task.name);
                         let factor = match task.kind {
                             TaskKind::Classification => 1.0,
                             TaskKind::Regression => 0.5,
@@ -88,6 +98,28 @@ impl Balancer {
             }
         }
     }
+}
+
+/// The least that the largest weight of a task may be.
+const LEAST_WEIGHT: f32 = 1e-9;
+
+/// What the names of all that a strategy learns begin with.
+const PREFIX: &str = "balance.";
+
+/// Whether a parameter is learned by a balancing strategy, and so is no part of the model.
+pub(crate) fn is_of_balance(name: &str) -> bool {
+    name.starts_with(PREFIX)
+}
+
+/// Whether a run with these settings, as JSON, may have a strategy that learns: one whose settings are not known may.
+pub(crate) fn may_learn(training: &Value) -> bool {
+    let balance = &training["balance"];
+    balance.is_null() || balance == "uwl"
+}
+
+/// The name of the log variance of a task.
+pub(crate) fn log_variance_name(task: &str) -> String {
+    format!("{PREFIX}{task}.log_variance")
 }
 
 /// The parameter of that name, which is there already when a model is trained on.

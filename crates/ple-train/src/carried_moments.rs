@@ -7,8 +7,9 @@ use ple_data::prepare::Transformation;
 use serde::{Deserialize, Serialize};
 
 use crate::carry_over::KeyMap;
-use crate::checkpoint::{self, StoredTensor};
+use crate::checkpoint::{Manifest, StoredTensor};
 use crate::error::TrainError;
+use crate::loading::read_verified;
 use crate::optimizer::{is_moment, moment_names, moments_of};
 use crate::resume::RunState;
 
@@ -43,19 +44,18 @@ impl CarriedMoments {
     /// Reads the moments of a checkpoint, after verifying every byte; `None` if it has none.
     ///
     /// # Errors
-    /// A checkpoint that is missing or damaged.
+    /// A checkpoint that is missing or damaged, or one with a value that no run could have saved.
     pub fn load(folder: &Path) -> Result<Option<Self>, TrainError> {
-        let mut stored = checkpoint::read(folder)?;
-        let Some(state) = &stored.manifest.run.state else { return Ok(None) };
-        let state: RunState = serde_json::from_value(state.clone()).map_err(|error| {
-            let detail = format!("the state of the run: {error}");
-            TrainError::CheckpointDamaged { path: folder.to_owned(), detail }
-        })?;
+        let manifest = Manifest::load(folder)?;
+        let Some(state) = &manifest.run.state else { return Ok(None) };
+        let state = RunState::parse(folder, state)?;
         let mut steps = state.carried;
-        steps.tables += stored.manifest.run.position.step;
+        steps.tables = steps.tables.saturating_add(manifest.run.position.step);
         for (matrix, taken) in state.optimizer_steps {
-            *steps.matrices.entry(matrix).or_default() += taken;
+            let steps = steps.matrices.entry(matrix).or_default();
+            *steps = steps.saturating_add(taken);
         }
+        let mut stored = read_verified(folder, manifest)?;
         stored.tensors.retain(|name, _| is_moment(name));
         Ok(Some(Self { place: folder.to_owned(), steps, tensors: stored.tensors }))
     }

@@ -9,6 +9,7 @@ use ple_nn::NnError;
 use ple_tensor::InstructionSetError;
 use thiserror::Error;
 
+use crate::finite::NotFinite;
 use crate::metrics::{Metric, Undefined};
 use crate::nearest::{nearest, nearest_key};
 
@@ -66,22 +67,9 @@ pub enum TrainError {
         expected: String,
     },
 
-    /// A loss is NaN or infinite.
-    #[error(
-        "the loss of {task} is not finite at epoch {epoch}, step {step}: first in {tensor}, row {row}\nexpected: finite values everywhere\nnext: lower the learning rate, or look for extreme values among the dense features"
-    )]
-    NonFiniteLoss {
-        /// The task, or `all tasks together` where only the total is not finite.
-        task: String,
-        /// The epoch, counted from 1.
-        epoch: u64,
-        /// The step of the epoch, counted from 1.
-        step: u64,
-        /// The first tensor with such a value, in the order of computation.
-        tensor: String,
-        /// The row of that tensor.
-        row: usize,
-    },
+    /// A loss, a gradient, what a step wrote, or what a model predicts is NaN or infinite.
+    #[error(transparent)]
+    NotFinite(#[from] NotFinite),
 
     /// The tensors of a checkpoint are another model's.
     #[error("{}: the checkpoint is another model's: for {tensor} found {found}\nexpected: {expected}\nnext: load it with the configuration that it was saved with", path.display())]
@@ -273,6 +261,32 @@ pub enum TrainError {
         expected: String,
     },
 
+    /// A tensor of a checkpoint has a value that no run could have saved.
+    #[error("{}: `{tensor}` has {value:?} in row {row}\nexpected: {expected}\nnext: take a checkpoint from before the training diverged, or train anew", path.display())]
+    CheckpointValue {
+        /// The folder.
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// The row of the tensor, counted from 0.
+        row: usize,
+        /// The value.
+        value: f32,
+        /// What values it may have.
+        expected: &'static str,
+    },
+
+    /// The schema or the configuration in a checkpoint's manifest is not valid.
+    #[error("{}: the {what} that was saved is not valid: {detail}\nexpected: what a run of this version saves\nnext: take another checkpoint; this one was changed after it was saved", path.display())]
+    CheckpointConfig {
+        /// The manifest.
+        path: PathBuf,
+        /// `feature schema`, `configuration of the model` or `state of the run`.
+        what: &'static str,
+        /// What is wrong with it.
+        detail: String,
+    },
+
     /// Another part of a checkpoint is not what was saved.
     #[error("{}: {detail}\nexpected: the bytes that were saved\nnext: copy the checkpoint again, or take an earlier one", path.display())]
     CheckpointDamaged {
@@ -332,12 +346,14 @@ impl TrainError {
             | Self::UnfinishedRun { .. }
             | Self::NotOfARun { .. }
             | Self::OtherRun { .. } => ExitKind::Configuration,
-            Self::NonFiniteLoss { .. } => ExitKind::NotFinite,
+            Self::NotFinite(_) => ExitKind::NotFinite,
             Self::NoPositives { .. }
             | Self::Request { .. }
             | Self::OtherModel { .. }
             | Self::OtherTransformation { .. }
             | Self::WatchedUndefined { .. }
+            | Self::CheckpointValue { .. }
+            | Self::CheckpointConfig { .. }
             | Self::CheckpointSize { .. }
             | Self::CheckpointTensor { .. }
             | Self::CheckpointDamaged { .. }
@@ -353,6 +369,16 @@ impl TrainError {
     /// The code that a program ends with, which is that of the [kind](Self::kind).
     pub fn exit_code(&self) -> u8 {
         self.kind().code()
+    }
+}
+
+impl TrainError {
+    /// The same error, where so many rows were predicted before those that it counts.
+    pub fn after_rows(self, rows: usize) -> Self {
+        match self {
+            Self::NotFinite(first) => Self::NotFinite(first.after_rows(rows)),
+            other => other,
+        }
     }
 }
 

@@ -21,7 +21,7 @@
 //! let report = fit(&mut model, &input, &config, &mut ())?;
 //! assert_eq!(report.epochs, 1);
 //!
-//! for task in model.evaluate(&data.test.table) {
+//! for task in model.evaluate(&data.test.table)? {
 //!     println!("{}: test AUC {}", task.task, task.primary());
 //! }
 //! # Ok::<(), ple_train::TrainError>(())
@@ -41,6 +41,7 @@
 //! - [`checkpoint`]: a folder that is read back whole, or refused with the name of what is damaged;
 //! - [`Predictor`]: a trained model that answers requests;
 //! - [`parity`]: the same step against what PyTorch computed;
+//! - [`NotFinite`]: what happens to a number that is NaN or infinite, wherever it comes up;
 //! - [`TrainError`]: every message, with the exit code of its kind.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -53,7 +54,9 @@ pub mod checkpoint;
 mod drawing;
 pub mod early_stopping;
 mod error;
+mod finite;
 mod fit;
+mod loading;
 mod memory;
 pub mod metrics;
 mod nearest;
@@ -75,6 +78,7 @@ pub use bridge::{bank_input, encoded_input, feature_specs, task_specs};
 pub use carried_moments::CarriedMoments;
 pub use carry_over::CarriedRows;
 pub use error::TrainError;
+pub use finite::{Extreme, NotFinite, Number};
 pub use fit::{
     Checkpoints, Ended, FitReport, RunInput, SaveEvery, Start, fit, fit_with_moments, instruction_set,
 };
@@ -88,7 +92,7 @@ pub use resume::{Change, Resumed};
 pub use seed::RunSeed;
 pub use task_losses::task_losses;
 pub use train_config::{Every, TrainConfig};
-pub use train_step::{NonFiniteLoss, Pass, TrainState};
+pub use train_step::{Pass, TrainState};
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]

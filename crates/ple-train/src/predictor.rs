@@ -6,11 +6,12 @@ use std::sync::{Mutex, PoisonError};
 use ple_data::FeatureSchema;
 use ple_data::prepare::{RawValue, Transformation};
 use ple_nn::{BankInput, FeatureKind, FeatureSpec, SequenceInput};
-use ple_tensor::Workspace;
+use ple_tensor::{Mode, Tape, Workspace};
 
 use crate::bridge::encoded_input;
 use crate::checkpoint::Manifest;
 use crate::error::TrainError;
+use crate::finite::{NotFinite, Number};
 use crate::ranking_model::RankingModel;
 
 /// A trained model that answers requests, from any number of threads at a time.
@@ -82,7 +83,8 @@ impl Predictor {
     ///
     /// # Errors
     /// [`TrainError::Request`] for a feature that is missing, an id outside of its vocabulary, a value that is not finite,
-    /// or lists that do not fit their offsets; `out` is as it was then.
+    /// or lists that do not fit their offsets; `out` is as it was then. [`TrainError::NotFinite`] for a prediction that is
+    /// NaN or infinite.
     ///
     /// # Panics
     /// If `out` is not as long as rows x tasks.
@@ -92,7 +94,20 @@ impl Predictor {
         let workspace = self.free().pop().unwrap_or_default();
         let workspace = model.predict_into(store, request, workspace, out);
         self.free().push(workspace);
-        Ok(())
+        match out.iter().position(|value| !value.is_finite()) {
+            None => Ok(()),
+            Some(place) => Err(self.not_finite(request, place).into()),
+        }
+    }
+
+    /// What a request was answered with at a place of its predictions, and where in the forward pass that began.
+    fn not_finite<'a>(&'a self, request: &BankInput<'a>, place: usize) -> NotFinite {
+        let RankingModel { model, store, .. } = &self.model;
+        let mut tape = Tape::new(store, Workspace::new(), Mode::Evaluate);
+        let logits = model.forward(&mut tape, request);
+        let (row, task) = (place / logits.len(), place % logits.len());
+        let task = model.tasks()[task].name.clone();
+        NotFinite::in_pass(|origin| Number::Prediction { task, row, origin }, tape.first_non_finite())
     }
 
     /// The same for rows of raw values that `value(row, column)` gives: encoded by the transformation that made the training
@@ -238,9 +253,11 @@ fn check_lists(feature: &str, lists: &SequenceInput<'_>, batch: usize) -> Result
                 (format!("{} weights", weights.len()), format!("{}, one for each id", ids.len()));
             return Err(request_error(found, format!(" in the feature `{feature}`"), expected));
         }
-        if let Some((element, weight)) = weights.iter().enumerate().find(|(_, weight)| !weight.is_finite()) {
+        if let Some((element, weight)) =
+            weights.iter().enumerate().find(|(_, weight)| !(weight.is_finite() && **weight >= 0.0))
+        {
             let place = format!(" as weight {element} of the feature `{feature}`");
-            return Err(request_error(weight.to_string(), place, "a finite weight".to_owned()));
+            return Err(request_error(weight.to_string(), place, "a finite weight of at least 0".to_owned()));
         }
     }
     Ok(())

@@ -7,17 +7,20 @@ use std::path::{Path, PathBuf};
 use ple_data::{
     Batch, DataError, FeatureSchema, MemoryCause, MemoryRoom, RowSource, Table, TaskType, TransformationHash,
 };
-use ple_nn::{FeatureKind, Model, ModelConfig};
-use ple_tensor::{Entry, InstructionSet, Mode, ParamStore, Tape, Workspace};
+use ple_nn::{CheckedModel, Model, ModelConfig};
+use ple_tensor::{Entry, InstructionSet, Mode, ParamStore, Tape, Var, Workspace};
 use rayon::prelude::*;
 
+use crate::balance::{is_of_balance, may_learn};
 use crate::bridge::{bank_input, feature_specs, task_specs};
-use crate::checkpoint::{self, Manifest, RunFacts, StoredTensor, TensorEntry, TensorSource, to_json};
+use crate::checkpoint::{self, Manifest, RunFacts, Stored, TensorEntry, TensorSource, to_json};
 use crate::error::TrainError;
+use crate::finite::{NotFinite, Number, first_in_state};
+use crate::loading::{check_tensors, read_verified, saved_model};
 use crate::memory::check_model;
-use crate::metrics::TaskMetrics;
+use crate::metrics::{Measured, TaskMetrics, Undefined};
 use crate::observer::Control;
-use crate::optimizer::{Adam, is_moment};
+use crate::optimizer::{Adam, moments_of};
 use crate::seed::RunSeed;
 
 /// Rows to a forward pass of evaluation: fixed, so that results do not depend on the number of threads.
@@ -35,7 +38,7 @@ const ROWS_TO_A_QUESTION: usize = 128 * EVALUATION_ROWS;
 ///
 /// let table = generate(&GeneratorConfig { rows: 200, vocabulary: Vocabulary::Small, seed: 1 }).table;
 /// let model = RankingModel::new(table.schema().clone(), ModelConfig::default(), RunSeed(1))?;
-/// let predictions = model.predict(&table);
+/// let predictions = model.predict(&table)?;
 /// assert_eq!((predictions.len(), predictions[0].len()), (2, 200));
 /// # Ok::<(), ple_train::TrainError>(())
 /// ```
@@ -59,7 +62,7 @@ impl RankingModel {
     /// A configuration that cannot be built for these features and tasks, or for which this machine has too little
     /// memory; an instruction set that cannot be used.
     pub fn new(schema: FeatureSchema, config: ModelConfig, seed: RunSeed) -> Result<Self, TrainError> {
-        Self::build(schema, config, seed, None, MemoryCause::Setting)
+        Self::checked(schema, config, seed, None)
     }
 
     /// The same where the model and its run may take so much memory, whatever the machine says that it has.
@@ -72,7 +75,7 @@ impl RankingModel {
         seed: RunSeed,
         room: MemoryRoom,
     ) -> Result<Self, TrainError> {
-        Self::build(schema, config, seed, Some(room), MemoryCause::Setting)
+        Self::checked(schema, config, seed, Some(room))
     }
 
     /// Lets a run of the model take so much memory, whatever the machine says that it has.
@@ -80,16 +83,25 @@ impl RankingModel {
         self.allowed = Some(room);
     }
 
-    /// Builds a model if there is memory for it; `cause` is what an error is laid to.
-    fn build(
+    fn checked(
         schema: FeatureSchema,
         config: ModelConfig,
         seed: RunSeed,
         allowed: Option<MemoryRoom>,
-        cause: MemoryCause,
     ) -> Result<Self, TrainError> {
         InstructionSet::requested()?;
         let checked = config.check(feature_specs(&schema), task_specs(&schema))?;
+        Self::build(schema, checked, seed, allowed, MemoryCause::Setting)
+    }
+
+    /// Builds a model if there is memory for it; `cause` is what an error is laid to.
+    fn build(
+        schema: FeatureSchema,
+        checked: CheckedModel,
+        seed: RunSeed,
+        allowed: Option<MemoryRoom>,
+        cause: MemoryCause,
+    ) -> Result<Self, TrainError> {
         let room = allowed.unwrap_or_else(MemoryRoom::of_machine);
         check_model(&schema, &checked, room, cause).map_err(DataError::from)?;
         let mut store = ParamStore::new();
@@ -117,8 +129,128 @@ impl RankingModel {
         self.schema.labels.iter().map(|label| (label.name.clone(), label.task)).collect()
     }
 
+    /// The prediction for each row, a list for each task, in the order of the table: the probability of a
+    /// classification task, the value of a regression task.
+    ///
+    /// # Errors
+    /// [`TrainError::NotFinite`] for a prediction that is NaN or infinite.
+    pub fn predict(&self, table: &Table) -> Result<Vec<Vec<f32>>, TrainError> {
+        let mut outputs = self.logits(table);
+        for (values, label) in outputs.iter_mut().zip(&self.schema.labels) {
+            if label.task == TaskType::Classification {
+                values.iter_mut().for_each(|value| *value = ple_tensor::sigmoid(*value));
+            }
+        }
+        self.check_outputs(table, &outputs)?;
+        Ok(outputs)
+    }
+
+    /// The same for rows that need not be in memory: window by window, in order, as the windows are decoded.
+    ///
+    /// # Errors
+    /// What is wrong with the data, and as [`RankingModel::predict`].
+    pub fn predict_source(&self, rows: &RowSource) -> Result<Vec<Vec<f32>>, TrainError> {
+        self.check_origin(rows.origin())?;
+        let mut all = vec![Vec::with_capacity(rows.rows()); self.schema.n_tasks()];
+        for window in rows.windows() {
+            let before = all.first().map_or(0, Vec::len);
+            let window = self.predict(&*window?).map_err(|error| error.after_rows(before))?;
+            all.iter_mut().zip(window).for_each(|(all, values)| all.extend(values));
+        }
+        rows.check_lists()?;
+        Ok(all)
+    }
+
+    /// The metrics of each task on a table, over the task's own rows.
+    ///
+    /// # Errors
+    /// [`TrainError::NotFinite`] for a logit, or a metric of finite logits, that is NaN or infinite.
+    pub fn evaluate(&self, table: &Table) -> Result<Vec<TaskMetrics>, TrainError> {
+        let mut scored = vec![Scored::default(); self.schema.n_tasks()];
+        self.score(table, &self.logits(table), &mut scored)?;
+        self.metrics(&scored)
+    }
+
+    /// The same for rows that need not be in memory. What is kept of each row are its logits, labels and weights, in
+    /// the tasks that it belongs to: an exact AUC needs all of them.
+    ///
+    /// # Errors
+    /// What is wrong with the data, and as [`RankingModel::evaluate`].
+    pub fn evaluate_source(&self, rows: &RowSource) -> Result<Vec<TaskMetrics>, TrainError> {
+        self.check_origin(rows.origin())?;
+        let mut scored = vec![Scored::default(); self.schema.n_tasks()];
+        let mut before = 0;
+        for window in rows.windows() {
+            let window = window?;
+            self.score(&window, &self.logits(&window), &mut scored)
+                .map_err(|error| error.after_rows(before))?;
+            before += window.rows();
+        }
+        rows.check_lists()?;
+        self.metrics(&scored)
+    }
+
+    /// The same while `goes_on` says so, which is asked after each block of rows with their number; nothing if it does not.
+    ///
+    /// # Errors
+    /// As [`RankingModel::evaluate_source`].
+    pub fn evaluate_source_while(
+        &self,
+        rows: &RowSource,
+        goes_on: &mut dyn FnMut(usize) -> Control,
+    ) -> Result<Option<Vec<TaskMetrics>>, TrainError> {
+        self.check_origin(rows.origin())?;
+        let mut scored = vec![Scored::default(); self.schema.n_tasks()];
+        let mut before = 0;
+        for window in rows.windows() {
+            let window = window?;
+            let mut outputs = vec![Vec::with_capacity(window.rows()); self.schema.n_tasks()];
+            for start in (0..window.rows()).step_by(ROWS_TO_A_QUESTION) {
+                let end = window.rows().min(start + ROWS_TO_A_QUESTION);
+                self.append_logits(&window, start..end, &mut outputs);
+                if goes_on(end - start) == Control::Interrupt {
+                    return Ok(None);
+                }
+            }
+            self.score(&window, &outputs, &mut scored).map_err(|error| error.after_rows(before))?;
+            before += window.rows();
+        }
+        rows.check_lists()?;
+        self.metrics(&scored).map(Some)
+    }
+
+    /// Appends the rows of a table to what is known of each task.
+    fn score(&self, table: &Table, outputs: &[Vec<f32>], scored: &mut [Scored]) -> Result<(), TrainError> {
+        self.check_outputs(table, outputs)?;
+        scored.par_iter_mut().zip(outputs).enumerate().for_each(|(task, (scored, outputs))| {
+            let rows = table.labels(task).zip(table.weights(task)).zip(outputs);
+            for ((label, weight), &output) in rows.filter(|((_, weight), _)| *weight != 0.0) {
+                scored.outputs.push(output);
+                scored.labels.push(label);
+                scored.weights.push(weight);
+            }
+        });
+        Ok(())
+    }
+
+    fn metrics(&self, scored: &[Scored]) -> Result<Vec<TaskMetrics>, TrainError> {
+        let tasks = scored.par_iter().zip(&self.schema.labels);
+        let metrics = tasks.map(|(scored, label)| {
+            let Scored { outputs, labels, weights } = scored;
+            TaskMetrics::compute(&label.name, label.task, outputs, labels, Some(weights))
+        });
+        let metrics: Vec<TaskMetrics> = metrics.collect();
+        let not_finite = Measured::Undefined(Undefined::NotFinite);
+        let first = metrics.iter().find_map(|task| {
+            let (metric, _) = task.values.iter().find(|(_, value)| **value == not_finite)?;
+            let number = Number::Metric { task: task.task.clone() };
+            Some(NotFinite::of(number, metric.name(), 0))
+        });
+        first.map_or(Ok(metrics), |first| Err(first.into()))
+    }
+
     /// The logit (of a regression: the value) of each row, a list for each task, in the order of the table.
-    pub fn logits(&self, table: &Table) -> Vec<Vec<f32>> {
+    fn logits(&self, table: &Table) -> Vec<Vec<f32>> {
         let mut tasks = vec![Vec::with_capacity(table.rows()); self.schema.n_tasks()];
         self.append_logits(table, 0..table.rows(), &mut tasks);
         tasks
@@ -132,14 +264,9 @@ impl RankingModel {
                 || (Workspace::new(), Batch::new()),
                 |(workspace, batch), start| {
                     let end = rows.end.min(start + EVALUATION_ROWS);
-                    table.gather(&(start as u32..end as u32).collect::<Vec<_>>(), batch);
-                    let input = bank_input(&self.schema, batch);
-                    let mut tape = Tape::new(&self.store, std::mem::take(workspace), Mode::Evaluate);
-                    let logits = self.model.forward(&mut tape, &input);
-                    let values =
-                        logits.iter().map(|&logit| tape.value(logit).iter().copied().collect()).collect();
-                    *workspace = tape.finish();
-                    values
+                    self.with_block(table, start..end, (workspace, batch), |tape, logits| {
+                        logits.iter().map(|&logit| tape.value(logit).iter().copied().collect()).collect()
+                    })
                 },
             )
             .collect();
@@ -148,107 +275,42 @@ impl RankingModel {
         }
     }
 
-    /// The prediction for each row, a list for each task, in the order of the table: the probability of a
-    /// classification task, the value of a regression task.
-    pub fn predict(&self, table: &Table) -> Vec<Vec<f32>> {
-        let mut outputs = self.logits(table);
-        for (values, label) in outputs.iter_mut().zip(&self.schema.labels) {
-            if label.task == TaskType::Classification {
-                values.iter_mut().for_each(|value| *value = ple_tensor::sigmoid(*value));
-            }
-        }
-        outputs
-    }
-
-    /// The same for rows that need not be in memory: window by window, in order, as the windows are decoded.
-    ///
-    /// # Errors
-    /// What is wrong with the data.
-    pub fn predict_source(&self, rows: &RowSource) -> Result<Vec<Vec<f32>>, TrainError> {
-        self.check_origin(rows.origin())?;
-        let mut all = vec![Vec::with_capacity(rows.rows()); self.schema.n_tasks()];
-        for window in rows.windows() {
-            let window = self.predict(&*window?);
-            all.iter_mut().zip(window).for_each(|(all, values)| all.extend(values));
-        }
-        rows.check_lists()?;
-        Ok(all)
-    }
-
-    /// The metrics of each task on a table, over the task's own rows.
-    pub fn evaluate(&self, table: &Table) -> Vec<TaskMetrics> {
-        let mut scored = vec![Scored::default(); self.schema.n_tasks()];
-        self.score(table, &self.logits(table), &mut scored);
-        self.metrics(&scored)
-    }
-
-    /// The same for rows that need not be in memory. What is kept of each row are its logits, labels and weights, in
-    /// the tasks that it belongs to: an exact AUC needs all of them.
-    ///
-    /// # Errors
-    /// What is wrong with the data.
-    pub fn evaluate_source(&self, rows: &RowSource) -> Result<Vec<TaskMetrics>, TrainError> {
-        self.check_origin(rows.origin())?;
-        let mut scored = vec![Scored::default(); self.schema.n_tasks()];
-        for window in rows.windows() {
-            let window = window?;
-            self.score(&window, &self.logits(&window), &mut scored);
-        }
-        rows.check_lists()?;
-        Ok(self.metrics(&scored))
-    }
-
-    /// The same while `goes_on` says so, which is asked after each block of rows with their number; nothing if it does not.
-    ///
-    /// # Errors
-    /// What is wrong with the data.
-    pub fn evaluate_source_while(
+    /// Records the forward pass of a block of rows, and reads something from it.
+    fn with_block<T>(
         &self,
-        rows: &RowSource,
-        goes_on: &mut dyn FnMut(usize) -> Control,
-    ) -> Result<Option<Vec<TaskMetrics>>, TrainError> {
-        let mut scored = vec![Scored::default(); self.schema.n_tasks()];
-        for window in rows.windows() {
-            let window = window?;
-            let mut outputs = vec![Vec::with_capacity(window.rows()); self.schema.n_tasks()];
-            for start in (0..window.rows()).step_by(ROWS_TO_A_QUESTION) {
-                let end = window.rows().min(start + ROWS_TO_A_QUESTION);
-                self.append_logits(&window, start..end, &mut outputs);
-                if goes_on(end - start) == Control::Interrupt {
-                    return Ok(None);
-                }
-            }
-            self.score(&window, &outputs, &mut scored);
-        }
-        Ok(Some(self.metrics(&scored)))
+        table: &Table,
+        rows: Range<usize>,
+        (workspace, batch): (&mut Workspace, &mut Batch),
+        read: impl FnOnce(&Tape<'_>, &[Var]) -> T,
+    ) -> T {
+        table.gather(&(rows.start as u32..rows.end as u32).collect::<Vec<_>>(), batch);
+        let input = bank_input(&self.schema, batch);
+        let mut tape = Tape::new(&self.store, std::mem::take(workspace), Mode::Evaluate);
+        let logits = self.model.forward(&mut tape, &input);
+        let found = read(&tape, &logits);
+        *workspace = tape.finish();
+        found
     }
 
-    /// Appends the rows of a table to what is known of each task.
-    fn score(&self, table: &Table, outputs: &[Vec<f32>], scored: &mut [Scored]) {
-        scored.par_iter_mut().zip(outputs).enumerate().for_each(|(task, (scored, outputs))| {
-            let rows = table.labels(task).zip(table.weights(task)).zip(outputs);
-            for ((label, weight), &output) in rows.filter(|((_, weight), _)| *weight != 0.0) {
-                scored.outputs.push(output);
-                scored.labels.push(label);
-                scored.weights.push(weight);
-            }
+    /// Fails at the first row of a table whose output is not finite, and says where in the forward pass that began.
+    fn check_outputs(&self, table: &Table, outputs: &[Vec<f32>]) -> Result<(), TrainError> {
+        let bad = |values: &Vec<f32>| values.iter().position(|value| !value.is_finite());
+        let first = outputs.iter().enumerate().filter_map(|(task, values)| Some((bad(values)?, task))).min();
+        let Some((row, task)) = first else { return Ok(()) };
+        let start = row - row % EVALUATION_ROWS;
+        let rows = start..table.rows().min(start + EVALUATION_ROWS);
+        let first = self.with_block(table, rows, (&mut Workspace::new(), &mut Batch::new()), |tape, _| {
+            tape.first_non_finite()
         });
-    }
-
-    fn metrics(&self, scored: &[Scored]) -> Vec<TaskMetrics> {
-        let tasks = scored.par_iter().zip(&self.schema.labels);
-        let metrics = tasks.map(|(scored, label)| {
-            let Scored { outputs, labels, weights } = scored;
-            TaskMetrics::compute(&label.name, label.task, outputs, labels, Some(weights))
-        });
-        metrics.collect()
+        let task = self.schema.labels[task].name.clone();
+        Err(NotFinite::in_pass(|origin| Number::Prediction { task, row, origin }, first).into())
     }
 
     /// Saves the model into a folder, whole or not at all; `facts` says of which run. Schema, model configuration and
     /// transformation are filled in.
     ///
     /// # Errors
-    /// [`TrainError::File`].
+    /// [`TrainError::File`], and [`TrainError::NotFinite`] for a value that is NaN or infinite: no such model is saved.
     pub fn save(&self, folder: &Path, facts: &RunFacts) -> Result<Manifest, TrainError> {
         self.write(folder, facts, None)
     }
@@ -261,6 +323,9 @@ impl RankingModel {
         optimizer: Option<&Adam>,
     ) -> Result<Manifest, TrainError> {
         let store = &self.store;
+        if let Some(first) = first_in_state(store, optimizer) {
+            return Err(first.into());
+        }
         // A block of columns is gathered; tables, which are most of a model, are streamed row by row.
         let mut blocks: Vec<(String, Vec<usize>, Vec<f32>)> = store
             .blocks()
@@ -272,6 +337,10 @@ impl RankingModel {
             })
             .collect();
         blocks.extend(optimizer.into_iter().flat_map(|adam| adam.matrix_moments(store)));
+        // An earlier run of this model may have had a balancing strategy that learns.
+        if !may_learn(&facts.config) {
+            blocks.retain(|(name, ..)| !is_of_balance(moments_of(name)));
+        }
         let mut entries: Vec<TensorEntry<'_>> = blocks
             .iter()
             .map(|(name, shape, values)| TensorEntry {
@@ -306,71 +375,56 @@ impl RankingModel {
         checkpoint::write(folder, &entries, &metadata, &facts)
     }
 
-    /// Loads a model that was saved, after verifying every byte; gives back what the manifest says of its run, too.
+    /// Loads a model that was saved, after verifying every byte and every value; gives back what the manifest says of its
+    /// run, too.
     ///
     /// # Errors
-    /// A checkpoint that is missing, damaged, or another model's.
+    /// A checkpoint that is missing, damaged, or another model's, or one with a schema, a configuration or a value that no
+    /// run could have saved.
     pub fn load(folder: &Path) -> Result<(Self, Manifest), TrainError> {
-        let stored = checkpoint::read(folder)?;
-        let damaged = |detail: String| TrainError::CheckpointDamaged { path: folder.to_owned(), detail };
-        let run = &stored.manifest.run;
-        let schema = FeatureSchema::from_json(&run.schema.to_string())?;
-        let config = run.config.get("model").cloned().unwrap_or_default();
-        let config: ModelConfig =
-            serde_json::from_value(config).map_err(|error| damaged(format!("the configuration: {error}")))?;
-        check_tables(folder, &schema, &stored.tensors)?;
-        let mut loaded = Self::build(schema, config, RunSeed(run.seed), None, MemoryCause::Data)?;
-        loaded.set_values(folder, &stored.tensors)?;
+        InstructionSet::requested()?;
+        let manifest = Manifest::load(folder)?;
+        let (schema, checked) = saved_model(folder, &manifest)?;
+        let mut loaded = Self::build(schema, checked, RunSeed(manifest.run.seed), None, MemoryCause::Data)?;
+        check_tensors(folder, &loaded.store, &manifest)?;
+        let stored = read_verified(folder, manifest)?;
+        loaded.set_values(folder, &stored)?;
         loaded.transformation = stored.manifest.run.transformation;
         loaded.place = Some(folder.to_owned());
         Ok((loaded, stored.manifest))
     }
 
-    pub(crate) fn set_values(
-        &mut self,
-        folder: &Path,
-        tensors: &BTreeMap<String, StoredTensor>,
-    ) -> Result<(), TrainError> {
-        let other = |tensor: &str, found: String, expected: String| TrainError::OtherModel {
-            path: folder.to_owned(),
-            tensor: tensor.to_owned(),
-            found,
-            expected,
-        };
+    /// Puts the values of a checkpoint in place.
+    ///
+    /// # Errors
+    /// [`TrainError::OtherModel`].
+    pub(crate) fn set_values(&mut self, folder: &Path, stored: &Stored) -> Result<(), TrainError> {
+        check_tensors(folder, &self.store, &stored.manifest)?;
         for entry in self.store.entries().to_vec() {
             let name = self.store.entry_name(entry).to_owned();
-            let expected = match entry {
-                Entry::Table(table) => vec![self.store.table(table).rows, self.store.table(table).dim],
-                Entry::Block(_) => {
-                    self.store.get(&name).map_or_else(Vec::new, |values| values.shape().to_vec())
-                }
-            };
-            let shape = |shape: &[usize]| format!("shape {shape:?}");
-            let Some(tensor) = tensors.get(&name) else {
-                return Err(other(&name, "no such tensor".to_owned(), shape(&expected)));
-            };
-            if tensor.shape != expected {
-                return Err(other(&name, shape(&tensor.shape), shape(&expected)));
-            }
+            let Some(tensor) = stored.tensors.get(&name) else { continue };
             match entry {
                 Entry::Table(table) => {
-                    for (row, values) in tensor.values.chunks_exact(expected[1]).enumerate() {
+                    let dim = self.store.table(table).dim;
+                    for (row, values) in tensor.values.chunks_exact(dim).enumerate() {
                         self.store.table_row_mut(table, row).copy_from_slice(values);
                     }
                 }
                 Entry::Block(_) => {
-                    if let Some(mut values) = self.store.get_mut(&name) {
-                        values.iter_mut().zip(&tensor.values).for_each(|(value, stored)| *value = *stored);
+                    let Some(mut values) = self.store.get_mut(&name) else { continue };
+                    if name.ends_with(".edges") && !values.iter().eq(&tensor.values) {
+                        return Err(TrainError::OtherModel {
+                            path: folder.to_owned(),
+                            tensor: name,
+                            found: "other edges".to_owned(),
+                            expected: "those of the feature schema".to_owned(),
+                        });
                     }
+                    values.iter_mut().zip(&tensor.values).for_each(|(value, stored)| *value = *stored);
                 }
             }
         }
-        // What a balancing strategy has learned is saved with the model, and no part of it; nor are moments.
-        let is_other = |name: &str| name.starts_with("balance.") || is_moment(name);
-        match tensors.keys().find(|name| self.store.entry(name).is_none() && !is_other(name)) {
-            Some(name) => Err(other(name, "a tensor".to_owned(), "no such parameter".to_owned())),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// Fails unless the columns of some data are this model's.
@@ -384,34 +438,6 @@ impl RankingModel {
             }),
         }
     }
-}
-
-/// Fails unless the tables that a schema asks for are there with its sizes: a model that is made for another schema would
-/// take as much memory as that one says.
-fn check_tables(
-    folder: &Path,
-    schema: &FeatureSchema,
-    tensors: &BTreeMap<String, StoredTensor>,
-) -> Result<(), TrainError> {
-    for feature in feature_specs(schema) {
-        let (FeatureKind::Sparse { vocab_size, embedding_dim, shared_with: None }
-        | FeatureKind::Sequence { vocab_size, embedding_dim, shared_with: None, .. }) = feature.kind
-        else {
-            continue;
-        };
-        let tensor = format!("embedding.{}.weight", feature.name);
-        let expected = [vocab_size, embedding_dim];
-        let found = tensors.get(&tensor).map(|tensor| tensor.shape.as_slice());
-        if found != Some(&expected[..]) {
-            return Err(TrainError::OtherModel {
-                path: folder.to_owned(),
-                tensor,
-                found: found.map_or_else(|| "no such tensor".to_owned(), |shape| format!("shape {shape:?}")),
-                expected: format!("shape {expected:?}"),
-            });
-        }
-    }
-    Ok(())
 }
 
 /// The rows of one task: what the model says of them, and what is true.

@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::carried_moments::CarriedSteps;
-use crate::checkpoint::{self, Listing, Manifest, RunFacts, Saved, Stored, to_json};
+use crate::checkpoint::{FILE_NAME, Listing, Manifest, Position, RunFacts, Saved, Stored, to_json};
 use crate::early_stopping::StopperState;
 use crate::error::TrainError;
 use crate::fit::Start;
+use crate::loading::read_verified;
 use crate::observer::Evaluation;
 use crate::optimizer::{LearningRate, SavedSteps};
 use crate::run::{Run, fingerprint, hexadecimal};
@@ -97,11 +98,14 @@ impl Run<'_> {
             // The best weights first, so that nothing has changed where they turn out to be damaged.
             match read_with_best(&place, &manifest, |step| folder.place(step)) {
                 Ok((stored, best, state)) => {
+                    state.check(&place, manifest.run.position, self.extent())?;
                     self.restore(&place, &stored, best, &state)?;
                     let (epoch, step) = (self.report.epochs, self.report.steps);
                     let evaluations = self.report.evaluations.clone();
                     return Ok(Some(Resumed { place, epoch, step, changes, passed_over, evaluations }));
                 }
+                // Its bytes are those that were saved, and no run saved such a value.
+                Err(error @ TrainError::CheckpointValue { .. }) => return Err(error),
                 Err(error) => passed_over.push((place, error)),
             }
         }
@@ -181,10 +185,10 @@ impl Run<'_> {
             stopper.restore(parse::<StopperState>(place, saved)?)?;
         }
         if let (Some(best), Some(step)) = (best, state.best_step) {
-            self.model.set_values(place, &best.tensors)?;
+            self.model.set_values(place, &best)?;
             self.best = Some((self.model.store.snapshot(), step));
         }
-        self.model.set_values(place, &stored.tensors)?;
+        self.model.set_values(place, stored)?;
         let steps = SavedSteps {
             step: facts.position.step,
             matrices: &state.optimizer_steps,
@@ -215,6 +219,38 @@ fn data_now(was: &str, rows: Option<&RowSource>) -> String {
     earlier.unwrap_or_else(|| fingerprint(rows))
 }
 
+impl RunState {
+    /// The state in a manifest.
+    ///
+    /// # Errors
+    /// [`TrainError::CheckpointConfig`].
+    pub(crate) fn parse(place: &Path, value: &Value) -> Result<Self, TrainError> {
+        parse(place, value)
+    }
+
+    /// Fails unless the numbers of the state fit each other and the run: a run has as many tasks as losses, and has taken
+    /// no more steps than it may.
+    fn check(
+        &self,
+        place: &Path,
+        position: Position,
+        (n_tasks, n_steps): (usize, u64),
+    ) -> Result<(), TrainError> {
+        let problem = if self.losses.len() != n_tasks {
+            format!("it has losses of {} tasks, and the model {n_tasks}", self.losses.len())
+        } else if self.best.is_some_and(|best| best >= self.evaluations.len()) {
+            format!("its best evaluation is not among its {}", self.evaluations.len())
+        } else if position.step > n_steps || position.epoch > position.step {
+            format!("it is at step {} of {n_steps}", position.step)
+        } else if self.losses.iter().any(|(sum, _)| !sum.is_finite()) {
+            "it has a loss that is not finite".to_owned()
+        } else {
+            return Ok(());
+        };
+        Err(invalid(place, problem))
+    }
+}
+
 /// A checkpoint, the one with the best weights (which may be the same), and the state, all verified.
 fn read_with_best(
     place: &Path,
@@ -222,21 +258,25 @@ fn read_with_best(
     place_of: impl Fn(u64) -> PathBuf,
 ) -> Result<(Stored, Option<Stored>, RunState), TrainError> {
     let nothing = || TrainError::NothingToResume { path: place.to_owned() };
-    let state: RunState = parse(place, manifest.run.state.as_ref().ok_or_else(nothing)?)?;
-    let stored = checkpoint::read(place)?;
+    let state = RunState::parse(place, manifest.run.state.as_ref().ok_or_else(nothing)?)?;
+    let stored = read_verified(place, manifest.clone())?;
     let best = match state.best_step {
         Some(step) if step == manifest.run.position.step => Some(stored.clone()),
-        Some(step) => Some(checkpoint::read(&place_of(step))?),
+        Some(step) => {
+            let place = place_of(step);
+            Some(read_verified(&place, Manifest::load(&place)?)?)
+        }
         None => None,
     };
     Ok((stored, best, state))
 }
 
 fn parse<T: for<'de> Deserialize<'de>>(place: &Path, value: &Value) -> Result<T, TrainError> {
-    serde_json::from_value(value.clone()).map_err(|error| TrainError::CheckpointDamaged {
-        path: place.to_owned(),
-        detail: format!("the state of the run: {error}"),
-    })
+    serde_json::from_value(value.clone()).map_err(|error| invalid(place, error.to_string()))
+}
+
+fn invalid(place: &Path, detail: String) -> TrainError {
+    TrainError::CheckpointConfig { path: place.join(FILE_NAME), what: "state of the run", detail }
 }
 
 /// The leaves of two JSON values that differ.

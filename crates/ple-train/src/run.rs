@@ -4,12 +4,13 @@
 use std::time::{Duration, Instant};
 
 use ple_data::{Batch, BatchPlan, BatchPosition, Batches, LastBatch, PlannedBatch, RowSource, Shuffle};
-use ple_tensor::{Workspace, for_each_in_parallel, in_team};
+use ple_tensor::{Workspace, Written, for_each_in_parallel, in_team};
 
 use crate::balance::Balancer;
 use crate::checkpoint::{Position, RunFacts, RunFolder, to_json};
 use crate::early_stopping::{Decision, EarlyStopper, Snapshot};
 use crate::error::TrainError;
+use crate::finite::{Extreme, NotFinite, first_in_state};
 use crate::fit::{Ended, FitReport, RunInput, SaveEvery, instruction_set};
 use crate::observer::{Control, Evaluation, Observer, RunStart, StepProgress};
 use crate::optimizer::Adam;
@@ -17,7 +18,7 @@ use crate::ranking_model::RankingModel;
 use crate::resume::RunState;
 use crate::seed::RunSeed;
 use crate::train_config::{Every, TrainConfig};
-use crate::train_step::{NonFiniteLoss, TrainState};
+use crate::train_step::TrainState;
 
 /// Batches that are gathered side by side, at most: each has memory of its own.
 pub(crate) const MOST_BATCHES_TOGETHER: usize = 16;
@@ -167,6 +168,11 @@ impl<'a> Run<'a> {
         report
     }
 
+    /// The tasks, and the most steps that the run takes.
+    pub(crate) fn extent(&self) -> (usize, u64) {
+        (self.losses.len(), self.config.epochs.saturating_mul(self.per_epoch()))
+    }
+
     fn per_epoch(&self) -> u64 {
         self.steps_per_epoch as u64
     }
@@ -177,18 +183,20 @@ impl<'a> Run<'a> {
             (self.report.steps / self.per_epoch() + 1, self.report.steps % self.per_epoch() + 1);
         self.report.epochs = epoch;
         let dropout_seed = RunSeed(self.config.seed).stream("dropout", self.report.steps);
+        let schema = &self.model.schema;
         let mut state = TrainState {
-            schema: &self.model.schema,
+            schema,
             model: &self.model.model,
             store: &mut self.model.store,
             balancer: &self.balancer,
             optimizer: &mut self.optimizer,
             workspace: std::mem::take(&mut self.workspace),
         };
-        let pass = match state.forward_backward(batch, dropout_seed) {
-            Ok(pass) => pass,
-            Err(loss) => return Err(self.non_finite(loss, epoch, step)),
+        let not_finite = |first: NotFinite| {
+            let extreme = if first.is_of_input() { Extreme::of(schema, batch) } else { None };
+            TrainError::NotFinite(NotFinite { extreme, ..first.in_step(epoch, step) })
         };
+        let pass = state.forward_backward(batch, dropout_seed).map_err(not_finite)?;
         self.report.steps += 1;
         self.report.rows += batch.rows() as u64;
         for ((sum, n), loss) in self.losses.iter_mut().zip(&pass.task_losses) {
@@ -198,20 +206,33 @@ impl<'a> Run<'a> {
             }
         }
         let loss = pass.total;
-        state.update(pass);
+        state.update(pass).map_err(not_finite)?;
         self.workspace = state.workspace;
         let (steps_per_epoch, rows) = (self.steps_per_epoch, self.report.rows);
         Ok(observer.stepped(&StepProgress { epoch, step: step as usize, steps_per_epoch, rows, loss }))
     }
 
-    fn non_finite(&self, loss: NonFiniteLoss, epoch: u64, step: u64) -> TrainError {
-        let (tensor, row) = match loss.first {
-            Some(first) => (first.tensor, first.row),
-            None => ("the total loss".to_owned(), 0),
+    /// The error of a number that is not finite, after the last step.
+    fn not_finite(&self, first: NotFinite) -> TrainError {
+        let step = (self.report.steps.max(1) - 1) % self.per_epoch() + 1;
+        TrainError::NotFinite(first.in_step(self.report.epochs.max(1), step))
+    }
+
+    /// An error of this moment of the run.
+    fn in_step(&self, error: TrainError) -> TrainError {
+        match error {
+            TrainError::NotFinite(first) => self.not_finite(first),
+            other => other,
+        }
+    }
+
+    /// Brings all rows of the tables to this step.
+    fn catch_up_all(&mut self) -> Result<(), TrainError> {
+        let first = match self.optimizer.catch_up_all(&mut self.model.store) {
+            Written::Finite => None,
+            Written::Suspect => first_in_state(&self.model.store, Some(&self.optimizer)),
         };
-        let task = |task: usize| self.model.model.tasks()[task].name.clone();
-        let task = loss.task.map_or_else(|| "all tasks together".to_owned(), task);
-        TrainError::NonFiniteLoss { task, epoch, step, tensor, row }
+        first.map_or(Ok(()), |first| Err(self.not_finite(first)))
     }
 
     fn evaluation_is_due(&self) -> bool {
@@ -249,12 +270,13 @@ impl<'a> Run<'a> {
 
     /// Evaluates, asks early stopping, and keeps the best weights. Nothing has changed where it is interrupted.
     fn evaluate(&mut self, observer: &mut dyn Observer) -> Result<Option<Decision>, TrainError> {
-        self.optimizer.catch_up_all(&mut self.model.store);
+        self.catch_up_all()?;
         let validation = match &self.input.validation {
             Some(validation) => {
                 observer.evaluating(validation.rows());
                 let mut goes_on = |rows| observer.evaluated_rows(rows);
-                match self.model.evaluate_source_while(validation, &mut goes_on)? {
+                let evaluated = self.model.evaluate_source_while(validation, &mut goes_on);
+                match evaluated.map_err(|error| self.in_step(error))? {
                     Some(metrics) => metrics,
                     None => return Ok(None),
                 }
@@ -293,9 +315,9 @@ impl<'a> Run<'a> {
 
     /// Saves a checkpoint from which the run can go on, if it has a folder for them.
     fn save(&mut self, observer: &mut dyn Observer) -> Result<(), TrainError> {
-        let Some(folder) = &self.folder else { return Ok(()) };
+        let Some(folder) = self.folder.clone() else { return Ok(()) };
         // In exact mode all rows are brought to this step: when that happens changes no bit, and no stamps are saved.
-        self.optimizer.catch_up_all(&mut self.model.store);
+        self.catch_up_all()?;
         let best = self.best.as_ref().map(|(_, step)| *step);
         let state = RunState {
             saved: folder.newest()? + 1,
@@ -313,7 +335,7 @@ impl<'a> Run<'a> {
         let position = self.position();
         let facts = RunFacts { position, state: Some(to_json(&state)), ..self.report.facts.clone() };
         let place = folder.place(position.step);
-        self.model.write(&place, &facts, Some(&self.optimizer))?;
+        self.model.write(&place, &facts, Some(&self.optimizer)).map_err(|error| self.in_step(error))?;
         folder.prune(position.step, best)?;
         self.last_save = Instant::now();
         observer.saved(&place);

@@ -3,10 +3,11 @@
 use ndarray::Array2;
 use ple_data::{Batch, FeatureSchema};
 use ple_nn::Model;
-use ple_tensor::{Gradients, Mode, NonFinite, ParamStore, Tape, Workspace, in_team};
+use ple_tensor::{Gradients, Mode, ParamStore, Tape, Workspace, Written, in_team};
 
 use crate::balance::Balancer;
 use crate::bridge::bank_input;
+use crate::finite::{NotFinite, Number, first_in_gradients, first_in_state};
 use crate::optimizer::Adam;
 use crate::task_losses::task_losses;
 
@@ -40,27 +41,20 @@ pub struct Pass {
     pub gradients: Gradients,
 }
 
-/// A pass whose total loss is not finite.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NonFiniteLoss {
-    /// The position of the first task whose loss is not finite, if one is.
-    pub task: Option<usize>,
-    /// The first value that is not.
-    pub first: Option<NonFinite>,
-}
-
 impl TrainState<'_> {
     /// From a batch to gradients: catch up, embeddings, CGC levels, towers, task losses, total loss, backward.
     ///
     /// # Errors
-    /// A loss that is not finite; nothing has been changed then.
-    pub fn forward_backward(&mut self, batch: &Batch, dropout_seed: u64) -> Result<Pass, NonFiniteLoss> {
+    /// A loss, of a task or of all, that is not finite; nothing has been changed then. In exact mode a row of a table that
+    /// is not finite when it has caught up.
+    pub fn forward_backward(&mut self, batch: &Batch, dropout_seed: u64) -> Result<Pass, NotFinite> {
         in_team(|| self.pass(batch, dropout_seed))
     }
 
-    fn pass(&mut self, batch: &Batch, dropout_seed: u64) -> Result<Pass, NonFiniteLoss> {
+    fn pass(&mut self, batch: &Batch, dropout_seed: u64) -> Result<Pass, NotFinite> {
         let input = bank_input(self.schema, batch);
-        self.optimizer.catch_up(self.store, self.model.bank(), &input);
+        let caught_up = self.optimizer.catch_up(self.store, self.model.bank(), &input);
+        self.check_written(caught_up)?;
 
         let mut values = self.workspace.zeros(batch.rows(), self.model.tasks().len());
         let mut tape =
@@ -71,9 +65,11 @@ impl TrainState<'_> {
 
         let task_losses: Vec<_> = losses.iter().map(|loss| loss.map(|loss| tape.scalar(loss))).collect();
         let loss = tape.scalar(total);
-        if !loss.is_finite() {
-            let task = task_losses.iter().position(|loss| loss.is_some_and(|loss| !loss.is_finite()));
-            return Err(NonFiniteLoss { task, first: tape.first_non_finite() });
+        let task = task_losses.iter().position(|loss| loss.is_some_and(|loss| !loss.is_finite()));
+        if task.is_some() || !loss.is_finite() {
+            let task = task.map(|task| self.model.tasks()[task].name.clone());
+            let number = |origin| Number::Loss { task, origin };
+            return Err(NotFinite::in_pass(number, tape.first_non_finite()));
         }
         for (mut column, &logit) in values.columns_mut().into_iter().zip(&logits) {
             column.assign(&tape.value(logit).column(0));
@@ -84,9 +80,27 @@ impl TrainState<'_> {
     }
 
     /// From gradients to new parameters: Adam, dense for the network, rows for the tables.
-    pub fn update(&mut self, pass: Pass) {
-        in_team(|| self.optimizer.update(self.store, &pass.gradients));
+    ///
+    /// # Errors
+    /// A gradient, a weight, a moment or a running statistic that is not finite. The step has been taken then, and what it
+    /// left is of no use.
+    pub fn update(&mut self, pass: Pass) -> Result<(), NotFinite> {
+        let written = in_team(|| self.optimizer.update(self.store, &pass.gradients));
+        if let Written::Suspect = written
+            && let Some(first) = first_in_gradients(self.store, &pass.gradients)
+        {
+            return Err(first);
+        }
+        self.check_written(written)?;
         self.workspace.recycle(pass.logits);
         self.workspace.recycle_gradients(pass.gradients);
+        Ok(())
+    }
+
+    fn check_written(&self, written: Written) -> Result<(), NotFinite> {
+        match written {
+            Written::Finite => Ok(()),
+            Written::Suspect => first_in_state(self.store, Some(self.optimizer)).map_or(Ok(()), Err),
+        }
     }
 }

@@ -5,7 +5,7 @@
 
 use ndarray::Array2;
 use ple_nn::{BankInput, Builder, EmbeddingBank, FeatureSpec, Initialization};
-use ple_tensor::{Mode, ParamStore, Role, Tape, Workspace};
+use ple_tensor::{Mode, ParamStore, Role, Tape, Workspace, Written};
 use ple_train::{Adam, AdamConfig, DecayKind, TableUpdates};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -62,22 +62,22 @@ fn train(config: &AdamConfig, replays: Replays) -> Vec<u32> {
             sequences: vec![],
             dense: no_dense.view(),
         };
-        adam.catch_up(&mut store, &bank, &input);
+        assert_eq!(adam.catch_up(&mut store, &bank, &input), Written::Finite);
         let mut tape = Tape::new(&store, workspace, Mode::Train { dropout_seed: 0 });
         let x = bank.forward(&mut tape, &input);
         let y = tape.linear(x, weight, None, 1);
         let loss = tape.squared_error(y, &labels, &[1.0; BATCH]);
         let (gradients, buffers) = tape.backward(loss);
-        adam.update(&mut store, &gradients);
+        assert_eq!(adam.update(&mut store, &gradients), Written::Finite);
         workspace = buffers;
         workspace.recycle_gradients(gradients);
         if let Replays::Sometimes(probability) = replays
             && replay_times.random_bool(probability)
         {
-            adam.catch_up_all(&mut store);
+            assert_eq!(adam.catch_up_all(&mut store), Written::Finite);
         }
     }
-    adam.catch_up_all(&mut store);
+    assert_eq!(adam.catch_up_all(&mut store), Written::Finite);
     let tables = store.table_ids().flat_map(|id| {
         let table = store.table(id);
         (0..table.rows).flat_map(|row| store.table_row(id, row).to_vec()).collect::<Vec<_>>()

@@ -10,13 +10,13 @@ use ple_data::{
     generate_split,
 };
 use ple_nn::{Architecture, ModelConfig};
-use ple_tensor::{ParamStore, Role, Workspace};
+use ple_tensor::{Origin, ParamStore, Role, Workspace};
 use ple_train::early_stopping::{EarlyStopping, Watch};
 use ple_train::metrics::Metric;
 use ple_train::{
     Adam, AdamConfig, Balance, Balancer, Checkpoints, Control, DecayKind, Ended, Evaluation, Every,
-    FileError, FitReport, LearningRate, Observer, RankingModel, RunInput, RunSeed, StepProgress,
-    TableUpdates, TrainConfig, TrainError, TrainState, feature_specs, fit, task_specs,
+    FileError, FitReport, LearningRate, NotFinite, Number, Observer, RankingModel, RunInput, RunSeed,
+    StepProgress, TableUpdates, TrainConfig, TrainError, TrainState, feature_specs, fit, task_specs,
 };
 
 /// 1,500 training rows of a seed whose every split has positives of both tasks.
@@ -122,7 +122,7 @@ fn a_saved_model_predicts_the_same() {
     model.save(folder.path(), &report.facts).unwrap();
     let (loaded, manifest) = RankingModel::load(folder.path()).unwrap();
     assert_eq!(loaded.schema(), model.schema());
-    assert_eq!(loaded.predict(&table), model.predict(&table));
+    assert_eq!(loaded.predict(&table).unwrap(), model.predict(&table).unwrap());
     assert_eq!(manifest.run.seed, 2020);
     assert!(!manifest.run.instruction_set.is_empty());
 }
@@ -244,8 +244,9 @@ fn an_unknown_metric_is_found_before_training() {
 fn a_loss_that_is_not_finite_names_task_epoch_step_and_tensor() {
     let optimizer = AdamConfig { learning_rate: 1e30, ..AdamConfig::default() };
     let error = error(TrainConfig { optimizer, balance: Balance::Mean, ..config() }, |_| ());
-    let TrainError::NonFiniteLoss { task, epoch, step, tensor, .. } = &error else { panic!("{error}") };
-    assert_eq!((task.as_str(), *epoch, *step), ("click", 1, 2));
+    let TrainError::NotFinite(NotFinite { number, tensor, step, .. }) = &error else { panic!("{error}") };
+    let expected = Number::Loss { task: Some("click".to_owned()), origin: Origin::Network };
+    assert_eq!((number, *step), (&expected, Some((1, 2))));
     assert!(tensor.starts_with("output of linear of cgc.0.task.0.expert.0.layer.0.weight"), "{tensor}");
     let text = error.to_string();
     assert!(
@@ -459,8 +460,8 @@ fn one_streamed_window_gives_the_model_and_the_metrics_of_a_table_in_memory() {
     assert_eq!(metrics(&report), metrics(&other_report));
     let RowSource::Memory(validation) = input(self::data()).validation.unwrap() else { unreachable!() };
     let validation_shards = streamed.validation.unwrap();
-    assert_eq!(other.predict_source(&validation_shards).unwrap(), other.predict(&validation));
-    assert_eq!(other.evaluate_source(&validation_shards).unwrap(), other.evaluate(&validation));
+    assert_eq!(other.predict_source(&validation_shards).unwrap(), other.predict(&validation).unwrap());
+    assert_eq!(other.evaluate_source(&validation_shards).unwrap(), other.evaluate(&validation).unwrap());
 }
 
 #[test]
@@ -504,7 +505,7 @@ fn take_step(
     let mut state = TrainState { schema, model, store, balancer, optimizer, workspace: Workspace::new() };
     let pass = state.forward_backward(batch, 0).unwrap();
     let losses = (pass.task_losses.clone(), pass.total);
-    state.update(pass);
+    state.update(pass).unwrap();
     losses
 }
 
@@ -625,7 +626,7 @@ fn weighted_lists_are_trained_on_and_empty_ones_are_no_nan() {
         let config = TrainConfig { epochs: 2, batch_size: 64, ..TrainConfig::default() };
         let report = fit(&mut model, &input, &config, &mut ()).unwrap();
         assert!(report.evaluations.iter().all(|e| e.train_losses[0].unwrap().is_finite()), "{pooling:?}");
-        let predictions = model.predict(&table);
+        let predictions = model.predict(&table).unwrap();
         assert!(predictions[0].iter().all(|p| p.is_finite()), "{pooling:?}");
         assert_eq!(model.predict_source(&input.train).unwrap(), predictions);
     }

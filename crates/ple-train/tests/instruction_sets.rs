@@ -148,7 +148,7 @@ fn hash_of_a_run(table: &Table, model: ModelConfig, optimizer: AdamConfig) -> u1
     for id in store.table_ids() {
         (0..store.table(id).rows).for_each(|row| store.table_row(id, row).iter().for_each(&mut add));
     }
-    model.predict(table).iter().flatten().for_each(&mut add);
+    model.predict(table).unwrap().iter().flatten().for_each(&mut add);
     hash.digest128()
 }
 

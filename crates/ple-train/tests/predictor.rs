@@ -11,7 +11,7 @@ use ple_train::{Predictor, RankingModel, RunSeed, bank_input};
 fn answers_are_those_of_evaluation_for_any_cut_of_the_rows_and_any_thread() {
     let table = generate(&GeneratorConfig { rows: 200, vocabulary: Vocabulary::Small, seed: 3 }).table;
     let model = RankingModel::new(table.schema().clone(), ModelConfig::default(), RunSeed(3)).unwrap();
-    let expected = model.predict(&table);
+    let expected = model.predict(&table).unwrap();
     let predictor = Predictor::new(model);
     std::thread::scope(|threads| {
         for rows in [1_u32, 3, 5, 64, 200] {

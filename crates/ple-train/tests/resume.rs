@@ -385,7 +385,7 @@ fn a_checkpoint_of_a_run_is_a_model() {
     run(&started, &config, &mut StopAt { step: Some(25), ..StopAt::default() }).unwrap();
     let (model, manifest) = RankingModel::load(&folder.path().join("step-00000025")).unwrap();
     assert_eq!((manifest.run.position.epoch, manifest.run.position.rows), (2, 500));
-    assert_eq!(model.predict(&data.test.table).len(), 2);
+    assert_eq!(model.predict(&data.test.table).unwrap().len(), 2);
 }
 
 /// The names of everything below a folder, those of folders with a slash.

@@ -25,11 +25,11 @@ pub(crate) fn measure(options: &Infer) -> Result<Outcome, String> {
     }
     let tables = batches(&workload::table(Vocabulary::Full, ROWS)?, batch);
     for table in tables.iter().take(8) {
-        black_box(model.predict(table));
+        black_box(model.predict(table)).map_err(|error| error.to_string())?;
     }
     let (start, mut rows) = (Instant::now(), 0);
     for table in tables.iter().cycle() {
-        black_box(model.predict(table));
+        black_box(model.predict(table)).map_err(|error| error.to_string())?;
         rows += table.rows() as u64;
         if start.elapsed().as_secs_f64() >= options.seconds {
             break;

@@ -56,10 +56,10 @@ pub(crate) fn measure(options: &Profile) -> Result<Value, String> {
         };
         let start = Instant::now();
         let pass = state.forward_backward(&batch, step as u64);
-        let pass = pass.map_err(|_| "the loss is not finite".to_owned())?;
+        let pass = pass.map_err(|first| first.to_string())?;
         passes += start.elapsed();
         let start = Instant::now();
-        state.update(pass);
+        state.update(pass).map_err(|first| first.to_string())?;
         updates += start.elapsed();
         workspace = state.workspace;
     }

@@ -389,7 +389,7 @@ pub(crate) fn list_elements<'t>(
         let Some((key, weight)) = weight_separator.and_then(|between| element.rsplit_once(between)) else {
             return (element, Ok(1.0));
         };
-        let weight = number_of(weight).and_then(check_dense).map_err(|fault| match fault {
+        let weight = number_of(weight).and_then(check_weight).map_err(|fault| match fault {
             CellFault::Missing { .. } | CellFault::NotANumber { .. } => {
                 CellFault::NotANumber { value: shortened(element), expected: A_WEIGHT }
             }

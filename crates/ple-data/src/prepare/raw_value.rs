@@ -221,7 +221,7 @@ impl List<'_> {
                     for (key, weight) in list_elements(text, separator, weight_separator.as_deref()) {
                         all.ids.push(self.id(row, RawValue::Text(key))?);
                         if let Some(weights) = &mut all.weights {
-                            let expected = "a finite weight after each id";
+                            let expected = "a finite weight of at least 0 after each id";
                             weights.push(
                                 weight.map_err(|_| refuse(row, column, format!("`{text}`"), expected))?,
                             );
@@ -267,15 +267,19 @@ impl List<'_> {
         };
         match value(row, column) {
             RawValue::Numbers(found)
-                if found.len() == n_ids && found.iter().all(|weight| weight.is_finite()) =>
+                if found.len() == n_ids
+                    && found.iter().all(|weight| weight.is_finite() && *weight >= 0.0) =>
             {
                 weights.extend_from_slice(found);
                 Ok(())
             }
             RawValue::Missing if n_ids == 0 => Ok(()),
-            other => {
-                Err(refuse(row, column, format!("{other:?}"), "a finite number for each id of the list"))
-            }
+            other => Err(refuse(
+                row,
+                column,
+                format!("{other:?}"),
+                "a finite number of at least 0 for each id of the list",
+            )),
         }
     }
 }

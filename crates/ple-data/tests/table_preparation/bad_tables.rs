@@ -90,7 +90,7 @@ const BAD_ROWS: &[(&str, &str)] = &[
     ),
     (
         "s,bob,a:1,0.5,1,-1,0\n",
-        "log.csv, line 3, column `weight`: found the weight -1\nexpected: 0 (the row is outside of the task) or a positive number\nnext: correct the weight",
+        "log.csv, line 3, column `weight`: found the weight -1\nexpected: 0 (it counts for nothing) or a positive number\nnext: correct the weight",
     ),
     (
         "s,bob,a:1,0.5,1,1,\n",

@@ -23,7 +23,7 @@ use crate::table::TableRows;
 /// 1, AdamW of I. Loshchilov and F. Hutter, "Decoupled Weight Decay Regularization", ICLR 2019, algorithm 2.
 ///
 /// ```
-/// use ple_tensor::AdamStep;
+/// use ple_tensor::{AdamStep, Written};
 ///
 /// let step = AdamStep {
 ///     beta1: 0.9,
@@ -37,7 +37,7 @@ use crate::table::TableRows;
 ///     root_correction: 1.0 / (1.0_f32 - 0.999).sqrt(),          // 1 / sqrt(1 - beta2^t)
 /// };
 /// let (mut weight, mut m, mut v) = ([1.0], [0.0], [0.0]);
-/// step.update(&mut weight, &mut m, &mut v, &[5.0]);
+/// assert_eq!(step.update(&mut weight, &mut m, &mut v, &[5.0]), Written::Finite);
 /// assert!((weight[0] - 0.99).abs() < 1e-5); // the first step is as long as the learning rate, whatever the gradient
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -80,28 +80,57 @@ fn or_zero(value: f32, least: f32) -> f32 {
 /// Values to a task: less would not pay for the fork.
 const CHUNK: usize = 1 << 12;
 
+/// Whether what a kernel wrote is finite. The kernels find out while the values are in registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Written {
+    /// Every value is finite.
+    Finite,
+    /// A value may be NaN or infinite. It is not said where: that takes a search, which the caller makes.
+    Suspect,
+}
+
+impl Written {
+    /// Both parts of what was written.
+    pub fn and(self, other: Self) -> Self {
+        if self == Self::Finite { other } else { Self::Suspect }
+    }
+
+    fn of(magnitude: u32) -> Self {
+        if magnitude < INFINITY { Self::Finite } else { Self::Suspect }
+    }
+}
+
+/// The bits of infinity. Without the sign, the bits of NaN are above them and those of every number below.
+const INFINITY: u32 = f32::INFINITY.to_bits();
+
 impl AdamStep {
+    /// One step of one weight. Gives back the bits of `w + v` without the sign, which are [`INFINITY`] or more if one of
+    /// the three results is not finite: `v` and `w` by themselves, and `m` by way of `w`, which it is divided into.
     #[inline(always)]
-    fn step(&self, weight: &mut f32, m: &mut f32, v: &mut f32, gradient: f32) {
+    fn step(&self, weight: &mut f32, m: &mut f32, v: &mut f32, gradient: f32) -> u32 {
         let g = or_zero(gradient + self.coupled_decay * *weight, LEAST_GRADIENT);
         *m = or_zero(self.beta1 * *m + self.one_minus_beta1 * g, LEAST_MOMENT);
         *v = or_zero(self.beta2 * *v + self.one_minus_beta2 * (g * g), LEAST_MOMENT);
         let denominator = v.sqrt() * self.root_correction + self.epsilon;
         *weight = *weight * self.kept - self.step_size * (*m / denominator);
+        (*weight + *v).abs().to_bits()
     }
 
     /// One step of weights and their moments.
     ///
     /// # Panics
     /// If the lengths differ.
-    pub fn update(&self, weights: &mut [f32], m: &mut [f32], v: &mut [f32], gradient: &[f32]) {
+    pub fn update(&self, weights: &mut [f32], m: &mut [f32], v: &mut [f32], gradient: &[f32]) -> Written {
         let n = weights.len();
         assert!(m.len() == n && v.len() == n && gradient.len() == n, "moments and gradient of {n} weights");
         let moments = m.chunks_mut(CHUNK).zip(v.chunks_mut(CHUNK));
-        let mut chunks: Vec<_> = weights.chunks_mut(CHUNK).zip(moments).zip(gradient.chunks(CHUNK)).collect();
-        for_each_in_parallel(&mut chunks, |_, ((weights, (m, v)), gradient)| {
-            update_slice(self, weights, m, v, gradient);
+        let parts = weights.chunks_mut(CHUNK).zip(moments).zip(gradient.chunks(CHUNK));
+        let mut chunks: Vec<_> = parts.map(|part| (part, 0)).collect();
+        for_each_in_parallel(&mut chunks, |_, (((weights, (m, v)), gradient), magnitude)| {
+            *magnitude = update_slice(self, weights, m, v, gradient);
         });
+        Written::of(chunks.iter().map(|(_, magnitude)| *magnitude).max().unwrap_or(0))
     }
 
     /// One step of some rows of a table that keeps two moments beside its weights: row `rows[i]` against the gradient
@@ -109,10 +138,10 @@ impl AdamStep {
     ///
     /// # Panics
     /// If a row is not the table's, a row is too short for two moments, or the lengths differ.
-    pub fn update_rows(&self, table: &mut TableRows<'_>, rows: &[u32], gradients: &[f32]) {
+    pub fn update_rows(&self, table: &mut TableRows<'_>, rows: &[u32], gradients: &[f32]) -> Written {
         assert!(table.stride >= 3 * table.dim, "rows of {} values and their moments", table.dim);
         assert_eq!(gradients.len(), rows.len() * table.dim, "gradients of {} rows", rows.len());
-        update_rows(self, table.data, table.dim, table.stride, rows, gradients);
+        Written::of(update_rows(self, table.data, table.dim, table.stride, rows, gradients))
     }
 
     /// The steps that rows missed, in order, each with a gradient of zero: the values stay in registers meanwhile. Up to
@@ -121,39 +150,46 @@ impl AdamStep {
     ///
     /// # Panics
     /// If a row comes twice, is not the table's, or is too short for two moments.
-    pub fn replay(steps: &[AdamStep], table: &mut TableRows<'_>, rows: &[usize]) {
+    pub fn replay(steps: &[AdamStep], table: &mut TableRows<'_>, rows: &[usize]) -> Written {
         // Four rows need the 32 wide registers of AVX-512.
         let together = if InstructionSet::in_use() == InstructionSet::Avx512 { 4 } else { 2 };
-        for rows in rows.chunks(together) {
-            match *rows {
-                [a, b, c, d] => replay_together(steps, table, [a, b, c, d]),
-                [a, b, c] => replay_together(steps, table, [a, b, c]),
-                [a, b] => replay_together(steps, table, [a, b]),
-                _ => rows.iter().for_each(|&row| replay_together(steps, table, [row])),
-            }
-        }
+        let magnitudes = rows.chunks(together).map(|rows| match *rows {
+            [a, b, c, d] => replay_together(steps, table, [a, b, c, d]),
+            [a, b, c] => replay_together(steps, table, [a, b, c]),
+            [a, b] => replay_together(steps, table, [a, b]),
+            [a] => replay_together(steps, table, [a]),
+            _ => unreachable!("up to four rows"),
+        });
+        Written::of(magnitudes.max().unwrap_or(0))
     }
 
     /// The number of rows that are best given to [`AdamStep::replay`] at a time.
     pub const REPLAYED_TOGETHER: usize = 4;
 }
 
-fn replay_together<const ROWS: usize>(steps: &[AdamStep], table: &mut TableRows<'_>, rows: [usize; ROWS]) {
+fn replay_together<const ROWS: usize>(
+    steps: &[AdamStep],
+    table: &mut TableRows<'_>,
+    rows: [usize; ROWS],
+) -> u32 {
     let ranges = rows.map(|row| row * table.stride..(row + 1) * table.stride);
     let rows = table.data.get_disjoint_mut(ranges).expect("rows of the table, all of them different");
-    replay_rows(steps, rows, table.dim);
+    replay_rows(steps, rows, table.dim)
 }
 
 multiversion! {
-    fn update_slice(step: &AdamStep, weights: &mut [f32], m: &mut [f32], v: &mut [f32], gradient: &[f32]) {
+    fn update_slice(step: &AdamStep, weights: &mut [f32], m: &mut [f32], v: &mut [f32], gradient: &[f32]) -> u32 {
+        let mut magnitude = 0;
         for (((weight, m), v), &gradient) in weights.iter_mut().zip(m).zip(v).zip(gradient) {
-            step.step(weight, m, v, gradient);
+            magnitude = step.step(weight, m, v, gradient).max(magnitude);
         }
+        magnitude
     }
 }
 
 multiversion! {
-    fn update_rows(step: &AdamStep, data: &mut [f32], dim: usize, stride: usize, rows: &[u32], gradients: &[f32]) {
+    fn update_rows(step: &AdamStep, data: &mut [f32], dim: usize, stride: usize, rows: &[u32], gradients: &[f32]) -> u32 {
+        let mut magnitude = 0;
         for (index, (&row, gradient)) in rows.iter().zip(gradients.chunks_exact(dim)).enumerate() {
             if let Some(&ahead) = rows.get(index + ROWS_AHEAD) {
                 prefetch(data, ahead as usize * stride, stride);
@@ -162,9 +198,10 @@ multiversion! {
             let (weights, moments) = values.split_at_mut(dim);
             let (m, v) = moments.split_at_mut(dim);
             for (((weight, m), v), &gradient) in weights.iter_mut().zip(m).zip(v).zip(gradient) {
-                step.step(weight, m, v, gradient);
+                magnitude = step.step(weight, m, v, gradient).max(magnitude);
             }
         }
+        magnitude
     }
 }
 
@@ -174,8 +211,10 @@ const LANES: usize = 16;
 /// The weights and moments of a piece of a row, in registers.
 type Piece = [[f32; LANES]; 3];
 
-/// Replays the rows piece by piece, one piece of every row at a time.
-fn replay_rows<const ROWS: usize>(steps: &[AdamStep], mut rows: [&mut [f32]; ROWS], dim: usize) {
+/// Replays the rows piece by piece, one piece of every row at a time. Gives back the largest `w + v` at the end, as
+/// [`AdamStep::step`] does: what is not finite after one step is not after the next.
+fn replay_rows<const ROWS: usize>(steps: &[AdamStep], mut rows: [&mut [f32]; ROWS], dim: usize) -> u32 {
+    let mut magnitude = 0;
     for first in (0..dim).step_by(LANES) {
         let n = LANES.min(dim - first);
         // The lanes past the end start at zero, and stay there.
@@ -190,8 +229,12 @@ fn replay_rows<const ROWS: usize>(steps: &[AdamStep], mut rows: [&mut [f32]; ROW
             for (values, part) in piece.iter().zip(row.chunks_exact_mut(dim)) {
                 part[first..first + n].copy_from_slice(&values[..n]);
             }
+            let [w, _, v] = piece;
+            let sums = w.iter().zip(v).map(|(w, v)| (w + v).abs().to_bits());
+            magnitude = sums.fold(magnitude, u32::max);
         }
     }
+    magnitude
 }
 
 fn replay_pieces<const ROWS: usize>(steps: &[AdamStep], pieces: &mut [Piece; ROWS]) {
@@ -207,7 +250,7 @@ fn replay_pieces<const ROWS: usize>(steps: &[AdamStep], pieces: &mut [Piece; ROW
 #[inline(always)]
 fn replay_step(step: &AdamStep, [w, m, v]: &mut Piece) {
     for lane in 0..LANES {
-        step.step(&mut w[lane], &mut m[lane], &mut v[lane], 0.0);
+        let _ = step.step(&mut w[lane], &mut m[lane], &mut v[lane], 0.0);
     }
 }
 
@@ -249,7 +292,8 @@ multiversion! {
 mod tests {
     use proptest::prelude::*;
 
-    use super::AdamStep;
+    use super::{AdamStep, Written};
+    use crate::table::TableRows;
 
     fn step(coupled_decay: f32, beta1: f32, beta2: f32) -> AdamStep {
         AdamStep {
@@ -277,11 +321,59 @@ mod tests {
             let rule = step(coupled_decay, beta1, 0.99);
             let (mut weights, mut m, mut v, mut gradients) = ([weight; 17], [0.0; 17], [0.0; 17], [gradient; 17]);
             for _ in 0..20_000 {
-                rule.update(&mut weights, &mut m, &mut v, &gradients);
+                prop_assert_eq!(rule.update(&mut weights, &mut m, &mut v, &gradients), Written::Finite);
                 gradients.fill(0.0);
                 let all = weights.iter().chain(&m).chain(&v);
                 prop_assert!(all.clone().all(|value| !value.is_subnormal()), "{:?}", all.collect::<Vec<_>>());
             }
+        }
+
+        /// A NaN, an infinity or a number whose square is none, in any of the four, is found by each kernel, wherever it
+        /// stands; and nothing is suspected without one.
+        #[test]
+        fn what_is_not_finite_is_found_by_the_step_that_wrote_it(
+            dim in 1_usize..70,
+            n_rows in 1_usize..6,
+            place in any::<prop::sample::Index>(),
+            part in 0_usize..4,
+            bad in prop_oneof![
+                Just(None),
+                prop_oneof![Just(f32::NAN), Just(f32::INFINITY), Just(f32::NEG_INFINITY), Just(1e38)].prop_map(Some),
+            ],
+            beta1 in prop_oneof![Just(0.0_f32), Just(0.9)],
+            missed in 1_usize..4,
+        ) {
+            let rule = step(1e-5, beta1, 0.99);
+            let n = n_rows * dim;
+            let mut values: [Vec<f32>; 4] = [0.5, 0.1, 0.01, -0.3].map(|value| vec![value; n]);
+            if let Some(bad) = bad {
+                values[part][place.index(n)] = bad;
+            }
+            // The magnitudes of w and v are added up, and no two of these numbers add up to infinity.
+            let expected = |parts: &[&[f32]]| match parts.iter().copied().flatten().all(|value| value.is_finite()) {
+                true => Written::Finite,
+                false => Written::Suspect,
+            };
+            let [w, m, v, g] = &values;
+            let (mut dense_w, mut dense_m, mut dense_v) = (w.clone(), m.clone(), v.clone());
+            let written = rule.update(&mut dense_w, &mut dense_m, &mut dense_v, g);
+            prop_assert_eq!(written, expected(&[&dense_w, &dense_m, &dense_v]));
+            // 1e38 is a number: as a second moment it may stay, and as a first one it may be forgotten.
+            let stays = part == 2 || (part == 1 && beta1 == 0.0);
+            prop_assert_eq!(written == Written::Finite, bad.is_none() || (bad == Some(1e38) && stays));
+
+            let rows = |row: usize| [w, m, v].into_iter().flat_map(move |part| &part[row * dim..(row + 1) * dim]);
+            let mut data: Vec<f32> = (0..n_rows).flat_map(rows).copied().collect();
+            let mut table = TableRows { data: &mut data, dim, stride: 3 * dim, stamps: &mut [] };
+            let all: Vec<u32> = (0..n_rows as u32).collect();
+            let mut replayed = table.data.to_vec();
+            let written = rule.update_rows(&mut table, &all, g);
+            prop_assert_eq!(written, expected(&[table.data]));
+
+            table.data = &mut replayed;
+            let all: Vec<usize> = (0..n_rows).collect();
+            let written = AdamStep::replay(&vec![rule; missed], &mut table, &all);
+            prop_assert_eq!(written, expected(&[table.data]));
         }
     }
 }

@@ -12,7 +12,8 @@ use super::prefetch::{ROWS_AHEAD, prefetch};
 /// How the embeddings of a sequence become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pooling {
-    /// `Σ wᵢ eᵢ / Σ wᵢ`, all weights 1 where none are given; zero for an empty sequence.
+    /// `Σ wᵢ eᵢ / Σ wᵢ`, all weights 1 where none are given; zero for an empty sequence, and where all weights are zero.
+    /// Weights of any size that 32 bits hold give their shares, whether or not their sum overflows.
     Mean,
     /// `Σ wᵢ eᵢ`.
     Sum,
@@ -52,20 +53,40 @@ impl<'a> Bags<'a> {
         let ids = &self.ids[elements.clone()];
         let weights = self.weights.map(|weights| &weights[elements.clone()]);
         let counts = move |id: u32| Some(id) != self.padding;
-        let total = match weights {
-            _ if self.pooling == Pooling::Sum => 1.0,
-            None => ids.iter().filter(|id| counts(**id)).count() as f32,
+        let (unit, total) = match weights {
+            _ if self.pooling == Pooling::Sum => (1.0, 1.0),
+            None => (1.0, ids.iter().filter(|id| counts(**id)).count() as f32),
             Some(weights) => {
-                let counted = ids.iter().zip(weights).filter(|(id, _)| counts(**id));
-                counted.map(|(_, weight)| weight).sum()
+                let counted = ids.iter().zip(weights).filter(move |(id, _)| counts(**id));
+                let sum = |unit: f32| counted.clone().map(|(_, weight)| weight * unit).sum::<f32>();
+                let total = sum(1.0);
+                match unit_of(total) {
+                    1.0 => (1.0, total),
+                    unit => (unit, sum(unit)),
+                }
             }
         };
         let scale = if total == 0.0 { 0.0 } else { 1.0 / total };
         let counted = ids.iter().enumerate().filter(move |(_, id)| counts(**id));
         counted.map(move |(position, &id)| {
             let weight = weights.map_or(1.0, |weights| weights[position]);
-            (elements.start + position, id, weight * scale)
+            (elements.start + position, id, weight * unit * scale)
         })
+    }
+}
+
+/// The power of two that weights are multiplied by before their shares are taken: 1, unless their sum is so large or so
+/// small that it, or its inverse, would be no normal number. Shares do not depend on it, and a power of two changes no bit
+/// of what is a normal number before and after.
+#[inline(always)]
+fn unit_of(total: f32) -> f32 {
+    const LARGE: f32 = 1e30;
+    const SMALL: f32 = 1e-30;
+    const UP: f32 = (1_u128 << 100) as f32;
+    match total.abs() {
+        magnitude if magnitude > LARGE => 1.0 / UP,
+        magnitude if magnitude < SMALL => UP,
+        _ => 1.0,
     }
 }
 
@@ -182,6 +203,29 @@ mod tests {
             }
             prop_assert_eq!(&sums.rows, &rows.iter().map(|(row, _)| *row).collect::<Vec<_>>());
             prop_assert_eq!(&sums.values, &rows.into_iter().flat_map(|(_, sum)| sum).collect::<Vec<_>>());
+        }
+
+        /// Weights of any magnitude, whose sum may overflow or be no normal number, have the shares of a computation in
+        /// 64 bits.
+        #[test]
+        fn shares_do_not_depend_on_the_size_of_weights(
+            weights in proptest::collection::vec(
+                prop_oneof![Just(0.0_f32), Just(1e-45), Just(f32::MAX), (-149_i32..128).prop_map(|e| (f64::from(e)).exp2() as f32)],
+                1..6,
+            ),
+            scale in -45_i32..38,
+        ) {
+            let together: Vec<f32> = weights.iter().map(|weight| weight.min(1.0) * 10_f32.powi(scale)).collect();
+            for weights in [&weights, &together] {
+                let ids: Vec<u32> = (0..weights.len() as u32).collect();
+                let offsets = [0, ids.len() as u32];
+                let bags = Bags { offsets: &offsets, ids: &ids, weights: Some(weights), pooling: Pooling::Mean, padding: None };
+                let total: f64 = weights.iter().map(|&weight| f64::from(weight)).sum();
+                for (element, id, factor) in bags.elements(0) {
+                    let expected = if total == 0.0 { 0.0 } else { f64::from(weights[element]) / total };
+                    prop_assert!((f64::from(factor) - expected).abs() < 1e-6, "{id}: {factor} for {expected} of {weights:?}");
+                }
+            }
         }
     }
 }

@@ -129,7 +129,15 @@ const STEPS_OF_REPLACING: &[Step] = &[Step::Publish, Step::Rename, Step::Publish
 /// [`TrainError::CheckpointDamaged`] for damage elsewhere, [`TrainError::CheckpointName`],
 /// [`TrainError::CheckpointVersion`], [`TrainError::CheckpointKey`], and [`TrainError::File`].
 pub fn read(folder: &Path) -> Result<Stored, TrainError> {
-    let manifest = Manifest::load(folder)?;
+    read_tensors(folder, Manifest::load(folder)?)
+}
+
+/// Reads the tensors of a checkpoint whose manifest has been read.
+///
+/// # Errors
+///
+/// Those of [`read`] that concern the file of the tensors.
+pub(crate) fn read_tensors(folder: &Path, manifest: Manifest) -> Result<Stored, TrainError> {
     let path = folder.join(&manifest.file.name);
     let header_bytes = check_sizes(&path, folder, &manifest)?;
     let reading = |source| FileError::reading(&path, source);

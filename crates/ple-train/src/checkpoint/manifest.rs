@@ -115,7 +115,20 @@ struct Sealed {
     manifest: Manifest,
 }
 
-pub(super) const FILE_NAME: &str = "manifest.json";
+/// What is read first of a manifest, whatever else it has.
+#[derive(Deserialize)]
+struct Versioned {
+    #[serde(default)]
+    manifest: Version,
+}
+
+#[derive(Default, Deserialize)]
+struct Version {
+    #[serde(default)]
+    format_version: Value,
+}
+
+pub(crate) const FILE_NAME: &str = "manifest.json";
 
 /// What stands before the hash, and the length of a hash.
 const SEAL: &str = "{\n  \"xxh3\": \"";
@@ -133,17 +146,16 @@ impl Manifest {
     }
 
     /// Reads the manifest of a folder and checks everything about it that needs no other file.
-    pub(super) fn load(folder: &Path) -> Result<Self, TrainError> {
+    pub(crate) fn load(folder: &Path) -> Result<Self, TrainError> {
         let path = folder.join(FILE_NAME);
         let damaged = |detail: String| TrainError::CheckpointDamaged { path: path.clone(), detail };
         let bytes = read_bytes(&path, MOST_BYTES).map_err(|error| match error {
             FileError::Missing { .. } => TrainError::CheckpointMissing { path: folder.to_path_buf() },
             error => error.into(),
         })?;
-        let value: Value = serde_json::from_slice(&bytes)
-            .map_err(|error| damaged(format!("the manifest is cut short or damaged ({error})")))?;
         // The version comes first: another version may differ in everything else.
-        let version = &value["manifest"]["format_version"];
+        let Versioned { manifest: Version { format_version: version } } = serde_json::from_slice(&bytes)
+            .map_err(|error| damaged(format!("the manifest is cut short or damaged ({error})")))?;
         let is_known = |version: u64| (OLDEST_VERSION.into()..=FORMAT_VERSION.into()).contains(&version);
         if !version.as_u64().is_some_and(is_known) {
             return Err(TrainError::CheckpointVersion {
@@ -155,10 +167,10 @@ impl Manifest {
         if !is_sealed(&bytes) {
             return Err(damaged("the manifest is not as it was written".to_owned()));
         }
-        let sealed: Sealed = serde_json::from_value(value).map_err(|error| TrainError::CheckpointKey {
-            path: path.clone(),
-            detail: error.to_string(),
-            version: FORMAT_VERSION,
+        let sealed: Sealed = serde_json::from_slice(&bytes).map_err(|error| {
+            let place = format!(" at line {} column {}", error.line(), error.column());
+            let detail = error.to_string().replace(&place, "");
+            TrainError::CheckpointKey { path: path.clone(), detail, version: FORMAT_VERSION }
         })?;
         let manifest = sealed.manifest;
         if !is_plain_name(&manifest.file.name) {

@@ -38,8 +38,10 @@ mod provenance;
 mod run_folder;
 mod tensor_source;
 
+pub(crate) use container::read_tensors;
 pub use container::{Stored, StoredTensor, files_in, read, read_manifest, write};
 pub use json::to_json;
+pub(crate) use manifest::FILE_NAME;
 pub use manifest::{
     Dtype, FORMAT_VERSION, FileRecord, Manifest, OLDEST_VERSION, Position, RunFacts, TensorRecord,
 };

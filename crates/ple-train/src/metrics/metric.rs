@@ -50,7 +50,8 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// Whether the first value is strictly better than the second. NaN is better than nothing.
+    /// Whether the first value is strictly better than the second. NaN is never better than a number, and no number is
+    /// better than NaN.
     pub fn is_better(self, value: f64, than: f64) -> bool {
         match self {
             Self::HigherIsBetter => value > than,

@@ -2,13 +2,15 @@
 //!
 //! - [`roc_auc`], [`log_loss`], [`mse`], [`rmse`], [`mae`] and [`r2`] are plain functions on slices.
 //! - [`Metric`] is their names, directions and the tasks that they apply to.
-//! - [`TaskMetrics`] is everything that is known of one task on one set of rows.
+//! - [`TaskMetrics`] is everything that is known of one task on one set of rows, with [`ServedMetrics`] where the
+//!   probabilities that are served say something else than the logits.
 
 mod log_loss;
 mod metric;
 mod radix_sort;
 mod regression;
 mod roc_auc;
+mod served;
 mod task_metrics;
 mod undefined;
 mod weighted_mean;
@@ -17,5 +19,6 @@ pub use log_loss::log_loss;
 pub use metric::{Direction, Metric};
 pub use regression::{mae, mse, r2, rmse};
 pub use roc_auc::roc_auc;
+pub use served::ServedMetrics;
 pub use task_metrics::{LabelCounts, LabelSpread, Measured, TaskMetrics};
 pub use undefined::Undefined;

@@ -7,6 +7,7 @@ use ple_data::TaskType;
 use serde::{Deserialize, Serialize};
 
 use super::metric::Metric;
+use super::served::ServedMetrics;
 use super::undefined::Undefined;
 use super::weighted_mean::weighted_mean;
 
@@ -140,8 +141,11 @@ pub struct TaskMetrics {
     pub task_type: TaskType,
     /// The rows that were counted, and their labels.
     pub counts: LabelCounts,
-    /// The metrics of this type of task.
+    /// The metrics of this type of task; those of a classification are taken of its logits.
     pub values: BTreeMap<Metric, Measured>,
+    /// Those of the probabilities that are served, where they are others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served: Option<ServedMetrics>,
 }
 
 impl TaskMetrics {
@@ -161,7 +165,17 @@ impl TaskMetrics {
         let metrics = Metric::of(task_type).iter();
         let values =
             metrics.map(|metric| (*metric, metric.compute(outputs, labels, weights).into())).collect();
-        Self { task: task.to_owned(), task_type, counts: LabelCounts::of(task_type, labels, weights), values }
+        let served = match task_type {
+            TaskType::Classification => ServedMetrics::of(outputs, labels, weights, &values),
+            TaskType::Regression => None,
+        };
+        Self {
+            task: task.to_owned(),
+            task_type,
+            counts: LabelCounts::of(task_type, labels, weights),
+            values,
+            served,
+        }
     }
 
     /// A metric of this task, or `None` if the metric does not apply to its type.

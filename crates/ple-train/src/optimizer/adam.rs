@@ -1,9 +1,10 @@
 //! Adam over a whole store.
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use ple_nn::{BankInput, EmbeddingBank};
 use ple_tensor::{
-    AdamStep, Gradients, ParamStore, Role, RowGradients, RowStamps, TableRows, for_each_in_parallel,
+    AdamStep, Gradients, MatrixId, ParamStore, Role, RowGradients, RowStamps, TableRows, Written,
+    for_each_in_parallel,
 };
 use rayon::prelude::*;
 
@@ -67,65 +68,89 @@ impl Adam {
         self.step
     }
 
+    /// The first and the second moments of a matrix, once a step has changed it.
+    pub fn moments(&self, id: MatrixId) -> Option<[ArrayView2<'_, f32>; 2]> {
+        self.matrices[id.index()].as_ref().map(|moments| [moments.m.view(), moments.v.view()])
+    }
+
+    /// The same, to be changed. Those of a table lie in its rows: see [`ParamStore::tables_mut`].
+    pub fn moments_mut(&mut self, id: MatrixId) -> Option<[ArrayViewMut2<'_, f32>; 2]> {
+        self.matrices[id.index()].as_mut().map(|moments| [moments.m.view_mut(), moments.v.view_mut()])
+    }
+
     /// Exact mode: replays what the rows that a batch reads have missed, so that the forward pass reads what dense Adam
     /// would have left. In the other modes there is nothing to do.
-    pub fn catch_up(&self, store: &mut ParamStore, bank: &EmbeddingBank, input: &BankInput<'_>) {
+    pub fn catch_up(&self, store: &mut ParamStore, bank: &EmbeddingBank, input: &BankInput<'_>) -> Written {
         if self.config.tables != TableUpdates::Exact || self.step == 0 {
-            return;
+            return Written::Finite;
         }
         let mut readings: Vec<Vec<u32>> = store.table_ids().map(|_| Vec::new()).collect();
         bank.for_each_reading(store, input, |table, id| readings[table.index()].push(id as u32));
-        let mut tables: Vec<_> = store.tables_mut().into_iter().zip(readings).collect();
-        for_each_in_parallel(&mut tables, |_, (table, ids)| {
-            self.replay_rows(table, ids.iter().map(|&id| id as usize));
+        let tables = store.tables_mut().into_iter().zip(readings);
+        let mut tables: Vec<_> = tables.map(|(table, ids)| (table, ids, Written::Finite)).collect();
+        for_each_in_parallel(&mut tables, |_, (table, ids, written)| {
+            *written = self.replay_rows(table, ids.iter().map(|&id| id as usize));
         });
+        tables.iter().fold(Written::Finite, |all, (_, _, written)| all.and(*written))
     }
 
     /// Exact mode: replays what any row has missed, before weights are evaluated or saved.
-    pub fn catch_up_all(&self, store: &mut ParamStore) {
-        if self.config.tables == TableUpdates::Exact {
-            self.replay_all(store);
+    pub fn catch_up_all(&self, store: &mut ParamStore) -> Written {
+        match self.config.tables {
+            TableUpdates::Exact => self.replay_all(store),
+            TableUpdates::Lazy | TableUpdates::Dense => Written::Finite,
         }
     }
 
-    fn replay_all(&self, store: &mut ParamStore) {
-        store.tables_mut().into_par_iter().for_each(|table| {
+    fn replay_all(&self, store: &mut ParamStore) -> Written {
+        let tables = store.tables_mut().into_par_iter().map(|table| {
             let TableRows { data, dim, stride, stamps } = table;
             let pieces =
                 data.par_chunks_mut(REPLAYED_ROWS * stride).zip(stamps.par_chunks_mut(REPLAYED_ROWS));
-            pieces.for_each(|(data, stamps)| {
+            let written = pieces.map(|(data, stamps)| {
                 let rows = 0..stamps.len();
-                self.replay_rows(&mut TableRows { data, dim, stride, stamps }, rows);
+                self.replay_rows(&mut TableRows { data, dim, stride, stamps }, rows)
             });
+            written.reduce(|| Written::Finite, Written::and)
         });
+        tables.reduce(|| Written::Finite, Written::and)
     }
 
     /// Replays rows some at a time, those that are about as far behind together: the first catch up with the next ones.
-    fn replay_rows(&self, table: &mut TableRows<'_>, rows: impl Iterator<Item = usize>) {
+    fn replay_rows(&self, table: &mut TableRows<'_>, rows: impl Iterator<Item = usize>) -> Written {
         let mut behind: Vec<(u32, usize)> = rows
             .map(|row| (table.stamps[row], row))
             .filter(|&(stamp, _)| u64::from(stamp) != self.step)
             .collect();
         behind.sort_unstable();
         behind.dedup();
+        let mut written = Written::Finite;
         for group in behind.chunks(AdamStep::REPLAYED_TOGETHER) {
             let mut rows = [0; AdamStep::REPLAYED_TOGETHER];
             for (index, &(from, row)) in group.iter().enumerate() {
                 rows[index] = row;
                 let to = group.get(index + 1).map_or(self.replayed.len(), |&(next, _)| next as usize);
                 if to > from as usize {
-                    AdamStep::replay(&self.replayed[from as usize..to], table, &rows[..=index]);
+                    let steps = &self.replayed[from as usize..to];
+                    written = written.and(AdamStep::replay(steps, table, &rows[..=index]));
                 }
             }
             group.iter().for_each(|&(_, row)| table.stamps[row] = self.step as u32);
         }
+        written
     }
 
     /// One step against the gradients; also puts the new running statistics in place.
-    pub fn update(&mut self, store: &mut ParamStore, gradients: &Gradients) {
+    ///
+    /// Says whether what it wrote is finite: weights, moments and running statistics.
+    pub fn update(&mut self, store: &mut ParamStore, gradients: &Gradients) -> Written {
         self.step += 1;
+        let mut written = Written::Finite;
         for (id, values) in gradients.buffers() {
             store.matrix_mut(*id).assign(values);
+            if !values.iter().all(|value| value.is_finite()) {
+                written = Written::Suspect;
+            }
         }
         for id in store.matrix_ids() {
             let (role, Some(gradient)) = (store.role(id), gradients.matrix(id)) else { continue };
@@ -152,10 +177,12 @@ impl Adam {
             };
             let in_pieces = weights.chunks_mut(PIECE).zip(gradient.chunks(PIECE));
             let moments_of_pieces = m.chunks_mut(PIECE).zip(v.chunks_mut(PIECE));
-            let mut pieces: Vec<_> = in_pieces.zip(moments_of_pieces).collect();
-            for_each_in_parallel(&mut pieces, |_, ((weights, gradient), (m, v))| {
-                rule.update(weights, m, v, gradient);
+            let pieces = in_pieces.zip(moments_of_pieces);
+            let mut pieces: Vec<_> = pieces.map(|piece| (piece, Written::Finite)).collect();
+            for_each_in_parallel(&mut pieces, |_, (((weights, gradient), (m, v)), written)| {
+                *written = rule.update(weights, m, v, gradient);
             });
+            written = pieces.iter().fold(written, |all, (_, written)| all.and(*written));
             if let (Some(reached), Some(before)) = (reached, &before) {
                 let after = [store.matrix_mut(id), moments.m.view_mut(), moments.v.view_mut()];
                 for (mut after, before) in after.into_iter().zip(before) {
@@ -164,27 +191,31 @@ impl Adam {
                 }
             }
         }
-        self.update_tables(store, gradients);
+        written = written.and(self.update_tables(store, gradients));
         store.mark_learned();
+        written
     }
 
-    fn update_tables(&mut self, store: &mut ParamStore, gradients: &Gradients) {
+    fn update_tables(&mut self, store: &mut ParamStore, gradients: &Gradients) -> Written {
         let rule = adam_step(&self.config, self.step, self.carried, self.n_steps, true);
         let rows: Vec<Option<&RowGradients>> = store.table_ids().map(|id| gradients.table(id)).collect();
-        let mut tables: Vec<_> = store.tables_mut().into_iter().zip(rows).collect();
+        let tables = store.tables_mut().into_iter().zip(rows);
+        let mut tables: Vec<_> = tables.map(|(table, rows)| (table, rows, Written::Finite)).collect();
         let step = self.step as u32;
-        for_each_in_parallel(&mut tables, |_, (table, gradients)| {
+        for_each_in_parallel(&mut tables, |_, (table, gradients, written)| {
             let Some(gradients) = gradients else { return };
-            rule.update_rows(table, &gradients.rows, &gradients.values);
+            *written = rule.update_rows(table, &gradients.rows, &gradients.values);
             if !table.stamps.is_empty() {
                 gradients.rows.iter().for_each(|&row| table.stamps[row as usize] = step);
             }
         });
+        let written = tables.iter().fold(Written::Finite, |all, (_, _, written)| all.and(*written));
         if self.config.tables != TableUpdates::Lazy {
             self.replayed.push(rule);
         }
-        if self.config.tables == TableUpdates::Dense {
-            self.replay_all(store);
+        match self.config.tables {
+            TableUpdates::Dense => written.and(self.replay_all(store)),
+            TableUpdates::Lazy | TableUpdates::Exact => written,
         }
     }
 }

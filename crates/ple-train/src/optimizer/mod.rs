@@ -7,4 +7,4 @@ mod saved;
 
 pub use adam::Adam;
 pub use config::{AdamConfig, DecayKind, LearningRate, TableUpdates};
-pub(crate) use saved::{SavedSteps, is_moment, moment_names, moments_of};
+pub(crate) use saved::{SavedSteps, is_moment, is_second_moment, moment_names, moments_of};

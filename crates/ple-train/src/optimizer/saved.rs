@@ -9,6 +9,7 @@ use ple_tensor::{MatrixId, NamedBlock, ParamStore};
 use super::adam::{Adam, Moments};
 use super::config::TableUpdates;
 use super::rule::adam_step;
+use crate::balance::is_of_balance;
 use crate::carried_moments::{CarriedMoments, CarriedSteps};
 use crate::checkpoint::{StoredTensor, TensorEntry, TensorSource};
 use crate::error::TrainError;
@@ -19,6 +20,11 @@ const PREFIXES: [&str; 2] = ["adam.first.", "adam.second."];
 /// Whether a tensor of a checkpoint belongs to the optimiser.
 pub(crate) fn is_moment(name: &str) -> bool {
     PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Whether a tensor of a checkpoint has second moments, which are averages of squares.
+pub(crate) fn is_second_moment(name: &str) -> bool {
+    name.starts_with(PREFIXES[1])
 }
 
 /// The tensors with the moments of a parameter.
@@ -110,7 +116,7 @@ impl Adam {
                 (taken, carried) => {
                     let dim = store.matrix(id).dim();
                     let mut moments = [Array2::zeros(dim), Array2::zeros(dim)];
-                    for block in store.blocks().iter().filter(|block| block.matrix == id) {
+                    for block in store.blocks_of(id) {
                         for (prefix, values) in PREFIXES.iter().zip(&mut moments) {
                             let mut values = values.slice_mut(s![.., block.columns.clone()]);
                             let tensor = find(format!("{prefix}{}", block.name), values.shape())?;
@@ -153,7 +159,7 @@ impl Adam {
         moments: &CarriedMoments,
     ) -> Result<(), TrainError> {
         let mut carried = moments.steps.clone();
-        carried.matrices.retain(|name, _| !name.starts_with("balance."));
+        carried.matrices.retain(|name, _| !is_of_balance(name));
         let steps = SavedSteps { step: 0, matrices: &BTreeMap::new(), carried: &carried };
         self.restore(store, &steps, &moments.tensors, &moments.place)
     }
@@ -169,5 +175,5 @@ impl Adam {
 }
 
 fn first_block(store: &ParamStore, id: MatrixId) -> Option<&NamedBlock> {
-    store.blocks().iter().find(|block| block.matrix == id)
+    store.blocks_of(id).first()
 }

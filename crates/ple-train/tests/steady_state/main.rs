@@ -37,7 +37,7 @@ fn largest_of_a_step(batch_size: u32) -> usize {
     let mut step = |k: u32| {
         table.gather(&indices[(k * batch_size) as usize..((k + 1) * batch_size) as usize], &mut batch);
         let pass = state.forward_backward(&batch, 0).unwrap();
-        state.update(pass);
+        state.update(pass).unwrap();
     };
     step(0);
     step(1);
