@@ -32,16 +32,21 @@ use progress::Progress;
 )]
 struct Arguments {
     /// CSV or Parquet files, folders or patterns. Names that say train, val or test decide on the part.
-    #[arg(long, num_args = 1.., required_unless_present = "train", conflicts_with_all = ["train", "val", "test"])]
+    #[arg(
+        long,
+        num_args = 1..,
+        required_unless_present_any = ["train", "val", "test"],
+        conflicts_with_all = ["train", "val", "test"]
+    )]
     data: Vec<PathBuf>,
-    /// Files for training, whatever they are called.
-    #[arg(long, num_args = 1..)]
+    /// Files for training, whatever they are called. Needed where something is fitted, so not with --with.
+    #[arg(long, num_args = 1.., required_unless_present_any = ["data", "with"])]
     train: Vec<PathBuf>,
     /// Files for validation, whatever they are called.
-    #[arg(long, num_args = 1.., requires = "train")]
+    #[arg(long, num_args = 1..)]
     val: Vec<PathBuf>,
     /// Files for test, whatever they are called.
-    #[arg(long, num_args = 1.., requires = "train")]
+    #[arg(long, num_args = 1..)]
     test: Vec<PathBuf>,
     #[command(flatten)]
     fitting: FittingOptions,

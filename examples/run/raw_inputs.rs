@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ple_data::ali_ccp_raw::{DenseFacts, Prepared};
 use ple_data::prepare::{self, FittedKind, PrepareError, Transformation, VocabularyKeys};
 use ple_data::{DataError, FeatureKind, FeatureSchema, PreparedFolder};
-use ple_onnx::{Encoder, Keys, RawInput, Scaler};
+use ple_onnx::{Arithmetic, Encoder, Keys, RawInput, Scaler};
 
 /// The encoders of the features of a schema: what the preparation has made of each raw id and number. A hashed feature has
 /// none, and is sent as an id; a folder without any encoder is an error.
@@ -44,10 +44,12 @@ fn of_ali_ccp(prepared: &Prepared, schema: &FeatureSchema) -> Result<BTreeMap<St
             FeatureKind::Dense { .. } => {
                 let facts = prepared.schema.dense.iter().find(|dense| dense.column == feature.name);
                 let scaler = match facts {
-                    Some(&DenseFacts { minimum, maximum, .. }) => Scaler::MinMax { minimum, maximum },
+                    Some(&DenseFacts { minimum, maximum, .. }) => {
+                        Scaler::MinMax { minimum: minimum.into(), maximum: maximum.into() }
+                    }
                     None => Scaler::Identity,
                 };
-                Encoder::Dense { missing: Some(0.0), scaler }
+                Encoder::Dense { missing: Some(0.0), scaler, arithmetic: Arithmetic::Single }
             }
         };
         encoders.insert(feature.name.clone(), encoder);
@@ -59,9 +61,14 @@ fn of_table(transformation: &Transformation) -> BTreeMap<String, Encoder> {
     let mut encoders = BTreeMap::new();
     for feature in transformation.features() {
         let encoder = match (&feature.kind, transformation.encoder_of(feature)) {
-            (FittedKind::Dense { scaler, missing }, _) => {
-                Encoder::Dense { missing: *missing, scaler: scaler_of(*scaler) }
-            }
+            (&FittedKind::Dense { scaler, missing, arithmetic }, _) => Encoder::Dense {
+                missing,
+                scaler: scaler_of(scaler),
+                arithmetic: match arithmetic {
+                    prepare::Arithmetic::Single => Arithmetic::Single,
+                    prepare::Arithmetic::Double => Arithmetic::Double,
+                },
+            },
             (_, Some(prepare::Encoder::Vocabulary(vocabulary))) => {
                 let keys = match vocabulary.keys() {
                     VocabularyKeys::Integers(keys) => Keys::Ints(keys.into_iter().zip(1..).collect()),

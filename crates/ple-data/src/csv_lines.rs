@@ -119,6 +119,12 @@ pub(crate) fn numbered_lines(first_line: usize, bytes: &[u8]) -> impl Iterator<I
 
 /// Splits a line into fields. `Err` means that a quote is open at the end, or followed by something else.
 pub(crate) fn split_fields<'a>(line: &'a [u8], fields: &mut Vec<Cow<'a, [u8]>>) -> Result<(), ()> {
+    split_fields_at(b',', line, fields)
+}
+
+/// The same where fields are separated by another byte than the comma.
+#[inline]
+fn split_fields_at<'a>(separator: u8, line: &'a [u8], fields: &mut Vec<Cow<'a, [u8]>>) -> Result<(), ()> {
     fields.clear();
     let mut rest = line;
     loop {
@@ -127,11 +133,11 @@ pub(crate) fn split_fields<'a>(line: &'a [u8], fields: &mut Vec<Cow<'a, [u8]>>) 
             fields.push(Cow::Owned(field));
             match after.split_first() {
                 None => return Ok(()),
-                Some((b',', more)) => rest = more,
+                Some((&next, more)) if next == separator => rest = more,
                 Some(_) => return Err(()),
             }
         } else {
-            match rest.iter().position(|&byte| byte == b',') {
+            match rest.iter().position(|&byte| byte == separator) {
                 Some(end) => {
                     fields.push(Cow::Borrowed(&rest[..end]));
                     rest = &rest[end + 1..];
@@ -182,13 +188,24 @@ pub(crate) fn header_names(path: &Path, line_number: usize, line: &[u8]) -> Resu
     }
     let mut fields = Vec::new();
     let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
-    split_fields(line, &mut fields)
-        .map_err(|()| DataError::Quotes { path: path.to_path_buf(), line: line_number })?;
-    if let ([_], Some(&separator)) = (&fields[..], line.iter().find(|byte| b";\t|".contains(byte))) {
+    let split = split_fields(line, &mut fields);
+    if (split.is_err() || fields.len() == 1)
+        && let Some(separator) = other_separator(line)
+    {
         return Err(NotATable::Separator { path: path.to_path_buf(), found: char::from(separator) }.into());
     }
+    split.map_err(|()| DataError::Quotes { path: path.to_path_buf(), line: line_number })?;
     let name = |field: &Cow<'_, [u8]>| utf8(path, line_number, field).map(|name| name.trim().to_string());
     fields.iter().map(name).collect()
+}
+
+/// The separator that takes a header apart, quotes and all, where the comma does not.
+fn other_separator(line: &[u8]) -> Option<u8> {
+    let mut fields = Vec::new();
+    b";\t|"
+        .iter()
+        .copied()
+        .find(|&separator| split_fields_at(separator, line, &mut fields).is_ok() && fields.len() > 1)
 }
 
 /// A field as text.
@@ -230,6 +247,26 @@ mod tests {
         assert_eq!(fields(r#""a,b",2,"say ""hi""""#).unwrap(), ["a,b", "2", r#"say "hi""#]);
         assert_eq!(fields(r#""open,2"#), None);
         assert_eq!(fields(r#""a"b,2"#), None);
+    }
+
+    #[test]
+    fn another_separator_is_seen_in_a_header_with_quotes_too() {
+        let message = |header: &str| header_names(Path::new("log.csv"), 1, header.as_bytes()).unwrap_err();
+        for (separator, shown) in [(";", ";"), ("\t", "\\t"), ("|", "|")] {
+            let names = ["user", "\"user\"", "\"a,b\"", "\"say \"\"hi\"\"\""];
+            for (first, second) in names.into_iter().flat_map(|first| names.map(|second| (first, second))) {
+                if first == "user" && second.contains(',') {
+                    // By its commas this is `user;"a` and `b"`.
+                    continue;
+                }
+                let error = message(&format!("{first}{separator}{second}")).to_string();
+                let text = format!("log.csv: the header has no comma, but `{shown}`\n");
+                assert!(error.starts_with(&text), "{error}");
+            }
+        }
+        let error = message("\"user;item").to_string();
+        assert!(error.starts_with("log.csv, line 1: a quoted field is not closed"), "{error}");
+        assert_eq!(header_names(Path::new("log.csv"), 1, b"\"a;b\"").unwrap(), ["a;b"]);
     }
 
     proptest! {

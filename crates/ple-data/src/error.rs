@@ -10,10 +10,12 @@ use thiserror::Error;
 use crate::ali_ccp_raw::RawError;
 use crate::bucket_error::BucketError;
 use crate::memory::MemoryShortage;
+use crate::name_error::NameError;
 use crate::nearest::nearest_line;
 use crate::not_a_table::NotATable;
 use crate::place::{Place, after_comma};
 use crate::prepare::PrepareError;
+use crate::short_number::ShortNumber;
 
 /// An error of this crate. `Display` gives up to three lines: what, what was expected, the next step.
 ///
@@ -54,16 +56,9 @@ pub enum DataError {
     )]
     NoLabels,
 
-    /// Two features, two labels or two keys have one name.
-    #[error(
-        "the {role} `{name}` is named twice in the schema\nexpected: each name once\nnext: remove or rename one of the two"
-    )]
-    DuplicateName {
-        /// `feature`, `label` or `key`.
-        role: &'static str,
-        /// The name that occurs twice.
-        name: String,
-    },
+    /// A name that no model can have.
+    #[error(transparent)]
+    Name(#[from] NameError),
 
     /// A label is also an input of the model.
     #[error(
@@ -251,7 +246,7 @@ pub enum DataError {
     },
 
     /// A dense value, a label or a weight is NaN or infinite (or too large for f32).
-    #[error("{}, {place}, column `{column}`: found {value:?}\nexpected: a finite number that fits into 32 bits\nnext: fill or remove the row before training", path.display())]
+    #[error("{}, {place}, column `{column}`: found {}\nexpected: a finite number that fits into 32 bits\nnext: fill or remove the row before training", path.display(), ShortNumber(*value))]
     NotFinite {
         /// The file.
         path: PathBuf,
@@ -277,7 +272,7 @@ pub enum DataError {
     },
 
     /// The label of a classification task is neither 0 nor 1.
-    #[error("{}, {place}, column `{column}`: found the label {value}\nexpected: 0 or 1, since the task is a classification\nnext: correct the label, or declare the task a regression", path.display())]
+    #[error("{}, {place}, column `{column}`: found the label {}\nexpected: 0 or 1, since the task is a classification\nnext: correct the label, or declare the task a regression", path.display(), ShortNumber(*value))]
     LabelNotBinary {
         /// The file.
         path: PathBuf,
@@ -290,7 +285,7 @@ pub enum DataError {
     },
 
     /// A weight of a row, or of an id in a list, is negative.
-    #[error("{}, {place}, column `{column}`: found the weight {value}\nexpected: 0 (it counts for nothing) or a positive number\nnext: correct the weight", path.display())]
+    #[error("{}, {place}, column `{column}`: found the weight {}\nexpected: 0 (it counts for nothing) or a positive number\nnext: correct the weight", path.display(), ShortNumber(*value))]
     NegativeWeight {
         /// The file.
         path: PathBuf,

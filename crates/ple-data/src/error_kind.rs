@@ -16,7 +16,6 @@ impl DataError {
             DataError::UnknownExtension { .. }
             | DataError::NoFeatures
             | DataError::NoLabels
-            | DataError::DuplicateName { .. }
             | DataError::LabelAmongFeatures { .. }
             | DataError::SharedTable { .. }
             | DataError::FeatureSetting { .. }
@@ -33,6 +32,7 @@ impl DataError {
                 ExitKind::Configuration
             }
             DataError::NotATable(error) => error.kind(),
+            DataError::Name(error) => error.kind(),
             DataError::Raw(error) => error.kind(),
             DataError::Prepare(error) => error.kind(),
             DataError::Bucket(error) => error.kind(),

@@ -14,6 +14,7 @@ use crate::csv_lines::{
 use crate::error::DataError;
 use crate::memory::{MemoryCause, MemoryNeed, MemoryPart};
 use crate::memory_room::MemoryRoom;
+use crate::names::refuse_unnamed_features;
 use crate::parquet_limits::{corrupt, guarded, open_parquet, open_row_group};
 use crate::place::Place;
 use crate::read::FileFormat;
@@ -41,7 +42,7 @@ pub struct Roles {
 /// - integers (or booleans): sparse, with a vocabulary of the largest id over *all* files + 1;
 /// - floats: dense, without bins;
 /// - lists of integers (Parquet): a sequence, pooled by the mean, without padding;
-/// - text: an error.
+/// - text: an error, and so are a column without a name and an index that pandas has written.
 ///
 /// In CSV a column is dense if one of its values, in any file, has a point or an exponent, or if its name is a `D`
 /// followed by a digit, as in Ali-CCP's `D109_14`.
@@ -233,7 +234,11 @@ fn feature_positions(
         is_feature[header.position(key, || format!("the key `{key}`"))?] = false;
     }
     match first {
-        None => Ok((0..names.len()).filter(|&position| is_feature[position]).collect()),
+        None => {
+            let positions = (0..names.len()).filter(|&position| is_feature[position]);
+            refuse_unnamed_features(path, positions.clone().map(|position| (position, names[position])))?;
+            Ok(positions.collect())
+        }
         Some(first) => first
             .iter()
             .map(|column| {

@@ -60,7 +60,10 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 // What the columns mean.
+mod distinct;
 mod infer;
+mod moments;
+mod names;
 mod quantiles;
 mod schema;
 mod space;
@@ -143,9 +146,11 @@ mod planted;
 // What can go wrong.
 mod error;
 mod error_kind;
+mod name_error;
 mod nearest;
 mod not_a_table;
 mod place;
+mod short_number;
 
 pub use ali_ccp::{ALI_CCP_DENSE, ALI_CCP_SPARSE, Vocabulary, ali_ccp_schema};
 pub use batch::{Batch, SequenceBatch};
@@ -158,6 +163,7 @@ pub use infer::{Roles, infer_schema, infer_schema_within};
 pub use local_files::local_files;
 pub use memory::{MemoryCause, MemoryNeed, MemoryPart, MemoryShortage};
 pub use memory_room::{Bytes, MemoryLimit, MemoryRoom};
+pub use name_error::NameError;
 pub use not_a_table::NotATable;
 pub use order::{BatchPlan, EpochOrder, LastBatch, Shuffle, Window};
 pub use place::Place;

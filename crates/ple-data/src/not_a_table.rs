@@ -1,4 +1,5 @@
-//! What can be where a table should be: a folder without any, a file that is no text, or one with other separators.
+//! What can be where a table should be: a folder without any, a file that is no text, one with other separators, or Parquet
+//! of a kind that is not read.
 
 use std::path::PathBuf;
 
@@ -35,13 +36,24 @@ pub enum NotATable {
         /// The separator that the file seems to use.
         found: char,
     },
+
+    /// A Parquet file is of a kind for which no decoder is built in.
+    #[error("{}: {found}\nexpected: a file without encryption, compressed by Snappy, Zstandard, LZ4 or gzip, or not at all\nnext: write the file again in such a way", path.display())]
+    UnreadableParquet {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        found: String,
+    },
 }
 
 impl NotATable {
     pub(crate) fn kind(&self) -> ExitKind {
         match self {
             NotATable::NoTables { .. } => ExitKind::MissingInput,
-            NotATable::NotText { .. } | NotATable::Separator { .. } => ExitKind::BadData,
+            NotATable::NotText { .. } | NotATable::Separator { .. } | NotATable::UnreadableParquet { .. } => {
+                ExitKind::BadData
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
+use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::ChunkReader;
@@ -19,6 +20,7 @@ use ple_files::open_file;
 
 use crate::csv_lines::ZERO_BYTES;
 use crate::error::DataError;
+use crate::not_a_table::NotATable;
 use crate::page_headers::largest_page;
 
 /// The most bytes that one column of one row group may claim to have when it is unpacked.
@@ -106,6 +108,7 @@ pub(crate) fn check_row_group<R: Read + Seek>(
     bytes_of: impl Fn(Range<u64>) -> Result<(R, u64), ParquetError>,
 ) -> Result<(), DataError> {
     for (column, range) in columns_read(metadata, row_group, projection) {
+        check_codec(path, column)?;
         let (bytes, first) = bytes_of(range.clone()).map_err(|error| parquet_error(path, error))?;
         let largest = largest_page(bytes, range.start - first, range.end - first)
             .map_err(|error| DataError::io(path, "read", error))?;
@@ -146,7 +149,27 @@ fn refuse_other_formats(path: &Path, mut file: &File) -> Result<(), DataError> {
     let mut start = Vec::new();
     let read = file.by_ref().take(4).read_to_end(&mut start).and_then(|_| file.rewind());
     read.map_err(|error| DataError::io(path, "read", error))?;
-    if start == b"PAR1" { Ok(()) } else { Err(corrupt(path, &"it does not begin with PAR1")) }
+    match start.as_slice() {
+        b"PAR1" => Ok(()),
+        b"PARE" => Err(encrypted(path)),
+        _ => Err(corrupt(path, &"it does not begin with PAR1")),
+    }
+}
+
+fn encrypted(path: &Path) -> DataError {
+    NotATable::UnreadableParquet { path: path.to_path_buf(), found: "the file is encrypted".to_owned() }
+        .into()
+}
+
+/// Refuses a column that no decoder was built in for.
+fn check_codec(path: &Path, column: &ColumnChunkMetaData) -> Result<(), DataError> {
+    let codec = match column.compression() {
+        Compression::BROTLI(_) => "Brotli",
+        Compression::LZO => "LZO",
+        _ => return Ok(()),
+    };
+    let found = format!("the column `{}` is compressed by {codec}", column.column_path().string());
+    Err(NotATable::UnreadableParquet { path: path.to_path_buf(), found }.into())
 }
 
 /// Tells an error of the operating system from one of the format.
@@ -159,6 +182,7 @@ fn parquet_error(path: &Path, error: ParquetError) -> DataError {
             Ok(source) => corrupt(path, &source),
             Err(source) => corrupt(path, &source),
         },
+        error if error.to_string().to_lowercase().contains("encrypt") => encrypted(path),
         error => corrupt(path, &error),
     }
 }

@@ -1,6 +1,9 @@
 //! Reads a table by whatever reader the name of the file asks for.
 
 use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef};
 
 use crate::error::DataError;
 use crate::parquet_limits::corrupt;
@@ -90,10 +93,23 @@ pub fn read_tables(paths: &[impl AsRef<Path>], schema: &FeatureSchema) -> Result
     let (first, others) = paths.split_first().expect("read_tables: at least one file");
     let mut table = read_verified(first.as_ref(), schema)?;
     let mut origin = table.origin().clone();
+    // Keys are joined once: an array that grows file by file would be copied as often.
+    let mut keys: Vec<Vec<ArrayRef>> = table.keys().iter().map(|key| vec![Arc::clone(key)]).collect();
     for path in others {
         let more = read_verified(path.as_ref(), schema)?;
         origin.add(more.origin())?;
-        table.append(more).map_err(|error| corrupt(path.as_ref(), &error))?;
+        for ((key, name), more) in keys.iter_mut().zip(&schema.keys).zip(table.append_rows(more)) {
+            if key[0].data_type() != more.data_type() {
+                return Err(DataError::WrongType {
+                    path: path.as_ref().to_path_buf(),
+                    column: name.clone(),
+                    found: format!("the type {}", more.data_type()),
+                    expected: "the type that the column has in the first file",
+                });
+            }
+            key.push(more);
+        }
     }
+    table.join_keys(&keys).map_err(|error| corrupt(first.as_ref(), &error))?;
     Ok(table.with_origin(origin))
 }

@@ -5,6 +5,8 @@ use std::collections::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::error::DataError;
+use crate::name_error::NameError;
+use crate::names::check_names;
 use crate::space::Space;
 
 /// Whether a task predicts a probability or a number.
@@ -214,9 +216,12 @@ impl FeatureSchema {
     ///
     /// # Errors
     ///
-    /// [`DataError::SchemaSyntax`] for text that is no schema or fails a check; an unknown key is refused.
+    /// [`DataError::SchemaSyntax`] for text that is no schema, an unknown key included; those of
+    /// [`FeatureSchema::validate`].
     pub fn from_json(text: &str) -> Result<Self, DataError> {
-        serde_json::from_str(text).map_err(|error| DataError::SchemaSyntax { detail: error.to_string() })
+        let unchecked: UncheckedSchema = serde_json::from_str(text)
+            .map_err(|error| DataError::SchemaSyntax { detail: error.to_string() })?;
+        FeatureSchema::try_from(unchecked)
     }
 
     /// The schema as indented JSON, which [`FeatureSchema::from_json`] reads back.
@@ -273,7 +278,8 @@ impl FeatureSchema {
     ///
     /// # Errors
     ///
-    /// No feature or no label; a name used twice; a label (its name, or its column) among the features or the
+    /// No feature or no label; a blank name; a name used twice, or for two things of a model (a feature `x.bins` beside the
+    /// bins of `x`, or `x.weights` beside a sequence `x` with weights); a label (its name, or its column) among the features or the
     /// weights of a sequence; a vocabulary or dimension of 0; a padding id outside of the vocabulary; edges that
     /// are not finite and strictly increasing; a shared table that does not exist earlier, or is of another size.
     pub fn validate(&self) -> Result<(), DataError> {
@@ -287,6 +293,7 @@ impl FeatureSchema {
         refuse_duplicates("label", self.labels.iter().map(|label| label.name.as_str()))?;
         refuse_duplicates("key", self.keys.iter().map(String::as_str))?;
         self.refuse_label_leaks()?;
+        check_names(self)?;
         let mut earlier = HashMap::with_capacity(self.features.len());
         for feature in &self.features {
             check_sizes(feature)?;
@@ -341,6 +348,10 @@ impl FeatureSchema {
             return refuse("does not stand before it in the schema".to_string());
         };
         match &owner.kind {
+            FeatureKind::Sparse { shared_with: Some(third), .. }
+            | FeatureKind::Sequence { shared_with: Some(third), .. } => {
+                refuse(format!("is itself the table of `{third}`"))
+            }
             FeatureKind::Dense { .. } => refuse("is a dense feature".to_string()),
             FeatureKind::Sparse { vocab_size, embedding_dim, .. }
             | FeatureKind::Sequence { vocab_size, embedding_dim, .. } => {
@@ -376,7 +387,7 @@ fn refuse_duplicates<'a>(role: &'static str, names: impl Iterator<Item = &'a str
     let mut seen = HashSet::new();
     for name in names {
         if !seen.insert(name) {
-            return Err(DataError::DuplicateName { role, name: name.to_string() });
+            return Err(NameError::DuplicateName { role, name: name.to_string() }.into());
         }
     }
     Ok(())

@@ -262,13 +262,16 @@ impl Table {
         own + self.lists.as_ref().map_or(0, |lists| lists.n_ids_of_rows(self.rows() as u64))
     }
 
-    /// Appends the rows of a table of the same schema.
-    pub(crate) fn append(&mut self, mut other: Table) -> Result<(), arrow_schema::ArrowError> {
+    /// Appends the rows of a table of the same schema but for their keys, which are given back.
+    pub(crate) fn append_rows(&mut self, mut other: Table) -> Vec<ArrayRef> {
         let more = other.take_contents();
-        for (key, more) in self.contents.keys.iter_mut().zip(&more.keys) {
-            *key = join_keys(&[Arc::clone(key), Arc::clone(more)])?;
-        }
         self.contents.append(&more);
+        more.keys
+    }
+
+    /// Replaces each key by its pieces, those of all rows together.
+    pub(crate) fn join_keys(&mut self, keys: &[Vec<ArrayRef>]) -> Result<(), arrow_schema::ArrowError> {
+        self.contents.keys = keys.iter().map(|pieces| join_keys(pieces)).collect::<Result<_, _>>()?;
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::content_hash::{ContentHash, HashSyntax};
+use crate::prepare::Arithmetic;
 
 /// Where the hash of a transformation stands in the metadata of a Parquet file, and of an ONNX file.
 pub const TRANSFORMATION_KEY: &str = "ple.transformation";
@@ -146,9 +147,9 @@ pub(crate) enum ListIdentity<'a> {
 /// How a number is scaled.
 pub(crate) enum ScalerIdentity {
     Identity,
-    MinMax { minimum: f64, maximum: f64 },
-    Standard { mean: f64, deviation: f64 },
-    Log,
+    MinMax { minimum: f64, maximum: f64, arithmetic: Arithmetic },
+    Standard { mean: f64, deviation: f64, arithmetic: Arithmetic },
+    Log { arithmetic: Arithmetic },
 }
 
 /// A feature with its name and its raw column.
@@ -227,13 +228,19 @@ impl Canonical {
     }
 
     fn scaler(&mut self, scaler: &ScalerIdentity) {
-        let (name, [a, b]) = match *scaler {
-            ScalerIdentity::Identity => ("identity", [0.0; 2]),
-            ScalerIdentity::MinMax { minimum, maximum } => ("min_max", [minimum, maximum]),
-            ScalerIdentity::Standard { mean, deviation } => ("standard", [mean, deviation]),
-            ScalerIdentity::Log => ("log", [0.0; 2]),
+        let (name, arithmetic, [a, b]) = match *scaler {
+            // A number that is only rounded is the same in both.
+            ScalerIdentity::Identity => ("identity", Arithmetic::Single, [0.0; 2]),
+            ScalerIdentity::MinMax { minimum, maximum, arithmetic } => {
+                ("min_max", arithmetic, [minimum, maximum])
+            }
+            ScalerIdentity::Standard { mean, deviation, arithmetic } => {
+                ("standard", arithmetic, [mean, deviation])
+            }
+            ScalerIdentity::Log { arithmetic } => ("log", arithmetic, [0.0; 2]),
         };
         self.text(name);
+        self.whole(u64::from(arithmetic == Arithmetic::Double));
         self.number(a);
         self.number(b);
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::builder::{Int64Builder, ListBuilder};
-use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, UInt64Array};
 use parquet::arrow::ArrowWriter;
 use ple_data::describe::{ColumnKind, DescribeOptions, Description, WarningKind, describe};
 use ple_data::{
@@ -289,8 +289,8 @@ proptest! {
         prop_assert_eq!(description.tasks[0].parts[0].positives, Some(rows.iter().filter(|row| row.2).count() as u64));
         prop_assert_eq!((part.distinct.count, part.distinct.exact), (truth.len() as u64, true));
         if let Some(ids) = &part.ids {
-            prop_assert_eq!(ids.smallest, truth.keys().next().copied());
-            prop_assert_eq!(ids.largest, truth.keys().last().copied());
+            prop_assert_eq!(ids.smallest, truth.keys().next().map(|&id| id.into()));
+            prop_assert_eq!(ids.largest, truth.keys().last().map(|&id| id.into()));
             let mut expected: Vec<(i64, u64)> = truth.into_iter().collect();
             expected.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
             let found: Vec<_> = ids.top.iter().map(|top| (top.id.parse::<i64>().unwrap(), top.rows)).collect();
@@ -341,4 +341,134 @@ fn a_prepared_folder_is_described_by_its_own_schema() {
         (description.tasks.len(), description.parts[0].rows, description.parts[1].rows),
         (0, 400, 400)
     );
+}
+
+/// Ids of 64 bits, as hashes are: none of them is another one.
+#[test]
+fn unsigned_ids_of_64_bits_are_counted_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let ids: Vec<u64> = (0..3_000_u64).map(|row| (row % 700).wrapping_mul(0x9E37_79B9_7F4A_7C15)).collect();
+    let clicks: Vec<i64> = (0..3_000).map(|row| row % 2).collect();
+    let unsigned = Arc::new(UInt64Array::from(ids.clone()));
+    let columns: Vec<(&str, ArrayRef)> = vec![("id", unsigned), ("click", integers(clicks.iter().copied()))];
+    write(&folder.path().join("log.parquet"), columns);
+    let rows = ids.iter().zip(&clicks).map(|(id, click)| format!("{id},{click}\n"));
+    fs::write(folder.path().join("log.csv"), "id,click\n".to_owned() + &rows.collect::<String>()).unwrap();
+
+    let mut counts = BTreeMap::new();
+    ids.iter().for_each(|id| *counts.entry(*id).or_insert(0_u64) += 1);
+    for name in ["log.parquet", "log.csv"] {
+        let description = described(&[&folder.path().join(name)], &DescribeOptions::default());
+        let part = &description.columns[0].parts[0];
+        assert_eq!((part.distinct.count, part.distinct.exact), (700, true), "{name}");
+        let found = part.ids.as_ref().unwrap();
+        assert_eq!(found.smallest, counts.keys().next().map(|&id| id.into()));
+        assert_eq!(found.largest, counts.keys().last().map(|&id| id.into()));
+        assert!(found.top.iter().all(|top| counts[&top.id.parse::<u64>().unwrap()] == top.rows), "{name}");
+        let json: serde_json::Value = serde_json::from_str(&description.to_json()).unwrap();
+        let largest = &json["columns"][0]["parts"][0]["ids"]["largest"];
+        assert_eq!(largest.as_u64(), counts.keys().last().copied(), "{name}");
+    }
+}
+
+#[test]
+fn a_value_that_is_missing_because_of_the_event_is_a_leak() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flights.csv");
+    // `delay` is missing exactly where the flight was cancelled, `tail` in half of these rows alone, `wind` by chance.
+    let row = |row: usize| {
+        let cancelled = row % 10 == 3;
+        let delay = if cancelled { String::new() } else { (row % 37).to_string() };
+        let tail = if cancelled && row % 20 == 3 { String::new() } else { (row % 11).to_string() };
+        let wind = if row.is_multiple_of(7) { String::new() } else { format!("{}.5", row % 13) };
+        format!("{delay},{tail},{wind},{}\n", u8::from(cancelled))
+    };
+    fs::write(&path, "delay,tail,wind,cancelled\n".to_owned() + &(0..2_000).map(row).collect::<String>())
+        .unwrap();
+    let options = DescribeOptions { labels: vec!["cancelled".to_owned()], ..DescribeOptions::default() };
+    let description = described(&[&path], &options);
+    let leaks: Vec<String> = description
+        .warnings
+        .iter()
+        .filter(|warning| warning.kind == WarningKind::LabelLeak)
+        .map(|warning| format!("{}: {}", warning.column, warning.text))
+        .collect();
+    assert_eq!(
+        leaks,
+        [
+            "delay: whether it is missing predicts `cancelled` almost alone (AUC 1.000): is it known before the event?",
+            "tail: of its 100 rows without a value 100.0% are positive for `cancelled`: is it missing because of the event?",
+        ]
+    );
+    let gaps = description.columns[2].alone[0].gaps.unwrap();
+    // By the definition: half of the pairs are won by chance.
+    let missing =
+        |label: bool| (0..2_000).filter(|row| (row % 10 == 3) == label && row % 7 == 0).count() as f64;
+    let (positive, negative) = (missing(true) / 200.0, missing(false) / 1_800.0);
+    let auc = 0.5 + (positive - negative) / 2.0;
+    assert!((gaps.auc - auc.max(1.0 - auc)).abs() < 1e-12, "{gaps:?} {auc}");
+    assert_eq!((gaps.rows, gaps.positives), (286, missing(true) as u64));
+}
+
+#[test]
+fn a_label_of_numbers_has_mean_and_deviation() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.csv");
+    let rows: String =
+        (0..100).map(|row| format!("{},{}\n", row % 9, if row % 2 == 0 { 1.5 } else { 4.5 })).collect();
+    fs::write(&path, format!("user,stay\n{rows}")).unwrap();
+    let options = DescribeOptions { labels: vec!["stay".to_owned()], ..DescribeOptions::default() };
+    let description = described(&[&path], &options);
+    let part = &description.tasks[0].parts[0];
+    assert_eq!((part.rows, part.positives, part.mean, part.deviation), (100, None, Some(3.0), Some(1.5)));
+    assert!(
+        description.to_text().contains("100          –  mean 3, deviation 1.5"),
+        "{}",
+        description.to_text()
+    );
+    assert!(description.to_html().contains("mean 3, deviation 1.5"));
+}
+
+#[test]
+fn numbers_that_32_bits_do_not_hold_are_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.csv");
+    let row = |row: usize| format!("{}.5,{},{}\n", 1_700_000_000 + row % 600, row as f64 / 8.0, row % 2);
+    fs::write(&path, "time,price,click\n".to_owned() + &(0..3_000).map(row).collect::<String>()).unwrap();
+    let description = described(&[&path], &DescribeOptions::default());
+    let rounded: Vec<(&str, &str)> = description
+        .warnings
+        .iter()
+        .filter(|warning| warning.kind == WarningKind::Rounded)
+        .map(|warning| (warning.column.as_str(), warning.text.as_str()))
+        .collect();
+    let left =
+        (0..600).map(|row| (1_700_000_000.5 + f64::from(row)) as f32 as u64).collect::<BTreeSet<_>>().len();
+    let expected = format!(
+        "600 different values of data become {left} in 32 bits: scale them with `cargo xtask data prepare`, or take off what they have in common"
+    );
+    assert_eq!(rounded, [("time", expected.as_str())]);
+}
+
+#[test]
+fn a_file_with_an_index_is_refused_where_no_schema_names_the_features() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.csv");
+    fs::write(&path, "user,,click\n1,0,1\n2,1,0\n").unwrap();
+    let error = describe(&[&path], &DescribeOptions::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "{}: column 2 has no name\nexpected: a header that names each feature\n\
+             next: write the file without the index (index=False in pandas), or name the column, or list the features in a schema",
+            path.display()
+        )
+    );
+    let schema = FeatureSchema::new(
+        vec![Feature::sparse("user", 3, 4)],
+        vec![Label::new("click", TaskType::Classification)],
+        vec![],
+    );
+    let options = DescribeOptions { schema: Some(schema.unwrap()), ..DescribeOptions::default() };
+    assert_eq!(described(&[&path], &options).parts[0].rows, 2);
 }

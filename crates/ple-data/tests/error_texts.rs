@@ -198,23 +198,104 @@ fn cases() -> Vec<(DataError, ExitKind, &'static str)> {
         (
             schema_error(vec![user(), Feature::dense("user")], vec![click()], &[]),
             Configuration,
-            "the feature `user` is named twice in the schema\n\
+            "the feature `user` is named twice\n\
              expected: each name once\n\
              next: remove or rename one of the two",
         ),
         (
             schema_error(vec![user()], vec![click(), click()], &[]),
             Configuration,
-            "the label `click` is named twice in the schema\n\
+            "the label `click` is named twice\n\
              expected: each name once\n\
              next: remove or rename one of the two",
         ),
         (
             schema_error(vec![user()], vec![click()], &["id", "id"]),
             Configuration,
-            "the key `id` is named twice in the schema\n\
+            "the key `id` is named twice\n\
              expected: each name once\n\
              next: remove or rename one of the two",
+        ),
+        (
+            schema_error(vec![user(), Feature::dense(" \t")], vec![click()], &[]),
+            Configuration,
+            "feature 2 has a blank name\n\
+             expected: a name with something to be seen\n\
+             next: give it a name",
+        ),
+        (
+            schema_error(vec![user()], vec![Label::in_column("", "click", TaskType::Regression)], &[]),
+            Configuration,
+            "task 1 has a blank name\n\
+             expected: a name with something to be seen\n\
+             next: give it a name",
+        ),
+        (
+            schema_error(vec![user()], vec![click()], &["id", "\u{200B}"]),
+            Configuration,
+            "key 2 has a blank name\n\
+             expected: a name with something to be seen\n\
+             next: give it a name",
+        ),
+        (
+            schema_error(vec![Feature::sparse("age.bins", 3, 2), binned(&[0.5])], vec![click()], &[]),
+            Configuration,
+            "the feature `age.bins` and the bins of the feature `age` would both be called `age.bins` in the model\n\
+             expected: a name of its own for each feature, task, list of weights and table of bins\n\
+             next: rename one of the two",
+        ),
+        (
+            schema_error(
+                vec![sequence(5, 0, Some("w")), Feature::dense("history.weights")],
+                vec![click()],
+                &[],
+            ),
+            Configuration,
+            "the weights of the sequence `history` and the feature `history.weights` would both be called `history.weights` in the model\n\
+             expected: a name of its own for each feature, task, list of weights and table of bins\n\
+             next: rename one of the two",
+        ),
+        (
+            schema_error(
+                vec![sequence(5, 0, Some("w"))],
+                vec![Label::in_column("history.weights", "click", TaskType::Classification)],
+                &[],
+            ),
+            Configuration,
+            "the weights of the sequence `history` and the task `history.weights` would both be called `history.weights` in the model\n\
+             expected: a name of its own for each feature, task, list of weights and table of bins\n\
+             next: rename one of the two",
+        ),
+        (
+            in_folder(|path| {
+                std::fs::write(path, ",user,click\n0,1,1\n").unwrap();
+                infer_schema(&[path], &roles).unwrap_err()
+            }),
+            BadData,
+            "a.csv: column 1 has no name\n\
+             expected: a header that names each feature\n\
+             next: write the file without the index (index=False in pandas), or name the column, or list the features in a schema",
+        ),
+        (
+            in_folder(|path| {
+                std::fs::write(path, "click,user,Unnamed: 0\n1,1,0\n").unwrap();
+                infer_schema(&[path], &roles).unwrap_err()
+            }),
+            BadData,
+            "a.csv: column 3 `Unnamed: 0` is an index that pandas has written\n\
+             expected: a header that names each feature\n\
+             next: write the file without the index (index=False in pandas), or name the column, or list the features in a schema",
+        ),
+        (
+            in_folder(|path| {
+                let path = path.with_extension("parquet");
+                std::fs::write(&path, b"PARE----PARE").unwrap();
+                read_table(&path, &plain()).unwrap_err()
+            }),
+            BadData,
+            "a.parquet: the file is encrypted\n\
+             expected: a file without encryption, compressed by Snappy, Zstandard, LZ4 or gzip, or not at all\n\
+             next: write the file again in such a way",
         ),
         (
             schema_error(
@@ -240,6 +321,17 @@ fn cases() -> Vec<(DataError, ExitKind, &'static str)> {
             "the feature `friend` shares the table of `user`, which does not stand before it in the schema\n\
              expected: an earlier sparse or sequence feature with the same vocabulary and dimension\n\
              next: correct shared_with, or give `friend` a table of its own",
+        ),
+        (
+            schema_error(
+                vec![user(), shared("friend", 5, "user"), shared("rival", 5, "friend")],
+                vec![click()],
+                &[],
+            ),
+            Configuration,
+            "the feature `rival` shares the table of `friend`, which is itself the table of `user`\n\
+             expected: an earlier sparse or sequence feature with the same vocabulary and dimension\n\
+             next: correct shared_with, or give `rival` a table of its own",
         ),
         (
             schema_error(vec![Feature::dense("age"), shared("friend", 5, "age")], vec![click()], &[]),

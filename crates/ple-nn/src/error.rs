@@ -1,25 +1,27 @@
-//! What can be wrong with a model that somebody asks for, or with weights that somebody brings.
+//! What can be wrong with the configuration of a model, or with weights from elsewhere.
 
-/// An error of this crate. Each names the setting or tensor, what it was, and what it must be.
+/// An error of this crate. `Display` gives three lines: what was found, what was expected, the next step.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NnError {
     /// A model without tasks.
-    #[error("a model needs at least one task, none was given")]
+    #[error("the model has no task\nexpected: at least one\nnext: name what it is to predict")]
     NoTasks,
     /// A model without features.
-    #[error("a model needs at least one feature, none was given")]
+    #[error("the model has no feature\nexpected: at least one\nnext: name what it may read")]
     NoFeatures,
     /// A level or mixture without experts.
     #[error(
-        "a task has no experts to mix: {setting} leaves none\nat least one specific or shared expert is needed"
+        "a task has no experts to mix: {setting} leaves none\nexpected: at least one specific or shared expert\nnext: raise one of the two in the settings of the model"
     )]
     NoExperts {
         /// The settings at fault.
         setting: String,
     },
     /// A size that is zero.
-    #[error("{setting} is 0\nit must be at least 1")]
+    #[error(
+        "{setting} is 0\nexpected: at least 1\nnext: correct it in the settings of the model, or in the schema"
+    )]
     ZeroSize {
         /// The setting at fault.
         setting: String,
@@ -35,7 +37,9 @@ pub enum NnError {
         limit: u64,
     },
     /// A rate outside of `[0, 1)`.
-    #[error("{setting} is {value}\na dropout rate must be at least 0 and less than 1")]
+    #[error(
+        "{setting} is {value:?}\nexpected: a rate from 0 to below 1\nnext: correct it in the settings of the model"
+    )]
     BadRate {
         /// The setting at fault.
         setting: String,
@@ -43,7 +47,9 @@ pub enum NnError {
         value: f32,
     },
     /// A deviation that no distribution has.
-    #[error("{setting} is {value}\na standard deviation must be finite and not negative")]
+    #[error(
+        "{setting} is {value:?}\nexpected: a finite number from 0\nnext: correct it in the settings of the model"
+    )]
     BadDeviation {
         /// The setting at fault.
         setting: String,
@@ -51,7 +57,9 @@ pub enum NnError {
         value: f32,
     },
     /// A number of towers that fits no model.
-    #[error("{found} towers are configured for {expected} tasks\ngive one for all tasks, or one for each")]
+    #[error(
+        "there are {found} towers for {expected} tasks\nexpected: one tower for all tasks, or one for each\nnext: correct towers in the settings of the model"
+    )]
     TowerCount {
         /// The number of tasks.
         expected: usize,
@@ -59,15 +67,27 @@ pub enum NnError {
         found: usize,
     },
     /// Two features, or two tasks, of one name.
-    #[error("the {kind} {name} is given twice")]
+    #[error("the {kind} `{name}` is named twice\nexpected: each name once\nnext: rename one of the two")]
     Duplicate {
         /// `feature` or `task`.
         kind: &'static str,
         /// The name.
         name: String,
     },
+    /// The table of a feature, and that of another one's bins, would have one name.
+    #[error(
+        "the feature `{feature}` and the bins of the feature `{binned}` would both be called `{feature}` in the model\nexpected: a name of its own for each table\nnext: rename one of the two"
+    )]
+    BinsCollision {
+        /// The feature with a table.
+        feature: String,
+        /// The dense feature with bins.
+        binned: String,
+    },
     /// A shared table that does not fit.
-    #[error("feature {feature} shares the table of {with}: {problem}")]
+    #[error(
+        "the feature `{feature}` shares the table of `{with}`: {problem}\nexpected: an earlier sparse or sequence feature with the same vocabulary and dimension\nnext: correct shared_with, or give `{feature}` a table of its own"
+    )]
     SharedTable {
         /// The feature that shares.
         feature: String,
@@ -77,13 +97,17 @@ pub enum NnError {
         problem: String,
     },
     /// Bin edges that are not ascending.
-    #[error("the bin edges of feature {feature} are not finite and strictly ascending")]
+    #[error(
+        "the bin edges of the feature `{feature}` are no edges\nexpected: finite numbers, each above the one before\nnext: correct bins.edges in the schema"
+    )]
     BadEdges {
         /// The feature.
         feature: String,
     },
     /// A tensor that the weights lack.
-    #[error("the weights have no tensor {name}\nexpected shape {expected:?}")]
+    #[error(
+        "the weights have no tensor `{name}`\nexpected: one of shape {expected:?}\nnext: check that the weights are of this model"
+    )]
     MissingTensor {
         /// Its name.
         name: String,
@@ -91,7 +115,9 @@ pub enum NnError {
         expected: Vec<usize>,
     },
     /// A tensor of another shape.
-    #[error("tensor {name} has shape {found:?}\nthe model needs {expected:?}")]
+    #[error(
+        "the tensor `{name}` has the shape {found:?}\nexpected: {expected:?}\nnext: check that the weights are of this model"
+    )]
     TensorShape {
         /// Its name.
         name: String,

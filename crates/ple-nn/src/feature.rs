@@ -137,5 +137,19 @@ pub(crate) fn check_features(features: &[FeatureSpec]) -> Result<(), NnError> {
         }
         earlier.insert(&feature.name, feature);
     }
+    check_tables(features, &earlier)
+}
+
+/// Refuses a table that would have the name of another feature's table of bins.
+fn check_tables(features: &[FeatureSpec], by_name: &HashMap<&str, &FeatureSpec>) -> Result<(), NnError> {
+    for binned in
+        features.iter().filter(|feature| matches!(feature.kind, FeatureKind::Dense { bins: Some(_) }))
+    {
+        let taken = by_name.get(format!("{}.bins", binned.name).as_str());
+        if let Some(feature) = taken.filter(|feature| matches!(feature.table(), Some((_, _, None)))) {
+            let (feature, binned) = (feature.name.clone(), binned.name.clone());
+            return Err(NnError::BinsCollision { feature, binned });
+        }
+    }
     Ok(())
 }

@@ -304,45 +304,53 @@ fn what_cannot_be_built_is_an_error() {
     let message = |config: ModelConfig| config.check(features(), tasks(2)).unwrap_err().to_string();
     assert_eq!(
         default().check(features(), vec![]).unwrap_err().to_string(),
-        "a model needs at least one task, none was given"
+        "the model has no task\nexpected: at least one\nnext: name what it is to predict"
     );
     assert_eq!(
         default().check(vec![], tasks(1)).unwrap_err().to_string(),
-        "a model needs at least one feature, none was given"
+        "the model has no feature\nexpected: at least one\nnext: name what it may read"
     );
     let twice = vec![tasks(1)[0].clone(), tasks(1)[0].clone()];
-    assert_eq!(default().check(features(), twice).unwrap_err().to_string(), "the task task0 is given twice");
+    assert_eq!(
+        default().check(features(), twice).unwrap_err().to_string(),
+        "the task `task0` is named twice\nexpected: each name once\nnext: rename one of the two"
+    );
     let twice = vec![FeatureSpec::dense("age"), FeatureSpec::dense("age")];
-    assert_eq!(default().check(twice, tasks(1)).unwrap_err().to_string(), "the feature age is given twice");
+    assert_eq!(
+        default().check(twice, tasks(1)).unwrap_err().to_string(),
+        "the feature `age` is named twice\nexpected: each name once\nnext: rename one of the two"
+    );
     assert_eq!(
         message(ple(|ple| (ple.n_specific_experts, ple.n_shared_experts) = (0, 0))),
         "a task has no experts to mix: n_specific_experts = 0 and n_shared_experts = 0 leaves none\n\
-         at least one specific or shared expert is needed"
+         expected: at least one specific or shared expert\nnext: raise one of the two in the settings of the model"
     );
-    assert_eq!(message(ple(|ple| ple.n_levels = 0)), "n_levels is 0\nit must be at least 1");
+    let at_least_1 = "expected: at least 1\nnext: correct it in the settings of the model, or in the schema";
+    assert_eq!(message(ple(|ple| ple.n_levels = 0)), format!("n_levels is 0\n{at_least_1}"));
     assert_eq!(
         message(ple(|ple| ple.expert.dims = vec![16, 0])),
-        "a width of the experts is 0\nit must be at least 1"
+        format!("a width of the experts is 0\n{at_least_1}")
     );
     assert_eq!(
         message(ple(|ple| ple.expert.dims = vec![])),
-        "the number of layers of the experts is 0\nit must be at least 1"
+        format!("the number of layers of the experts is 0\n{at_least_1}")
     );
     assert_eq!(
         message(ple(|ple| ple.towers[0].dropout = 1.0)),
-        "the dropout of tower 0 is 1\na dropout rate must be at least 0 and less than 1"
+        "the dropout of tower 0 is 1.0\nexpected: a rate from 0 to below 1\nnext: correct it in the settings of the model"
     );
     assert_eq!(
         message(ple(|ple| ple.towers = vec![MlpConfig::new([8]); 3])),
-        "3 towers are configured for 2 tasks\ngive one for all tasks, or one for each"
+        "there are 3 towers for 2 tasks\nexpected: one tower for all tasks, or one for each\n\
+         next: correct towers in the settings of the model"
     );
     assert_eq!(
         message(ModelConfig { embedding_dropout: f32::NAN, ..default() }),
-        "embedding_dropout is NaN\na dropout rate must be at least 0 and less than 1"
+        "embedding_dropout is NaN\nexpected: a rate from 0 to below 1\nnext: correct it in the settings of the model"
     );
     assert_eq!(
         message(ModelConfig { embedding_deviation: -1.0, ..default() }),
-        "embedding_deviation is -1\na standard deviation must be finite and not negative"
+        "embedding_deviation is -1.0\nexpected: a finite number from 0\nnext: correct it in the settings of the model"
     );
     let with_feature = |feature: FeatureSpec| {
         let all = vec![FeatureSpec::sparse("user", 30, 5), feature];
@@ -350,23 +358,38 @@ fn what_cannot_be_built_is_an_error() {
     };
     assert_eq!(
         with_feature(FeatureSpec::sparse("item", 0, 4)),
-        "the vocabulary size of feature item is 0\nit must be at least 1"
+        format!("the vocabulary size of feature item is 0\n{at_least_1}")
     );
     let shared = |with: &str, vocab_size| FeatureSpec {
         name: "item".into(),
         kind: FeatureKind::Sparse { vocab_size, embedding_dim: 5, shared_with: Some(with.into()) },
     };
+    let shared_next = "expected: an earlier sparse or sequence feature with the same vocabulary and dimension\n\
+                       next: correct shared_with, or give `item` a table of its own";
     assert_eq!(
         with_feature(shared("userr", 30)),
-        "feature item shares the table of userr: no sparse or sequence feature before it has that name"
+        format!(
+            "the feature `item` shares the table of `userr`: no sparse or sequence feature before it has that name\n{shared_next}"
+        )
     );
     assert_eq!(
         with_feature(shared("user", 31)),
-        "feature item shares the table of user: it has 30 rows of dimension 5, this feature 31 of 5"
+        format!(
+            "the feature `item` shares the table of `user`: it has 30 rows of dimension 5, this feature 31 of 5\n{shared_next}"
+        )
     );
     let bins = Bins { edges: vec![1.0, 0.5], embedding_dim: 4 };
     assert_eq!(
         with_feature(FeatureSpec { name: "age".into(), kind: FeatureKind::Dense { bins: Some(bins) } }),
-        "the bin edges of feature age are not finite and strictly ascending"
+        "the bin edges of the feature `age` are no edges\nexpected: finite numbers, each above the one before\n\
+         next: correct bins.edges in the schema"
+    );
+    let bins = || FeatureKind::Dense { bins: Some(Bins { edges: vec![0.5], embedding_dim: 4 }) };
+    let features =
+        vec![FeatureSpec { name: "d0".into(), kind: bins() }, FeatureSpec::sparse("d0.bins", 3, 2)];
+    assert_eq!(
+        default().check(features, tasks(1)).unwrap_err().to_string(),
+        "the feature `d0.bins` and the bins of the feature `d0` would both be called `d0.bins` in the model\n\
+         expected: a name of its own for each table\nnext: rename one of the two"
     );
 }

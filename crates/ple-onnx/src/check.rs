@@ -49,6 +49,7 @@ pub(crate) fn check(graph: &Graph, store: &ParamStore) -> Result<(), OnnxError> 
         let promised: usize = initializer.dims.iter().product();
         let found = match &initializer.values {
             Values::Floats(values) | Values::Halves(values) => values.len(),
+            Values::Doubles(values) => values.len(),
             Values::Ints(values) => values.len(),
             Values::Bytes(values) => values.len(),
             Values::SignedBytes(values) => values.len(),

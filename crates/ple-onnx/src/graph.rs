@@ -55,6 +55,7 @@ pub(crate) struct Initializer {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Values {
     Floats(Vec<f32>),
+    Doubles(Vec<f64>),
     /// 32-bit floats that are written as 16-bit ones.
     Halves(Vec<f32>),
     Ints(Vec<i64>),
@@ -68,6 +69,7 @@ impl Values {
     pub(crate) fn data_type(&self) -> DataType {
         match self {
             Values::Floats(_) => DataType::Float,
+            Values::Doubles(_) => DataType::Double,
             Values::Halves(_) => DataType::Float16,
             Values::Ints(_) => DataType::Int64,
             Values::Bytes(_) => DataType::Uint8,
@@ -176,6 +178,11 @@ impl Graph {
     /// A float constant; equal ones are one.
     pub(crate) fn floats(&mut self, values: &[f32], dims: &[usize]) -> String {
         self.constant("floats", Values::Floats(values.to_vec()), dims)
+    }
+
+    /// A constant of doubles; equal ones are one.
+    pub(crate) fn doubles(&mut self, values: &[f64], dims: &[usize]) -> String {
+        self.constant("doubles", Values::Doubles(values.to_vec()), dims)
     }
 
     /// The constant that is taken from the codes of tables.

@@ -68,5 +68,5 @@ pub use error::OnnxError;
 pub use export::{ExportInput, ExportReport, export};
 pub use options::{ExportOptions, ExternalData, Inputs, Outputs, Precision};
 pub use ple_files::{ExitKind, FileError};
-pub use raw::{Encoder, Keys, RawInput, Scaler};
+pub use raw::{Arithmetic, Encoder, Keys, RawInput, Scaler};
 pub use write::check_path;

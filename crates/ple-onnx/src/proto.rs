@@ -15,6 +15,7 @@ pub(crate) enum DataType {
     Int64 = 7,
     String = 8,
     Float16 = 10,
+    Double = 11,
 }
 
 impl DataType {
@@ -26,7 +27,7 @@ impl DataType {
             // Only inputs are strings.
             DataType::String => 0,
             DataType::Uint8 | DataType::Int8 => 1,
-            DataType::Int64 => 8,
+            DataType::Int64 | DataType::Double => 8,
         }
     }
 }

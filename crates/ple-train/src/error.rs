@@ -43,15 +43,17 @@ pub enum TrainError {
     #[error(transparent)]
     InstructionSet(#[from] InstructionSetError),
 
-    /// A classification task has no positive row to learn from.
+    /// All training rows of a classification task have the same label.
     #[error(
-        "the task `{task}` has no positive label in its {rows} training rows\nexpected: at least one\nnext: check the label's column, or train on more rows"
+        "the task `{task}` has no label of {missing} in its {rows} training rows\nexpected: at least one of each class\nnext: check the label's column, or train on more rows"
     )]
-    NoPositives {
+    OneClass {
         /// The task.
         task: String,
         /// The rows of the task.
         rows: usize,
+        /// The label that none of them has.
+        missing: u8,
     },
 
     /// A request for predictions that is not what the model reads.
@@ -347,7 +349,7 @@ impl TrainError {
             | Self::NotOfARun { .. }
             | Self::OtherRun { .. } => ExitKind::Configuration,
             Self::NotFinite(_) => ExitKind::NotFinite,
-            Self::NoPositives { .. }
+            Self::OneClass { .. }
             | Self::Request { .. }
             | Self::OtherModel { .. }
             | Self::OtherTransformation { .. }

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ple_data::{RowSource, TaskCounts, TaskType};
+use ple_data::{RowSource, TaskCounts};
 use ple_files::FolderLock;
 
 use crate::carried_moments::CarriedMoments;
@@ -172,7 +172,7 @@ impl FitReport {
 /// ```
 ///
 /// # Errors
-/// Settings that are impossible, a task without positives, a watched metric that is undefined on the validation data, a
+/// Settings that are impossible, a task whose labels are all 0 or all 1, a watched metric that is undefined on the validation data, a
 /// folder that cannot be written, less memory than the run needs, rows of another transformation than the model's: all before
 /// the first step. A loss that is not finite: at once, with the model as it
 /// was before that step. Where the run [goes on](Start::GoOn): no checkpoint, or settings or data that are not those of
@@ -246,8 +246,9 @@ fn check(
     }
     for (task, label) in model.schema.labels.iter().enumerate() {
         let TaskCounts { rows, positives } = input.train.task_counts(task);
-        if label.task == TaskType::Classification && positives == Some(0) {
-            return Err(TrainError::NoPositives { task: label.name.clone(), rows });
+        if let Some(positives) = positives.filter(|&positives| positives == 0 || positives == rows) {
+            let missing = u8::from(positives == 0);
+            return Err(TrainError::OneClass { task: label.name.clone(), rows, missing });
         }
     }
     let stopper = match &input.validation {

@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use ple_data::prepare::{
-    Encoder, FittedFeature, FittedKind, HashBuckets, Key, KeyVocabulary, MissingId, NamedEncoder, Scaler,
-    Transformation,
+    Arithmetic, Encoder, FittedFeature, FittedKind, HashBuckets, Key, KeyVocabulary, MissingId, NamedEncoder,
+    Scaler, Transformation,
 };
 use ple_data::{Feature, FeatureSchema, Label, RowSource, TaskType, read_table};
 use ple_nn::ModelConfig;
@@ -31,7 +31,7 @@ fn transformation(keys: &[String]) -> Transformation {
         column: name.into(),
         kind: FittedKind::Sparse { encoder: name.into(), missing: MissingId::Unknown },
     };
-    let kind = FittedKind::Dense { scaler: Scaler::Identity, missing: None };
+    let kind = FittedKind::Dense { scaler: Scaler::Identity, missing: None, arithmetic: Arithmetic::Double };
     let price = FittedFeature { name: "price".into(), column: "price".into(), kind };
     let features = vec![
         Feature::sparse("user", encoders[0].encoder.vocab_size(), 4),

@@ -208,9 +208,27 @@ fn a_task_without_positives_is_found_before_training() {
     let error = error(config(), |input| input.train = without_positives(&data().train.table, 1).into());
     assert_eq!(
         error.to_string(),
-        "the task `conversion` has no positive label in its 1482 training rows\n\
-         expected: at least one\n\
+        "the task `conversion` has no label of 1 in its 1482 training rows\n\
+         expected: at least one of each class\n\
          next: check the label's column, or train on more rows"
+    );
+    assert_eq!(error.exit_code(), 65);
+}
+
+#[test]
+fn a_task_without_negatives_is_found_before_training() {
+    let table = &data().train.table;
+    let mut labels = table.labels(0);
+    let rows: Vec<u32> = (0..table.rows() as u32).filter(|_| labels.next() == Some(1.0)).collect();
+    let n = rows.len();
+    let error = error(config(), |input| input.train = table.select(&rows).into());
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "the task `click` has no label of 0 in its {n} training rows\n\
+             expected: at least one of each class\n\
+             next: check the label's column, or train on more rows"
+        )
     );
     assert_eq!(error.exit_code(), 65);
 }

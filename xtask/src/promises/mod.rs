@@ -8,6 +8,7 @@ mod hashes;
 mod inputs;
 mod interrupts;
 mod kernels;
+mod names;
 mod outputs;
 mod scene;
 mod terminals;
@@ -30,6 +31,7 @@ struct Promise {
 }
 
 const PROMISES: &[Promise] = &[
+    Promise { name: "names", checks: names::CHECKS },
     Promise { name: "outputs", checks: outputs::CHECKS },
     Promise { name: "inputs", checks: inputs::CHECKS },
     Promise { name: "terminals", checks: terminals::CHECKS },

@@ -4,6 +4,7 @@
 use super::format::LISTS;
 use super::prepared::{DenseFacts, PreparedSchema, VocabularyFacts};
 use crate::content_hash::ContentHash;
+use crate::prepare::Arithmetic;
 use crate::transformation_hash::{
     EncoderIdentity, FeatureIdentity, KeysHash, ListIdentity, Made, ScalerIdentity, TransformationHash,
     hash_of_features,
@@ -37,7 +38,8 @@ pub(super) fn hash_of_fields<'a>(
         }
     });
     let numbers = dense.iter().map(|&DenseFacts { ref column, minimum, maximum }| {
-        let scaler = ScalerIdentity::MinMax { minimum: minimum.into(), maximum: maximum.into() };
+        let (minimum, maximum) = (minimum.into(), maximum.into());
+        let scaler = ScalerIdentity::MinMax { minimum, maximum, arithmetic: Arithmetic::Single };
         let made = Made::Number { scaler, missing: Some(0.0), edges: Vec::new() };
         FeatureIdentity { name: column, column, made }
     });

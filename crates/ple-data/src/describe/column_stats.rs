@@ -1,9 +1,9 @@
 //! What is kept of a column while its rows pass by.
 
-use super::distinct::DistinctCounter;
 use super::id_counts::{Half, IdCounts};
-use super::numbers::{Moments, Sample};
+use super::numbers::{NumberStats, Sample};
 use super::values::{Column, Values};
+use crate::distinct::DistinctCounter;
 
 /// Lengths from this on share the last bar.
 pub(super) const LENGTH_BARS: usize = 24;
@@ -21,12 +21,14 @@ pub(super) struct ColumnStats {
     pub nulls: u64,
     pub ids: IdCounts,
     /// The integers among the ids.
-    pub range: Option<(i64, i64)>,
-    pub moments: Moments,
+    pub range: Option<(i128, i128)>,
+    pub values: NumberStats,
     pub numbers: DistinctCounter,
     pub sample: Sample,
     pub lengths: Option<Lengths>,
     pub seen: Seen,
+    /// For each task the rows of label 0, and of label 1, that have no value.
+    pub gaps: Vec<[u64; 2]>,
 }
 
 /// Which kinds of values there were. Text wins over numbers, and numbers over whole numbers.
@@ -54,17 +56,25 @@ impl ColumnStats {
             nulls: 0,
             ids: IdCounts::new(n_tasks),
             range: None,
-            moments: Moments::default(),
+            values: NumberStats::default(),
             numbers: DistinctCounter::default(),
             sample: Sample::new(n_tasks),
             lengths: None,
             seen: Seen::default(),
+            gaps: vec![[0; 2]; n_tasks],
         }
     }
 
     /// Counts the rows of a stretch.
     pub(super) fn add(&mut self, column: &Column, rows: usize, facts: &RowFacts<'_>) {
         let present = |row: &usize| column.has(*row);
+        for row in (0..rows).filter(|&row| column.is_gap(row)) {
+            for (gaps, labels) in self.gaps.iter_mut().zip(facts.labels) {
+                if let Ok(label @ 0..=1) = usize::try_from(labels[row]) {
+                    gaps[label] += 1;
+                }
+            }
+        }
         self.nulls += (rows - (0..rows).filter(present).count()) as u64;
         let half = |row: usize| if facts.priorities[row] & 1 == 0 { Half::First } else { Half::Second };
         let labels = |row: usize| facts.labels.iter().map(move |labels| labels[row]);
@@ -72,16 +82,25 @@ impl ColumnStats {
             Values::Integers(values) => {
                 for row in (0..rows).filter(present) {
                     self.seen.integers = true;
-                    self.widen(values[row]);
+                    self.widen(values[row].into());
                     self.ids.add(values[row], half(row), labels(row));
-                    self.moments.add(values[row] as f64);
+                    self.values.add(values[row] as f64);
+                    self.sample.add(facts.priorities[row], values[row] as f64, labels(row));
+                }
+            }
+            Values::Wide(values) => {
+                for row in (0..rows).filter(present) {
+                    self.seen.integers = true;
+                    self.widen(values[row]);
+                    self.ids.add_wide(values[row], half(row), labels(row));
+                    self.values.add(values[row] as f64);
                     self.sample.add(facts.priorities[row], values[row] as f64, labels(row));
                 }
             }
             Values::Numbers(values) => {
                 for row in (0..rows).filter(present) {
                     self.seen.numbers = true;
-                    self.moments.add(values[row]);
+                    self.values.add(values[row]);
                     self.numbers.add(values[row].to_bits());
                     self.sample.add(facts.priorities[row], values[row], labels(row));
                 }
@@ -109,14 +128,21 @@ impl ColumnStats {
             Values::Integers(values) => {
                 for (_, &value) in values.iter().enumerate().filter(|(index, _)| elements.has(*index)) {
                     self.seen.integers = true;
-                    self.widen(value);
+                    self.widen(value.into());
                     self.ids.add(value, Half::First, std::iter::empty());
+                }
+            }
+            Values::Wide(values) => {
+                for (_, &value) in values.iter().enumerate().filter(|(index, _)| elements.has(*index)) {
+                    self.seen.integers = true;
+                    self.widen(value);
+                    self.ids.add_wide(value, Half::First, std::iter::empty());
                 }
             }
             Values::Numbers(values) => {
                 for (_, &value) in values.iter().enumerate().filter(|(index, _)| elements.has(*index)) {
                     self.seen.numbers = true;
-                    self.moments.add(value);
+                    self.values.add(value);
                     self.numbers.add(value.to_bits());
                 }
             }
@@ -130,7 +156,7 @@ impl ColumnStats {
         }
     }
 
-    fn widen(&mut self, id: i64) {
+    fn widen(&mut self, id: i128) {
         let (smallest, largest) = self.range.unwrap_or((id, id));
         self.range = Some((smallest.min(id), largest.max(id)));
     }

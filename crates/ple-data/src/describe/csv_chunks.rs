@@ -96,10 +96,17 @@ fn parse(
     Ok(Chunk { rows, columns: builders.into_iter().map(Builder::finish).collect() })
 }
 
+/// A whole number beyond 63 bits that a 64-bit hash can be.
+fn wide_integer(field: &[u8]) -> Option<i128> {
+    std::str::from_utf8(field.trim_ascii()).ok()?.parse::<u64>().ok().map(i128::from)
+}
+
 /// A column in the making.
 #[derive(Default)]
 struct Builder {
     integers: Vec<i64>,
+    /// Once a value was an integer of more than 63 bits.
+    wide: Option<Vec<i128>>,
     /// Once a value was no integer.
     numbers: Option<Vec<f64>>,
     /// Once a value was no number.
@@ -124,33 +131,44 @@ impl Builder {
             }
             return;
         }
-        match if missing { Ok(0) } else { parse_integer(field) } {
-            Ok(value) => self.integers.push(value),
-            Err(_) => match parse_number(field) {
-                Ok(value) => {
-                    let earlier = self.integers.iter().map(|&value| value as f64);
-                    self.numbers = Some(earlier.chain([value]).collect());
-                }
-                Err(_) => self.become_texts(field),
-            },
+        match (if missing { Ok(0) } else { parse_integer(field) }, &mut self.wide) {
+            (Ok(value), None) => return self.integers.push(value),
+            (Ok(value), Some(wide)) => return wide.push(value.into()),
+            (Err(_), _) => {}
+        }
+        if let Some(value) = wide_integer(field) {
+            let earlier = || self.integers.iter().map(|&value| value.into()).collect();
+            return self.wide.get_or_insert_with(earlier).push(value);
+        }
+        match parse_number(field) {
+            Ok(value) => {
+                let earlier: Vec<f64> = match &self.wide {
+                    Some(wide) => wide.iter().map(|&value| value as f64).collect(),
+                    None => self.integers.iter().map(|&value| value as f64).collect(),
+                };
+                self.numbers = Some(earlier.into_iter().chain([value]).collect());
+            }
+            Err(_) => self.become_texts(field),
         }
     }
 
     fn become_texts(&mut self, field: &[u8]) {
         let mut texts = LargeStringBuilder::new();
-        match &self.numbers {
-            Some(numbers) => numbers.iter().for_each(|value| texts.append_value(value.to_string())),
-            None => self.integers.iter().for_each(|value| texts.append_value(value.to_string())),
+        match (&self.numbers, &self.wide) {
+            (Some(numbers), _) => numbers.iter().for_each(|value| texts.append_value(value.to_string())),
+            (None, Some(wide)) => wide.iter().for_each(|value| texts.append_value(value.to_string())),
+            (None, None) => self.integers.iter().for_each(|value| texts.append_value(value.to_string())),
         }
         texts.append_value(String::from_utf8_lossy(field.trim_ascii()));
         self.texts = Some(texts);
     }
 
     fn finish(self) -> Column {
-        let values = match (self.texts, self.numbers) {
-            (Some(mut texts), _) => Values::Texts(texts.finish()),
-            (None, Some(numbers)) => Values::Numbers(numbers),
-            (None, None) => Values::Integers(self.integers),
+        let values = match (self.texts, self.numbers, self.wide) {
+            (Some(mut texts), ..) => Values::Texts(texts.finish()),
+            (None, Some(numbers), _) => Values::Numbers(numbers),
+            (None, None, Some(wide)) => Values::Wide(wide),
+            (None, None, None) => Values::Integers(self.integers),
         };
         Column { values, nulls: if self.any_null { self.nulls } else { Vec::new() } }
     }

@@ -8,7 +8,7 @@ use ple_files::write_whole;
 
 use super::plot::{bar, plot};
 use super::report::{ColumnSummary, Description};
-use super::text::{difference_words, grouped, number, range_words, value_words};
+use super::text::{difference_words, grouped, range_words, rate_words, value_words};
 use super::warnings::percent;
 use crate::error::DataError;
 
@@ -132,11 +132,7 @@ impl Description {
             let largest = rates().fold(0.0, f64::max);
             for (index, (part, summary)) in task.parts.iter().zip(&self.parts).enumerate() {
                 let first = |text: &str| if index == 0 { escaped(text) } else { String::new() };
-                let rate = match (part.positives, part.mean) {
-                    (_, None) => "–".to_owned(),
-                    (Some(_), Some(mean)) => percent(mean),
-                    (None, Some(mean)) => format!("mean {}", number(mean)),
-                };
+                let rate = rate_words(part);
                 let share =
                     part.positives.and(part.mean).map_or(0.0, |mean| mean / largest.max(f64::MIN_POSITIVE));
                 writeln!(

@@ -3,7 +3,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::distinct::DistinctCounter;
+use crate::distinct::DistinctCounter;
 
 /// Ids below this are counted in a plain list, so exactly.
 const DENSE_IDS: i64 = 1 << 20;
@@ -68,6 +68,15 @@ impl IdCounts {
         let hash = xxhash_rust::xxh3::xxh3_64(text.as_bytes()) | 1 << 63;
         let slot = self.slot(hash as i64, || Some(crate::csv_lines::shortened(text).into_boxed_str()));
         count(&mut slot.cell, half, labels);
+    }
+
+    /// Counts a row with a whole number of any size. One beyond 63 bits is known by a hash, as a text is, and called by its
+    /// digits.
+    pub(super) fn add_wide(&mut self, id: i128, half: Half, labels: impl Iterator<Item = i8>) {
+        match i64::try_from(id) {
+            Ok(id) => self.add(id, half, labels),
+            Err(_) => self.add_text(&id.to_string(), half, labels),
+        }
     }
 
     fn stride(&self) -> usize {

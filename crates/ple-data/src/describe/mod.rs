@@ -32,7 +32,6 @@
 mod column_stats;
 mod comparison;
 mod csv_chunks;
-mod distinct;
 mod html;
 mod id_counts;
 mod numbers;
@@ -44,12 +43,13 @@ mod roles;
 mod run;
 mod separation;
 mod summary;
-mod text;
+pub(crate) mod text;
 mod values;
 mod warnings;
 
 pub use report::{
-    Alone, ColumnInPart, ColumnKind, ColumnRole, ColumnSummary, Description, Distinct, IdSummary,
-    LengthSummary, NumberSummary, PartSummary, TaskInPart, TaskSummary, TopId, Warning, WarningKind,
+    Alone, AsFloats, ColumnInPart, ColumnKind, ColumnRole, ColumnSummary, Description, Distinct, Gaps,
+    IdSummary, LengthSummary, NumberSummary, PartSummary, TaskInPart, TaskSummary, TopId, Warning,
+    WarningKind,
 };
 pub use run::{DescribeOptions, describe};

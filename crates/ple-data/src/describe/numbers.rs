@@ -2,41 +2,34 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::moments::Moments;
+
 /// The most rows that are kept; when there are more, about half of them go.
 const MOST_ROWS: usize = 1 << 17;
 
-/// Sums over all numbers, by Welford's recurrence, which loses no digits to a large mean.
+/// What all numbers together show.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Moments {
-    pub count: u64,
+pub(super) struct NumberStats {
+    /// Of the finite ones.
+    pub moments: Moments,
     pub zeros: u64,
     pub not_finite: u64,
-    pub mean: f64,
-    squares: f64,
     pub smallest: f64,
     pub largest: f64,
 }
 
-impl Moments {
+impl NumberStats {
     pub(super) fn add(&mut self, value: f64) {
         if !value.is_finite() {
             self.not_finite += 1;
             return;
         }
-        (self.smallest, self.largest) = match self.count {
+        (self.smallest, self.largest) = match self.moments.count {
             0 => (value, value),
             _ => (self.smallest.min(value), self.largest.max(value)),
         };
-        self.count += 1;
+        self.moments.add(value);
         self.zeros += u64::from(value == 0.0);
-        let step = value - self.mean;
-        self.mean += step / self.count as f64;
-        self.squares += step * (value - self.mean);
-    }
-
-    /// The standard deviation.
-    pub(super) fn deviation(&self) -> f64 {
-        (self.squares / self.count.max(1) as f64).max(0.0).sqrt()
     }
 }
 
@@ -106,16 +99,15 @@ pub(super) fn quantile(sorted: &[f64], share: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST_ROWS, Moments, Sample, priority, quantile};
+    use super::{MOST_ROWS, NumberStats, Sample, priority, quantile};
 
     #[test]
-    fn moments_are_those_of_the_definition() {
+    fn numbers_that_are_not_finite_are_only_counted() {
         let values = [1e9 + 1.0, 1e9 + 2.0, 1e9 + 6.0];
-        let mut moments = Moments::default();
-        values.iter().chain(&[f64::NAN]).for_each(|&value| moments.add(value));
-        assert_eq!((moments.mean, moments.count, moments.not_finite), (1e9 + 3.0, 3, 1));
-        assert!((moments.deviation() - (14.0_f64 / 3.0).sqrt()).abs() < 1e-9);
-        assert_eq!((moments.smallest, moments.largest), (1e9 + 1.0, 1e9 + 6.0));
+        let mut stats = NumberStats::default();
+        values.iter().chain(&[f64::NAN]).for_each(|&value| stats.add(value));
+        assert_eq!((stats.moments.mean, stats.moments.count, stats.not_finite), (1e9 + 3.0, 3, 1));
+        assert_eq!((stats.smallest, stats.largest), (1e9 + 1.0, 1e9 + 6.0));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Which files are meant, and which of them belong together: a file, a folder or a pattern, split into training,
 //! validation and test by what the files are called.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -31,9 +32,12 @@ pub(crate) fn find_parts(paths: &[&Path]) -> Result<Vec<Part>, DataError> {
     let known = PARTS.iter().map(|(name, _)| *name);
     let mut parts: Vec<Part> =
         known.chain(["data"]).map(|name| Part { name: name.to_owned(), files: Vec::new() }).collect();
+    let mut seen = HashSet::with_capacity(files.len());
     for file in files {
         let name = part_name(&file);
-        if let Some(part) = parts.iter_mut().find(|part| part.name == name && !part.files.contains(&file)) {
+        if let Some(part) = parts.iter_mut().find(|part| part.name == name)
+            && seen.insert(file.clone())
+        {
             part.files.push(file);
         }
     }
@@ -106,22 +110,39 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), DataError> {
 /// Of a table that lies there as CSV and as Parquet, the Parquet file alone.
 fn without_twins(files: Vec<PathBuf>) -> Vec<PathBuf> {
     let is_csv = |file: &Path| file.extension() == Some(OsStr::new("csv"));
-    let has_twin = |file: &PathBuf| is_csv(file) && files.contains(&file.with_extension("parquet"));
+    let all: HashSet<&Path> = files.iter().map(PathBuf::as_path).collect();
+    let has_twin = |file: &PathBuf| is_csv(file) && all.contains(file.with_extension("parquet").as_path());
     files.iter().filter(|file| !has_twin(file)).cloned().collect()
+}
+
+/// A word that says to which part a file belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PartWord {
+    pub(crate) part: &'static str,
+    pub(crate) word: &'static str,
+    /// Whether it is in the name of the folder, rather than in that of the file.
+    pub(crate) of_folder: bool,
+}
+
+/// The word of a file's name, or else of its folder's, that says to which part the file belongs.
+pub(crate) fn part_word(file: &Path) -> Option<PartWord> {
+    let stem = file.file_stem().map(OsStr::to_string_lossy).unwrap_or_default().to_lowercase();
+    let folder = file.parent().and_then(Path::file_name).map(OsStr::to_string_lossy).unwrap_or_default();
+    for (text, of_folder) in [(stem, false), (folder.to_lowercase(), true)] {
+        for found in text.split(|c: char| !c.is_ascii_alphabetic()) {
+            let mut known =
+                PARTS.iter().flat_map(|&(part, words)| words.iter().map(move |&word| (part, word)));
+            if let Some((part, word)) = known.find(|&(_, word)| word == found) {
+                return Some(PartWord { part, word, of_folder });
+            }
+        }
+    }
+    None
 }
 
 /// The part that a file belongs to by its name, or by that of its folder.
 fn part_name(file: &Path) -> &'static str {
-    let stem = file.file_stem().map(OsStr::to_string_lossy).unwrap_or_default().to_lowercase();
-    let folder = file.parent().and_then(Path::file_name).map(OsStr::to_string_lossy).unwrap_or_default();
-    for text in [stem, folder.to_lowercase()] {
-        for word in text.split(|c: char| !c.is_ascii_alphabetic()) {
-            if let Some((name, _)) = PARTS.iter().find(|(_, words)| words.contains(&word)) {
-                return name;
-            }
-        }
-    }
-    "data"
+    part_word(file).map_or("data", |found| found.part)
 }
 
 #[cfg(test)]

@@ -54,6 +54,8 @@ pub struct TaskInPart {
     pub positives: Option<u64>,
     /// The mean of the labels: of a classification, the positive rate.
     pub mean: Option<f64>,
+    /// Their standard deviation.
+    pub deviation: Option<f64>,
 }
 
 /// A column in all parts.
@@ -113,6 +115,20 @@ pub struct Alone {
     /// The AUC; of ids, by the positive rate that an id has in the other half of the rows. `None` for lists, for other
     /// tasks than classifications, and where there are not both positive and negative rows.
     pub auc: Option<f64>,
+    /// What is said by whether the column has a value: `None` where all rows of the task have one, or none has, and as
+    /// for `auc`.
+    pub gaps: Option<Gaps>,
+}
+
+/// What the rows without a value say of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Gaps {
+    /// The rows of the task that have no value.
+    pub rows: u64,
+    /// Those of them with label 1.
+    pub positives: u64,
+    /// The AUC of having no value, in the direction that separates better.
+    pub auc: f64,
 }
 
 /// A column in one part.
@@ -137,6 +153,18 @@ pub struct ColumnInPart {
     /// How far the values are from the first part's, from 0 to 1: the largest difference of the two distribution
     /// functions of numbers, half the sum of differences over the bars of ids and lengths.
     pub distance: Option<f64>,
+    /// Of numbers: what 32 bits leave of them.
+    pub as_floats: Option<AsFloats>,
+}
+
+/// How many values are still different ones when they are read as dense values, which have 32 bits. Counted among the
+/// rows that quantiles are taken from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct AsFloats {
+    /// The different values.
+    pub distinct: u64,
+    /// The different values after rounding.
+    pub left: u64,
 }
 
 /// A number of different values.
@@ -152,9 +180,9 @@ pub struct Distinct {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct IdSummary {
     /// The smallest id; `None` for texts.
-    pub smallest: Option<i64>,
+    pub smallest: Option<i128>,
     /// The largest id; `None` for texts.
-    pub largest: Option<i64>,
+    pub largest: Option<i128>,
     /// The rows of id 0, which stands for what is out of vocabulary in prepared data.
     pub zero: u64,
     /// The rows whose id is negative or not below the schema's vocabulary size.
@@ -233,6 +261,8 @@ pub enum WarningKind {
     NegativeIds,
     /// NaN or infinite values.
     NotFinite,
+    /// Different numbers that become one in 32 bits.
+    Rounded,
     /// A label that is always the same.
     OneClass,
     /// A column that is always the same, or empty.

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::report::ColumnRole;
 use crate::error::DataError;
 use crate::infer::is_dense_name;
+use crate::names::refuse_unnamed_features;
 use crate::resolve::Header;
 use crate::schema::{FeatureKind, FeatureSchema, TaskType};
 
@@ -89,6 +90,9 @@ pub(super) fn find_roles(
             let column = header.position(&label, || format!("the task `{label}`"))?;
             tasks.push(TaskRole { name: label, column, kind: None, weight: None, space: None });
         }
+    }
+    if schema.is_none() {
+        refuse_unnamed_features(path, names.iter().map(String::as_str).enumerate())?;
     }
     for task in &tasks {
         columns[task.column].role = ColumnRole::Label;

@@ -15,6 +15,7 @@ use super::roles::{Roles, find_roles};
 use super::summary::summarize;
 use super::values::{Chunk, Column};
 use crate::error::DataError;
+use crate::moments::Moments;
 use crate::prepared_folder::PreparedFolder;
 use crate::read::FileFormat;
 use crate::recorded::{RecordedFiles, Unrecorded};
@@ -99,7 +100,7 @@ pub(super) struct TaskStats {
     pub rows: u64,
     pub nulls: u64,
     pub positives: u64,
-    pub sum: f64,
+    pub labels: Moments,
     /// Rows whose label is neither 0 nor 1.
     pub others: u64,
 }
@@ -155,7 +156,7 @@ impl TaskStats {
             return -1;
         };
         self.rows += 1;
-        self.sum += value;
+        self.labels.add(value);
         match value {
             0.0 => 0,
             1.0 => {

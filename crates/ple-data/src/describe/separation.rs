@@ -4,6 +4,7 @@
 //! once would predict its own row, and every user number would look like a leak.
 
 use super::id_counts::IdCounts;
+use super::report::{Gaps, TaskInPart};
 
 /// Rows of the average rate that are mixed into an id's own, so that a rare id says little.
 const PRIOR_ROWS: f64 = 5.0;
@@ -37,6 +38,19 @@ pub(super) fn ids_alone(counts: &IdCounts, task: usize) -> Option<f64> {
 pub(super) fn numbers_alone(rows: &[(f64, bool)]) -> Option<f64> {
     let up = auc(rows.iter().map(|&(value, label)| (value, u64::from(label), u64::from(!label))).collect())?;
     Some(up.max(1.0 - up))
+}
+
+/// What is said of a task by whether a column has a value, from its gaps among the rows of label 0 and of label 1; `None`
+/// where it has no gap there, or nothing else.
+pub(super) fn gaps_alone([negatives, positives]: [u64; 2], task: &TaskInPart) -> Option<Gaps> {
+    let all_positives = task.positives?;
+    let present = (all_positives - positives, task.rows - all_positives - negatives);
+    let rows = negatives + positives;
+    if rows == 0 || rows == task.rows {
+        return None;
+    }
+    let up = auc(vec![(0.0, present.0, present.1), (1.0, positives, negatives)])?;
+    Some(Gaps { rows, positives, auc: up.max(1.0 - up) })
 }
 
 /// The probability that a positive row has the higher score, ties counting one half, from groups of

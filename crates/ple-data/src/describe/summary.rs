@@ -2,14 +2,14 @@
 
 use super::column_stats::{ColumnStats, LENGTH_BARS};
 use super::comparison::{largest_difference, total_variation, unseen};
-use super::numbers::quantile;
+use super::numbers::{Sample, quantile};
 use super::report::{
-    Alone, ColumnInPart, ColumnKind, ColumnSummary, Description, Distinct, IdSummary, LengthSummary,
-    NumberSummary, TaskInPart, TaskSummary, TopId,
+    Alone, AsFloats, ColumnInPart, ColumnKind, ColumnSummary, Description, Distinct, IdSummary,
+    LengthSummary, NumberSummary, TaskInPart, TaskSummary, TopId,
 };
 use super::roles::{ColumnPlan, Roles};
 use super::run::PartStats;
-use super::separation::{ids_alone, numbers_alone};
+use super::separation::{gaps_alone, ids_alone, numbers_alone};
 use super::warnings::warnings;
 use crate::schema::TaskType;
 
@@ -48,7 +48,8 @@ fn summarize_task(index: usize, names: &[String], roles: &Roles, parts: &[PartSt
             rows: stats.rows,
             nulls: stats.nulls,
             positives: binary.then_some(stats.positives),
-            mean: (stats.rows > 0).then(|| stats.sum / stats.rows as f64),
+            mean: (stats.rows > 0).then_some(stats.labels.mean),
+            deviation: (stats.rows > 0).then(|| stats.labels.deviation()),
         }
     };
     let space = match (task.space, task.weight) {
@@ -82,7 +83,9 @@ fn summarize_column(
             ColumnKind::Numbers => numbers_alone(&stats[0].sample.in_task(task)),
             ColumnKind::Lists | ColumnKind::Other => None,
         };
-        Alone { task: summary.name.clone(), auc }
+        let gaps = stats[0].gaps.get(task).filter(|_| summary.column != name && binary);
+        let gaps = gaps.and_then(|gaps| gaps_alone(*gaps, &summary.parts[0]));
+        Alone { task: summary.name.clone(), auc, gaps }
     };
     let bars = Bars::of(kind, stats[0]);
     let first = bars.shares(stats[0]);
@@ -107,6 +110,7 @@ fn summarize_column(
             },
             distance: if later && !shares.is_empty() { distance } else { None },
             shares,
+            as_floats: (kind == ColumnKind::Numbers).then(|| as_floats(&part.sample)),
         }
     });
     ColumnSummary {
@@ -146,6 +150,15 @@ fn distinct(kind: ColumnKind, part: &ColumnStats) -> Distinct {
     Distinct { count, exact }
 }
 
+/// The different values of the rows that were chosen, and how many of them are left as 32-bit floats.
+fn as_floats(sample: &Sample) -> AsFloats {
+    let sorted = sample.sorted();
+    // The order of the numbers is that of their floats, so that equal ones stand side by side.
+    let distinct = sorted.chunk_by(|a, b| a == b).count() as u64;
+    let left = sorted.chunk_by(|a, b| *a as f32 == *b as f32).count() as u64;
+    AsFloats { distinct, left }
+}
+
 fn id_summary(plan: &ColumnPlan, part: &ColumnStats) -> IdSummary {
     let total: u64 = part.ids.cells().map(|(_, cell)| u64::from(cell[0])).sum();
     let beyond = plan.vocab_size.map(|size| {
@@ -170,12 +183,12 @@ fn id_summary(plan: &ColumnPlan, part: &ColumnStats) -> IdSummary {
 fn number_summary(part: &ColumnStats) -> NumberSummary {
     let sorted = part.sample.sorted();
     NumberSummary {
-        smallest: part.moments.smallest,
-        largest: part.moments.largest,
-        mean: part.moments.mean,
-        deviation: part.moments.deviation(),
-        zeros: part.moments.zeros,
-        not_finite: part.moments.not_finite,
+        smallest: part.values.smallest,
+        largest: part.values.largest,
+        mean: part.values.moments.mean,
+        deviation: part.values.moments.deviation(),
+        zeros: part.values.zeros,
+        not_finite: part.values.not_finite,
         quantiles: [0.01, 0.25, 0.5, 0.75, 0.99].map(|share| quantile(&sorted, share)),
         exact: part.sample.is_whole(),
     }

@@ -1,6 +1,6 @@
 //! A description as aligned text for a terminal, and as JSON.
 
-use super::report::{ColumnInPart, ColumnKind, ColumnSummary, Description};
+use super::report::{ColumnInPart, ColumnKind, ColumnSummary, Description, TaskInPart};
 use super::warnings::percent;
 
 /// Top ids in a line of the table.
@@ -52,11 +52,7 @@ impl Description {
         for task in &self.tasks {
             for (index, (part, summary)) in task.parts.iter().zip(&self.parts).enumerate() {
                 let first = |text: &str| if index == 0 { text.to_owned() } else { String::new() };
-                let rate = match (part.positives, part.mean) {
-                    (_, None) => "–".to_owned(),
-                    (Some(_), Some(mean)) => percent(mean),
-                    (None, Some(mean)) => format!("mean {}", number(mean)),
-                };
+                let rate = rate_words(part);
                 rows.push(vec![
                     first(&task.name),
                     summary.name.clone(),
@@ -114,6 +110,17 @@ impl ColumnSummary {
     }
 }
 
+/// The share of positive rows, or mean and deviation where labels are numbers.
+pub(super) fn rate_words(part: &TaskInPart) -> String {
+    match (part.positives, part.mean, part.deviation) {
+        (Some(_), Some(mean), _) => percent(mean),
+        (None, Some(mean), Some(deviation)) => {
+            format!("mean {}, deviation {}", number(mean), number(deviation))
+        }
+        _ => "–".to_owned(),
+    }
+}
+
 /// From the smallest to the largest value, of lists to the longest.
 pub(super) fn range_words(part: &ColumnInPart) -> String {
     if let Some(lengths) = &part.lengths {
@@ -151,7 +158,7 @@ pub(super) fn difference_words(part: &ColumnInPart) -> String {
 }
 
 /// A number in four digits or so.
-pub(super) fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     match value.abs() {
         0.0 => "0".to_owned(),
         size if !(1e-3..1e7).contains(&size) => format!("{value:.3e}"),

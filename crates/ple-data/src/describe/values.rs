@@ -25,6 +25,8 @@ pub(super) struct Column {
 /// Values of one kind, one for each row; where a row has none, anything stands.
 pub(super) enum Values {
     Integers(Vec<i64>),
+    /// Whole numbers of which some have more than 63 bits, as 64-bit hashes do.
+    Wide(Vec<i128>),
     Numbers(Vec<f64>),
     Texts(LargeStringArray),
     /// The lengths of the rows' lists, and the elements of all of them one after the other.
@@ -42,11 +44,17 @@ impl Column {
         self.nulls.is_empty() || !self.nulls[row]
     }
 
+    /// Whether a row has no value, or one that says the same: NaN.
+    pub(super) fn is_gap(&self, row: usize) -> bool {
+        !self.has(row) || matches!(&self.values, Values::Numbers(values) if values[row].is_nan())
+    }
+
     /// A row's value as a number, if it is one.
     pub(super) fn number(&self, row: usize) -> Option<f64> {
         match &self.values {
             _ if !self.has(row) => None,
             Values::Integers(values) => Some(values[row] as f64),
+            Values::Wide(values) => Some(values[row] as f64),
             Values::Numbers(values) => Some(values[row]),
             _ => None,
         }
@@ -62,9 +70,11 @@ impl Column {
         let values = match array.data_type() {
             DataType::UInt64 => {
                 let values = array.as_primitive::<UInt64Type>().values();
-                Values::Integers(
-                    values.iter().map(|&value| i64::try_from(value).unwrap_or(i64::MAX)).collect(),
-                )
+                let narrow = values.iter().map(|&value| i64::try_from(value).ok()).collect();
+                match narrow {
+                    Some(narrow) => Values::Integers(narrow),
+                    None => Values::Wide(values.iter().map(|&value| value.into()).collect()),
+                }
             }
             kind if kind.is_integer() || *kind == DataType::Boolean => {
                 let cast = cast(&array, &DataType::Int64)?;

@@ -2,12 +2,14 @@
 
 use super::comparison::expected_variation;
 use super::report::{
-    ColumnInPart, ColumnKind, ColumnRole, ColumnSummary, Description, PartSummary, TaskSummary, Warning,
-    WarningKind,
+    AsFloats, ColumnInPart, ColumnKind, ColumnRole, ColumnSummary, Description, Gaps, PartSummary,
+    TaskSummary, Warning, WarningKind,
 };
 
 /// A single feature that separates better is hardly known before the event.
 const SUSPICIOUS_AUC: f64 = 0.95;
+/// The same of the share of positive rows where a feature has no value, if most rows are negative.
+const SUSPICIOUS_SHARE: f64 = 0.95;
 /// Fewer positive rows than these prove nothing.
 const FEWEST_POSITIVES: u64 = 20;
 /// Shares and distances that are worth a word.
@@ -88,6 +90,18 @@ fn check_values(
         if let Some(numbers) = part.numbers.as_ref().filter(|numbers| numbers.not_finite > 0) {
             add(WarningKind::NotFinite, format!("{} are NaN or infinite", of(numbers.not_finite)));
         }
+        let is_read = column.role != ColumnRole::Unused && column.role != ColumnRole::Key;
+        if let Some(AsFloats { distinct, left }) = part.as_floats
+            && is_read
+            && distinct >= 2
+            && 2 * left <= distinct
+        {
+            let text = format!(
+                "{distinct} different values of {} become {left} in 32 bits: scale them with `cargo xtask data prepare`, or take off what they have in common",
+                summary.name
+            );
+            add(WarningKind::Rounded, text);
+        }
         let expects_values = !matches!(column.role, ColumnRole::Unused | ColumnRole::Label);
         if expects_values && part.nulls > 0 && part.nulls < summary.rows {
             let share = part.nulls as f64 / rows;
@@ -99,15 +113,42 @@ fn check_values(
 
 fn check_leak(description: &Description, column: &ColumnSummary, add: &mut impl FnMut(WarningKind, String)) {
     for (alone, task) in column.alone.iter().zip(&description.tasks) {
-        let Some(auc) = alone.auc.filter(|&auc| auc >= SUSPICIOUS_AUC) else { continue };
-        if task.parts[0].positives.is_some_and(|positives| positives >= FEWEST_POSITIVES) {
+        if task.parts[0].positives.is_none_or(|positives| positives < FEWEST_POSITIVES) {
+            continue;
+        }
+        if let Some(auc) = alone.auc.filter(|&auc| auc >= SUSPICIOUS_AUC) {
             let text = format!(
                 "predicts `{}` almost alone (AUC {auc:.3}): is it known before the event?",
                 alone.task
             );
             add(WarningKind::LabelLeak, text);
         }
+        if let Some(gaps) = alone.gaps {
+            check_gaps(gaps, task, &mut *add);
+        }
     }
+}
+
+/// A value that is missing since the event happened, or since it did not, tells the label as well as any value.
+fn check_gaps(gaps: Gaps, task: &TaskSummary, add: &mut impl FnMut(WarningKind, String)) {
+    let share = gaps.positives as f64 / gaps.rows.max(1) as f64;
+    let is_rare = task.parts[0].mean.is_some_and(|rate| rate < 0.5);
+    let text = if gaps.auc >= SUSPICIOUS_AUC {
+        format!(
+            "whether it is missing predicts `{}` almost alone (AUC {:.3}): is it known before the event?",
+            task.name, gaps.auc
+        )
+    } else if is_rare && share >= SUSPICIOUS_SHARE && gaps.positives >= FEWEST_POSITIVES {
+        format!(
+            "of its {} rows without a value {} are positive for `{}`: is it missing because of the event?",
+            gaps.rows,
+            percent(share),
+            task.name
+        )
+    } else {
+        return;
+    };
+    add(WarningKind::LabelLeak, text);
 }
 
 fn check_constant(

@@ -51,7 +51,7 @@ pub(crate) enum DecodedFeature {
         weights: Option<Vec<f32>>,
     },
     /// A missing value is NaN.
-    Numbers(Vec<f32>),
+    Numbers(Vec<f64>),
 }
 
 /// What decodes chunks.
@@ -268,16 +268,16 @@ fn decode_feature(
         FittedKind::Dense { missing, .. } => {
             let mut values = Vec::with_capacity(chunk.rows);
             for (row, value) in optional_numbers(faults, column)?.into_iter().enumerate() {
-                values.push(match value.map(check_dense) {
+                values.push(match value.map(|value| check_dense(value).map(|_| value)) {
                     Some(Ok(value)) => value,
-                    None if missing.is_some() => f32::NAN,
+                    None if missing.is_some() => f64::NAN,
                     None => {
                         faults.add(column, row, CellFault::Missing { expected: A_NUMBER });
-                        f32::NAN
+                        f64::NAN
                     }
                     Some(Err(fault)) => {
                         faults.add(column, row, fault);
-                        f32::NAN
+                        f64::NAN
                     }
                 });
             }

@@ -4,7 +4,7 @@ use super::encoder::{Encoder, HashBuckets, KeyVocabulary};
 use super::feature_file::{
     DenseEntry, FeatureFile, LabelEntry, MissingNumber, Scale, SequenceEntry, SparseEntry,
 };
-use super::scaler::Scaler;
+use super::scaler::{Arithmetic, Scaler};
 use super::transformation::{FittedFeature, FittedKind, ListForm, NamedEncoder, Transformation};
 use crate::error::DataError;
 use crate::schema::{DenseBins, Feature, FeatureKind, FeatureSchema, Label, Pooling};
@@ -61,7 +61,7 @@ impl Draft {
         for entry in &file.dense {
             named(&entry.name, &entry.names).for_each(|name| draft.add_dense(file, entry, name));
         }
-        draft.transformation.schema.validate()?;
+        draft.planned_schema().validate()?;
         draft.refuse_label_leaks()?;
         Ok(draft)
     }
@@ -120,7 +120,7 @@ impl Draft {
     fn add_dense(&mut self, file: &FeatureFile, entry: &DenseEntry, name: &str) {
         let missing = match &entry.missing {
             None => None,
-            Some(MissingNumber::Number(value)) => Some(*value as f32),
+            Some(MissingNumber::Number(value)) => Some(*value),
             Some(MissingNumber::Word(_)) => Some(0.0),
         };
         let dense = DenseDraft {
@@ -129,7 +129,7 @@ impl Draft {
             bins: entry.bins.map(|bins| (bins, entry.embedding_dim.unwrap_or(file.embedding_dim))),
         };
         let scaler = if entry.scale == Scale::Log { Scaler::Log } else { Scaler::Identity };
-        let kind = FittedKind::Dense { scaler, missing };
+        let kind = FittedKind::Dense { scaler, missing, arithmetic: Arithmetic::Double };
         self.push(name, entry.column.as_deref(), kind, FeatureKind::Dense { bins: None }, Some(dense));
     }
 
@@ -183,6 +183,18 @@ impl Draft {
         let vocab_size = encoder.vocab_size();
         self.transformation.encoders.push(NamedEncoder { name: name.to_owned(), encoder });
         Ok((name.to_owned(), vocab_size, settings.embedding_dim.unwrap_or(file.embedding_dim)))
+    }
+
+    /// The schema with bins wherever rows may give some: their tables have names that others could have.
+    fn planned_schema(&self) -> FeatureSchema {
+        let mut schema = self.transformation.schema.clone();
+        for (feature, dense) in schema.features.iter_mut().zip(&self.dense) {
+            if let Some(DenseDraft { bins: Some((_, embedding_dim)), .. }) = dense {
+                let bins = Some(DenseBins { edges: vec![0.0], embedding_dim: *embedding_dim });
+                feature.kind = FeatureKind::Dense { bins };
+            }
+        }
+        schema
     }
 
     /// A feature may have another name than its column, behind which a label could hide.

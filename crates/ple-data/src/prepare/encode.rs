@@ -10,11 +10,13 @@ use arrow_select::take::take;
 
 use super::decode::{DecodedFeature, DecodedRows};
 use super::encoder::Encoder;
+use super::error::PrepareError;
 use super::input::Part;
 use super::prepared_table::TaskFacts;
 use super::row_layout::{NumberColumn, RowLayout};
 use super::transformation::{FittedKind, Transformation};
 use crate::error::DataError;
+use crate::moments::Moments;
 use crate::output_columns::refuse_same_names;
 use crate::parquet_file::Nulls;
 use crate::schema::{FeatureKind, Label, TaskType};
@@ -28,6 +30,8 @@ pub(crate) struct RowEncoder<'a> {
     encoders: Vec<Option<&'a Encoder>>,
     /// The columns of a shard, in order.
     pub(crate) columns: Vec<ShardColumn>,
+    /// Of the training rows that have a draw up to this one it is noted what their dense values become.
+    pub(crate) noted_draw: Option<u64>,
 }
 
 /// A column of a shard.
@@ -41,10 +45,37 @@ pub(crate) struct ShardColumn {
 pub(crate) struct EncodedRows {
     pub(crate) rows: usize,
     pub(crate) columns: Vec<ArrayRef>,
-    /// The rows and positives of each task.
-    pub(crate) tasks: Vec<(u64, u64)>,
+    pub(crate) tasks: Vec<TaskRows>,
     /// A number for each row that depends on its place in the input alone.
     pub(crate) draws: Vec<u64>,
+    /// For each feature some raw values and what they become.
+    pub(crate) scaled: Vec<Vec<(f64, f32)>>,
+}
+
+/// The rows of a chunk that belong to a task.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TaskRows {
+    pub(crate) rows: u64,
+    pub(crate) positives: u64,
+    /// The labels, where they are numbers.
+    pub(crate) labels: Vec<f32>,
+}
+
+/// What the rows of a part that belong to a task add up to. Labels are added in the order of the rows, so that the sums do
+/// not depend on chunks.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct TaskTotals {
+    rows: u64,
+    positives: u64,
+    labels: Moments,
+}
+
+impl TaskTotals {
+    pub(crate) fn add(&mut self, chunk: &TaskRows) {
+        self.rows += chunk.rows;
+        self.positives += chunk.positives;
+        chunk.labels.iter().for_each(|&label| self.labels.add(label.into()));
+    }
 }
 
 impl<'a> RowEncoder<'a> {
@@ -69,17 +100,26 @@ impl<'a> RowEncoder<'a> {
         refuse_same_names(out, columns.iter().map(|column| column.name.as_str()))?;
         let encoders = transformation.features.iter();
         let encoders = encoders.map(|feature| transformation.encoder_of(feature)).collect();
-        Ok(RowEncoder { transformation, layout, encoders, columns })
+        Ok(RowEncoder { transformation, layout, encoders, columns, noted_draw: None })
     }
 
     /// The good rows of a chunk, part by part.
     pub(crate) fn encode(&self, rows: &DecodedRows) -> Result<[EncodedRows; 3], DataError> {
-        let [train, val, test] = Part::ALL.map(|part| self.encode_part(rows, &rows.rows[part as usize]));
+        let [train, val, test] = Part::ALL.map(|part| {
+            let noted_draw = self.noted_draw.filter(|_| part == Part::Train);
+            self.encode_part(rows, &rows.rows[part as usize], noted_draw)
+        });
         Ok([train?, val?, test?])
     }
 
-    fn encode_part(&self, decoded: &DecodedRows, rows: &[u32]) -> Result<EncodedRows, DataError> {
+    fn encode_part(
+        &self,
+        decoded: &DecodedRows,
+        rows: &[u32],
+        noted_draw: Option<u64>,
+    ) -> Result<EncodedRows, DataError> {
         let mut columns = Vec::with_capacity(self.columns.len());
+        let mut noted = vec![Vec::new(); self.transformation.features.len()];
         let positions = UInt32Array::from(rows.to_vec());
         for key in &decoded.keys {
             let taken = take(key, &positions, None);
@@ -91,7 +131,7 @@ impl<'a> RowEncoder<'a> {
             columns.push(number.column(&self.transformation.schema.labels, values, rows));
         }
         let features = self.transformation.features.iter().zip(&decoded.features).zip(&self.encoders);
-        for ((feature, values), encoder) in features {
+        for (number, ((feature, values), encoder)) in features.enumerate() {
             match (values, &feature.kind, encoder) {
                 (DecodedFeature::Keys(keys), _, Some(encoder)) => {
                     let id = |&row: &u32| keys.get(row as usize).map_or(0, |key| encoder.id(&key));
@@ -110,16 +150,20 @@ impl<'a> RowEncoder<'a> {
                         columns.push(list(ends, Arc::new(weights)));
                     }
                 }
-                (DecodedFeature::Numbers(values), FittedKind::Dense { scaler, missing }, _) => {
+                (DecodedFeature::Numbers(values), FittedKind::Dense { scaler, missing, arithmetic }, _) => {
                     let mut scaled = Vec::with_capacity(rows.len());
                     for &row in rows {
-                        let value = Some(values[row as usize]).filter(|value| !value.is_nan());
-                        let value = value.or(*missing).unwrap_or(0.0);
-                        let result = scaler.scale(value);
+                        let present = Some(values[row as usize]).filter(|value| !value.is_nan());
+                        let value = present.or(*missing).unwrap_or(0.0);
+                        let result = scaler.scale_in(*arithmetic, value);
                         if !result.is_finite() {
-                            return Err(beyond_scale(&feature.name, value));
+                            let feature = feature.name.clone();
+                            return Err(PrepareError::BeyondScale { feature, value }.into());
                         }
                         scaled.push(result);
+                        if noted_draw.is_some_and(|most| decoded.draws[row as usize] <= most) {
+                            noted[number].extend(present.map(|value| (value, result)));
+                        }
                     }
                     columns.push(Arc::new(Float32Array::from(scaled)));
                 }
@@ -127,11 +171,11 @@ impl<'a> RowEncoder<'a> {
             }
         }
         let draws = rows.iter().map(|&row| decoded.draws[row as usize]).collect();
-        Ok(EncodedRows { rows: rows.len(), columns, tasks: self.count_tasks(decoded, rows), draws })
+        let tasks = self.count_tasks(decoded, rows);
+        Ok(EncodedRows { rows: rows.len(), columns, tasks, draws, scaled: noted })
     }
 
-    /// The rows and positives of each task.
-    fn count_tasks(&self, decoded: &DecodedRows, rows: &[u32]) -> Vec<(u64, u64)> {
+    fn count_tasks(&self, decoded: &DecodedRows, rows: &[u32]) -> Vec<TaskRows> {
         let values_of = |column: &str| {
             let known = |number: &NumberColumn| self.layout.columns[number.column] == column;
             self.layout.numbers.iter().position(known).map(|number| &decoded.numbers[number])
@@ -140,7 +184,7 @@ impl<'a> RowEncoder<'a> {
             let values = values_of(label.column_name());
             let weight = label.weight.as_deref().and_then(values_of);
             let space = label.space.column().and_then(values_of);
-            let (mut n, mut positives) = (0, 0);
+            let mut task = TaskRows::default();
             for row in rows.iter().map(|&row| row as usize) {
                 let value = values.map_or(f32::NAN, |values| values[row]);
                 let is_inside = match &label.space {
@@ -149,21 +193,32 @@ impl<'a> RowEncoder<'a> {
                     Space::Where(_) => space.is_some_and(|space| space[row] > 0.0),
                 };
                 if is_inside && weight.is_none_or(|weight| weight[row] > 0.0) {
-                    n += 1;
-                    positives += u64::from(value > 0.0);
+                    task.rows += 1;
+                    task.positives += u64::from(value > 0.0);
+                    if label.task == TaskType::Regression {
+                        task.labels.push(value);
+                    }
                 }
             }
-            (n, positives)
+            task
         };
         self.transformation.schema.labels.iter().map(count).collect()
     }
 
-    /// What `schema.json` says of tasks, from counts.
-    pub(crate) fn task_facts(&self, counts: &[(u64, u64)]) -> Vec<TaskFacts> {
-        let labels = self.transformation.schema.labels.iter().zip(counts);
-        labels
-            .map(|(label, &(rows, positives))| TaskFacts { task: label.name.clone(), rows, positives })
-            .collect()
+    /// What `schema.json` says of tasks.
+    pub(crate) fn task_facts(&self, totals: &[TaskTotals]) -> Vec<TaskFacts> {
+        let labels = self.transformation.schema.labels.iter().zip(totals);
+        let facts = labels.map(|(label, &TaskTotals { rows, positives, labels })| {
+            let has_numbers = label.task == TaskType::Regression && rows > 0;
+            TaskFacts {
+                task: label.name.clone(),
+                rows,
+                positives,
+                mean: has_numbers.then_some(labels.mean),
+                deviation: has_numbers.then(|| labels.deviation()),
+            }
+        });
+        facts.collect()
     }
 }
 
@@ -192,14 +247,4 @@ impl NumberColumn {
 fn list(ends: OffsetBuffer<i32>, values: ArrayRef) -> ArrayRef {
     let field = Arc::new(Field::new_list_field(values.data_type().clone(), false));
     Arc::new(ListArray::new(field, ends, values, None))
-}
-
-/// The error for a value that its scaler takes beyond 32 bits.
-pub(crate) fn beyond_scale(feature: &str, value: f32) -> DataError {
-    DataError::FeatureSetting {
-        feature: feature.to_owned(),
-        setting: "scale",
-        found: format!("a scale that takes the value {value:e} beyond 32 bits"),
-        expected: "values nearer to those of the training rows",
-    }
 }

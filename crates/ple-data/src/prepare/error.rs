@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::error::DataError;
 use crate::nearest::nearest_line;
 use crate::row_origin::OtherTransformation;
+use crate::short_number::ShortNumber;
 
 /// An error of preparing a table. `Display` gives three lines: what, what was expected, the next step.
 #[derive(Debug, Error)]
@@ -93,6 +94,32 @@ pub enum PrepareError {
     NoRawInputs {
         /// The folder.
         folder: PathBuf,
+    },
+
+    /// A scaler takes a value beyond 32 bits.
+    #[error(
+        "the feature `{feature}`: its scale takes the value {} beyond 32 bits\nexpected: values nearer to those that it was fitted to\nnext: correct the value, or give the column another scale",
+        ShortNumber(*value)
+    )]
+    BeyondScale {
+        /// The feature.
+        feature: String,
+        /// The value, before it is scaled.
+        value: f64,
+    },
+
+    /// Every file is for validation or test.
+    #[error(
+        "{}: the file is for {part}{because}, and no file is for training\nexpected: a file of training rows, to which vocabularies and scales are fitted\nnext: rename the file or its folder, or say the part of each file (--train, --val, --test)",
+        path.display()
+    )]
+    NoTrainingFile {
+        /// The first file.
+        path: PathBuf,
+        /// `validation` or `test`.
+        part: &'static str,
+        /// Why, as it follows in the message.
+        because: String,
     },
 
     /// No row is left for training.

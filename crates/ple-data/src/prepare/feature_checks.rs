@@ -2,6 +2,8 @@
 
 use super::error::PrepareError;
 use super::feature_file::{DenseEntry, FeatureFile, MissingNumber, RowSplit, SequenceEntry, SparseEntry};
+use crate::names::is_blank;
+use crate::short_number::ShortNumber;
 
 /// Refuses a setting of an entry.
 struct Refusal<'a> {
@@ -42,6 +44,7 @@ impl FeatureFile {
 }
 
 const AT_LEAST_1: &str = "at least 1";
+const VISIBLE: &str = "a name with something to be seen";
 
 /// Checks how an entry is named.
 fn named<'a>(
@@ -59,7 +62,11 @@ fn named<'a>(
         (None, _, Some(column)) => {
             Err(refusal.because("column", format!("`{column}` beside names"), "column beside name alone"))
         }
-        (Some(name), ..) if name.is_empty() => Err(refusal.because("name", "nothing", "a name")),
+        (Some(name), ..) if is_blank(name) => Err(refusal.because("name", "blank", VISIBLE)),
+        (_, names, _) if names.iter().any(|name| is_blank(name)) => {
+            Err(refusal.because("names", "a list with a blank name", VISIBLE))
+        }
+        (.., Some(column)) if is_blank(column) => Err(refusal.because("column", "blank", VISIBLE)),
         _ => Ok(refusal),
     }
 }
@@ -124,6 +131,9 @@ impl SequenceEntry {
     fn check(&self, refusal: &Refusal<'_>) -> Result<(), PrepareError> {
         let SequenceEntry { min_count, buckets, hash_seed, embedding_dim, ref shared_with, .. } = *self;
         Ids { min_count, buckets, hash_seed, embedding_dim, shared_with }.check(refusal)?;
+        if self.weights.as_deref().is_some_and(is_blank) {
+            return Err(refusal.because("weights", "blank", VISIBLE));
+        }
         match (self.separator.as_deref(), self.weight_separator.as_deref(), &self.weights) {
             (Some(""), ..) => Err(refusal.because("separator", "nothing", "at least one character")),
             (_, Some(""), _) => Err(refusal.because("weight_separator", "nothing", "at least one character")),
@@ -166,7 +176,7 @@ impl DenseEntry {
                 Err(refusal.because("missing", format!("`{word}`"), "a number, or \"mean\""))
             }
             Some(MissingNumber::Number(value)) if !(*value as f32).is_finite() => {
-                Err(refusal.because("missing", value, "a finite number that fits into 32 bits"))
+                Err(refusal.because("missing", ShortNumber(*value), "a finite number that fits into 32 bits"))
             }
             _ => Ok(()),
         }
@@ -178,9 +188,16 @@ const MOST_BINS: usize = 1 << 16;
 
 impl RowSplit {
     fn check(&self, refusal: &Refusal<'_>) -> Result<(), PrepareError> {
+        if self.by.as_deref().is_some_and(is_blank) {
+            return Err(refusal.because("by", "blank", VISIBLE));
+        }
         for (setting, share) in [("val", self.val), ("test", self.test)] {
             if !(0.0..1.0).contains(&share) {
-                return Err(refusal.because(setting, share, "a share of the rows, from 0 to below 1"));
+                return Err(refusal.because(
+                    setting,
+                    ShortNumber(share),
+                    "a share of the rows, from 0 to below 1",
+                ));
             }
         }
         match self.val + self.test {

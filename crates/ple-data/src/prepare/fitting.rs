@@ -3,7 +3,7 @@
 use super::draft::{DenseDraft, Draft};
 use super::encoder::{Encoder, KeyVocabulary};
 use super::identity::hash_of_transformation;
-use super::tallies::{Tallies, range_error};
+use super::tallies::Tallies;
 use super::transformation::{FittedKind, Transformation};
 use crate::error::DataError;
 use crate::transformation_hash::Lineage;
@@ -45,8 +45,8 @@ impl Unfitted {
         for (feature, tally) in tallies.dense.iter_mut().enumerate() {
             let Some(tally) = tally else { continue };
             let fitted = &mut transformation.features[feature];
-            let FittedKind::Dense { scaler, missing } = &mut fitted.kind else { continue };
-            *scaler = tally.scaler().ok_or_else(|| range_error(&fitted.name, tally))?;
+            let FittedKind::Dense { scaler, missing, .. } = &mut fitted.kind else { continue };
+            *scaler = tally.scaler();
             if tally.missing_is_mean() {
                 *missing = Some(tally.mean());
             }

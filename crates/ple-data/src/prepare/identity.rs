@@ -2,7 +2,7 @@
 
 use super::encoder::{Encoder, HashBuckets, KeyVocabulary};
 use super::feature_file::MissingId;
-use super::scaler::Scaler;
+use super::scaler::{Arithmetic, Scaler};
 use super::transformation::{FittedFeature, FittedKind, ListForm, NamedEncoder};
 use crate::content_hash::ContentHash;
 use crate::schema::{FeatureKind, FeatureSchema};
@@ -62,13 +62,13 @@ pub(crate) fn hash_of_parts(
                 list: list_of(form),
                 missing_fails: *missing == MissingId::Fail,
             },
-            FittedKind::Dense { scaler, missing } => {
+            &FittedKind::Dense { scaler, missing, arithmetic } => {
                 let bins = match &feature.kind {
                     FeatureKind::Dense { bins: Some(bins) } => &bins.edges[..],
                     _ => &[],
                 };
                 let edges = bins.iter().map(|&edge| edge.into()).collect();
-                Made::Number { scaler: scaler_of(*scaler), missing: missing.map(Into::into), edges }
+                Made::Number { scaler: scaler_of(scaler, arithmetic), missing, edges }
             }
         };
         FeatureIdentity { name: &fitted.name, column: &fitted.column, made }
@@ -85,15 +85,11 @@ fn list_of(form: &ListForm) -> ListIdentity<'_> {
     }
 }
 
-fn scaler_of(scaler: Scaler) -> ScalerIdentity {
+fn scaler_of(scaler: Scaler, arithmetic: Arithmetic) -> ScalerIdentity {
     match scaler {
         Scaler::Identity => ScalerIdentity::Identity,
-        Scaler::MinMax { minimum, maximum } => {
-            ScalerIdentity::MinMax { minimum: minimum.into(), maximum: maximum.into() }
-        }
-        Scaler::Standard { mean, deviation } => {
-            ScalerIdentity::Standard { mean: mean.into(), deviation: deviation.into() }
-        }
-        Scaler::Log => ScalerIdentity::Log,
+        Scaler::MinMax { minimum, maximum } => ScalerIdentity::MinMax { minimum, maximum, arithmetic },
+        Scaler::Standard { mean, deviation } => ScalerIdentity::Standard { mean, deviation, arithmetic },
+        Scaler::Log => ScalerIdentity::Log { arithmetic },
     }
 }

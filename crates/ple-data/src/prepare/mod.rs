@@ -38,6 +38,7 @@ mod fitting;
 mod tallies;
 
 // To files and back.
+mod collapse;
 mod encode;
 mod prepared_table;
 mod shard_writer;
@@ -51,6 +52,7 @@ mod summary;
 // What can go wrong.
 mod error;
 
+pub use collapse::CollapsedColumn;
 pub use config::{
     BadRows, PrepareConfig, PreparePhase, PrepareProgress, PrepareProgressFn, SkippedRows, TrainOrder,
 };
@@ -68,6 +70,6 @@ pub use prepared_table::{
     EncoderFacts, EncoderKind, KeyType, PreparedTable, TablePart, TableSchema, TaskFacts,
 };
 pub use raw_value::{EncodedFeatures, RawValue};
-pub use scaler::Scaler;
+pub use scaler::{Arithmetic, Scaler};
 pub use summary::TableSummary;
 pub use transformation::{FittedFeature, FittedKind, ListForm, NamedEncoder, Transformation};

@@ -4,12 +4,13 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use super::collapse::{CollapseCheck, CollapsedColumn, largest_draw};
 use super::config::{
     BadRowCounter, BadRows, PrepareConfig, PreparePhase, PrepareProgress, PrepareProgressFn, TrainOrder,
 };
 use super::decode::Decoder;
 use super::draft::Draft;
-use super::encode::{EncodedRows, RowEncoder};
+use super::encode::{EncodedRows, RowEncoder, TaskTotals};
 use super::encoder::Encoder;
 use super::error::PrepareError;
 use super::feature_file::FeatureFile;
@@ -27,6 +28,7 @@ use super::transformation::{NamedEncoder, Transformation};
 use super::vocabulary_file::write_vocabulary;
 use super::waves::Waves;
 use crate::ali_ccp_raw::PREPARED_SCHEMA;
+use crate::describe::parts::{PartWord, part_word};
 use crate::error::DataError;
 use crate::memory_room::MemoryRoom;
 use crate::output_folder::OutputFolder;
@@ -133,6 +135,11 @@ pub fn prepare_table(
         Some(_) => input.paths().map(|path| (path, PartRule::Whole(Part::Test))).collect(),
         None => input.files(of_input.split.as_ref()),
     };
+    let trains =
+        |&(_, rule): &(&Path, PartRule)| matches!(rule, PartRule::Split | PartRule::Whole(Part::Train));
+    if unfitted.is_some() && !files.iter().any(trains) {
+        return Err(no_training_file(&files));
+    }
     let bytes = input_bytes(&files)?;
     RecordedFiles::of(files.iter().map(|(path, _)| *path))?.verify(Unrecorded::Skipped)?;
     // What the output is called is refused before anything is read.
@@ -149,6 +156,7 @@ pub fn prepare_table(
     };
 
     let mut bad = BadRowCounter::new(config.bad_rows);
+    let mut noted_draw = None;
     let transformation = match (unfitted, fitting) {
         (None, Fitting::Apply(transformation) | Fitting::Extend(transformation)) => transformation.clone(),
         (None, Fitting::New(_)) => unreachable!("a new fit starts from a draft"),
@@ -156,6 +164,9 @@ pub fn prepare_table(
             let tallies = fit(&unfitted, &waves, config.memory, &mut bad, &progress)?;
             if tallies.rows == 0 {
                 return Err(PrepareError::NoRows.into());
+            }
+            if matches!(fitting, Fitting::New(_)) {
+                noted_draw = Some(largest_draw(tallies.rows));
             }
             unfitted.fitted(tallies)?
         }
@@ -167,7 +178,7 @@ pub fn prepare_table(
         _ => BadRowCounter::new(BadRows::Skip { limit: u64::MAX }),
     };
     let of_rows = unlabelled.as_ref().unwrap_or(&transformation);
-    let parts = write_rows(of_rows, &waves, &output, config, &mut again, &progress)?;
+    let (parts, collapsed) = write_rows(of_rows, noted_draw, &waves, &output, config, &mut again, &progress)?;
     if n_passes == 1 {
         bad = again;
     }
@@ -181,9 +192,26 @@ pub fn prepare_table(
         transformation: Some(transformation.lineage.clone()),
     };
     output.write_hashed(PREPARED_SCHEMA, |file| file.write_all(sealed(&schema)?.as_bytes()))?;
-    let summary = TableSummary::new(&schema, bad.skipped, bytes);
+    let summary = TableSummary::new(&schema, bad.skipped, collapsed, bytes);
     output.finish()?;
     Ok(summary)
+}
+
+/// The error for files that are all for validation or test; says by which word the first one is.
+fn no_training_file(files: &[(&Path, PartRule)]) -> DataError {
+    let Some(&(file, rule)) = files.first() else { return PrepareError::NoRows.into() };
+    let (name, part) = match rule {
+        PartRule::Whole(Part::Val) => ("val", "validation"),
+        _ => ("test", "test"),
+    };
+    let because = match part_word(file).filter(|found| found.part == name) {
+        Some(PartWord { word, of_folder: false, .. }) => format!(", since its name has the word `{word}`"),
+        Some(PartWord { word, of_folder: true, .. }) => {
+            format!(", since the name of its folder has the word `{word}`")
+        }
+        None => String::new(),
+    };
+    PrepareError::NoTrainingFile { path: file.to_path_buf(), part, because }.into()
 }
 
 /// The size of all files; one that is missing is told before anything else.
@@ -223,17 +251,20 @@ fn fit(
     Ok(tallies)
 }
 
-/// Encodes all rows and writes them.
+/// Encodes all rows and writes them. Tells which columns have collapsed, if rows are to be looked at for it.
 fn write_rows(
     transformation: &Transformation,
+    noted_draw: Option<u64>,
     waves: &Waves<'_>,
     output: &OutputFolder,
     config: &PrepareConfig,
     bad: &mut BadRowCounter,
     progress: &Progress<'_>,
-) -> Result<Vec<TablePart>, DataError> {
+) -> Result<(Vec<TablePart>, Vec<CollapsedColumn>), DataError> {
     let decoder = Decoder { transformation, layout: waves.layout };
-    let encoder = RowEncoder::new(transformation, waves.layout, output.path())?;
+    let mut encoder = RowEncoder::new(transformation, waves.layout, output.path())?;
+    encoder.noted_draw = noted_draw;
+    let mut collapse = CollapseCheck::new(transformation.features.len());
     let hash = transformation.hash();
     let mut writers =
         Part::ALL.map(|part| ShardWriter::new(output, part, &encoder.columns, hash, config.shard_bytes));
@@ -259,6 +290,7 @@ fn write_rows(
             let mut n_written = 0;
             for (part, rows) in Part::ALL.into_iter().zip(encoded) {
                 totals[part as usize].add(&rows);
+                collapse.add(&rows.scaled);
                 match (&mut training, part) {
                     (Some(training), Part::Train) => training.push(rows, progress.share(bytes_read))?,
                     _ => {
@@ -292,7 +324,10 @@ fn write_rows(
             });
         }
     }
-    if parts.is_empty() { Err(PrepareError::NoRows.into()) } else { Ok(parts) }
+    match parts.is_empty() {
+        true => Err(PrepareError::NoRows.into()),
+        false => Ok((parts, collapse.collapsed(transformation))),
+    }
 }
 
 /// Rows that are shuffled wait in files, and are sorted, in stretches of about this part of a shard.
@@ -303,20 +338,17 @@ const SMALLEST_STRETCH: u64 = 16 << 10;
 /// What the rows of a part add up to.
 struct PartTotals {
     rows: u64,
-    /// The rows and positives of each task.
-    tasks: Vec<(u64, u64)>,
+    tasks: Vec<TaskTotals>,
 }
 
 impl PartTotals {
     fn new(n_tasks: usize) -> Self {
-        PartTotals { rows: 0, tasks: vec![(0, 0); n_tasks] }
+        PartTotals { rows: 0, tasks: vec![TaskTotals::default(); n_tasks] }
     }
 
     fn add(&mut self, rows: &EncodedRows) {
         self.rows += rows.rows as u64;
-        for (all, more) in self.tasks.iter_mut().zip(&rows.tasks) {
-            *all = (all.0 + more.0, all.1 + more.1);
-        }
+        self.tasks.iter_mut().zip(&rows.tasks).for_each(|(all, more)| all.add(more));
     }
 }
 

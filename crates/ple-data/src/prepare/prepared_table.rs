@@ -89,7 +89,7 @@ pub enum KeyType {
 }
 
 /// Some rows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TablePart {
     /// `train`, `val` or `test`.
@@ -103,7 +103,7 @@ pub struct TablePart {
 }
 
 /// The rows of a part that belong to a task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaskFacts {
     /// The task.
@@ -112,6 +112,12 @@ pub struct TaskFacts {
     pub rows: u64,
     /// Those of them with a label above 0.
     pub positives: u64,
+    /// The mean of the labels of a regression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean: Option<f64>,
+    /// Their standard deviation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deviation: Option<f64>,
 }
 
 /// A folder of prepared rows.

@@ -3,7 +3,6 @@
 use ndarray::Array2;
 
 use super::decode::list_elements;
-use super::encode::beyond_scale;
 use super::encoder::Encoder;
 use super::error::PrepareError;
 use super::feature_file::MissingId;
@@ -13,6 +12,7 @@ use crate::batch::SequenceBatch;
 use crate::cell::check_dense;
 use crate::error::DataError;
 use crate::read_csv::parse_number;
+use crate::short_number::ShortNumber;
 
 /// A raw value of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,7 +57,8 @@ impl Transformation {
     ///
     /// ```
     /// use ple_data::prepare::{
-    ///     Encoder, FittedFeature, FittedKind, KeyVocabulary, MissingId, NamedEncoder, RawValue, Scaler, Transformation,
+    ///     Arithmetic, Encoder, FittedFeature, FittedKind, KeyVocabulary, MissingId, NamedEncoder, RawValue, Scaler,
+    ///     Transformation,
     /// };
     /// use ple_data::{Feature, FeatureSchema, Label, TaskType};
     ///
@@ -76,7 +77,11 @@ impl Transformation {
     ///     FittedFeature {
     ///         name: "price".into(),
     ///         column: "price".into(),
-    ///         kind: FittedKind::Dense { scaler: Scaler::MinMax { minimum: 0.0, maximum: 10.0 }, missing: None },
+    ///         kind: FittedKind::Dense {
+    ///             scaler: Scaler::MinMax { minimum: 0.0, maximum: 10.0 },
+    ///             missing: None,
+    ///             arithmetic: Arithmetic::Double,
+    ///         },
     ///     },
     /// ];
     /// let encoders = vec![NamedEncoder { name: "city".into(), encoder: Encoder::Vocabulary(cities) }];
@@ -113,12 +118,13 @@ impl Transformation {
                     let list = List { feature, encoder, form, missing: *missing };
                     encoded.sequences.push(list.encode(rows, &value)?);
                 }
-                (FittedKind::Dense { scaler, missing }, _) => {
+                (FittedKind::Dense { scaler, missing, arithmetic }, _) => {
                     for row in 0..rows {
                         let raw = dense_value(feature, *missing, row, value(row, &feature.column))?;
-                        let scaled = scaler.scale(raw);
+                        let scaled = scaler.scale_in(*arithmetic, raw);
                         if !scaled.is_finite() {
-                            return Err(beyond_scale(&feature.name, raw));
+                            let feature = feature.name.clone();
+                            return Err(PrepareError::BeyondScale { feature, value: raw }.into());
                         }
                         encoded.dense[[row, dense]] = scaled;
                     }
@@ -167,10 +173,10 @@ fn sparse_id(
 
 fn dense_value(
     feature: &FittedFeature,
-    missing: Option<f32>,
+    missing: Option<f64>,
     row: usize,
     value: RawValue<'_>,
-) -> Result<f32, DataError> {
+) -> Result<f64, DataError> {
     let found = match value {
         RawValue::Missing => None,
         RawValue::Integer(value) => Some(value as f64),
@@ -183,8 +189,10 @@ fn dense_value(
         other => return Err(refuse(row, &feature.column, format!("{other:?}"), "a number")),
     };
     match (found.filter(|value| !value.is_nan()), missing) {
-        (Some(value), _) => check_dense(value)
-            .map_err(|_| refuse(row, &feature.column, value, "a finite number that fits into 32 bits")),
+        (Some(value), _) => check_dense(value).map(|_| value).map_err(|_| {
+            let expected = "a finite number that fits into 32 bits";
+            refuse(row, &feature.column, ShortNumber(value), expected)
+        }),
         (None, Some(missing)) => Ok(missing),
         (None, None) => Err(refuse(row, &feature.column, "nothing", "a number")),
     }

@@ -331,7 +331,7 @@ mod tests {
             ),
         ];
         let draws = numbers.clone().map(u64::from).collect();
-        EncodedRows { rows: numbers.len(), columns, tasks: Vec::new(), draws }
+        EncodedRows { rows: numbers.len(), columns, tasks: Vec::new(), draws, scaled: Vec::new() }
     }
 
     /// The numbers of all rows after shuffling, each with its other columns.

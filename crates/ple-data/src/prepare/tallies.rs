@@ -12,6 +12,7 @@ use super::transformation::{NamedEncoder, Transformation};
 use crate::error::DataError;
 use crate::memory::{MemoryCause, MemoryNeed, MemoryPart};
 use crate::memory_room::MemoryRoom;
+use crate::moments::Moments;
 use crate::quantiles::quantile_edges;
 
 /// Keys with their numbers of occurrences.
@@ -82,7 +83,7 @@ pub(crate) struct Tallies {
 pub(crate) struct ChunkTally {
     keys: Vec<Option<KeyCounts>>,
     /// The values of dense features, with the numbers by which samples are drawn.
-    values: Vec<Vec<(u64, f32)>>,
+    values: Vec<Vec<(u64, f64)>>,
     rows: u64,
 }
 
@@ -190,14 +191,11 @@ fn new_counts(transformation: &Transformation) -> Vec<Option<KeyCounts>> {
 /// What the training rows show of a dense feature.
 pub(crate) struct DenseTally {
     draft: DenseDraft,
-    n: u64,
-    mean: f64,
-    /// The sum of the squared distances to the mean.
-    squares: f64,
-    minimum: f32,
-    maximum: f32,
+    moments: Moments,
+    minimum: f64,
+    maximum: f64,
     /// The values with the smallest draws.
-    sample: Vec<(u64, f32)>,
+    sample: Vec<(u64, f64)>,
 }
 
 /// The values from which quantiles are taken; up to so many they are exact.
@@ -205,17 +203,13 @@ const SAMPLE: usize = 1 << 18;
 
 impl DenseTally {
     fn new(draft: DenseDraft) -> Self {
-        let (minimum, maximum) = (f32::INFINITY, f32::NEG_INFINITY);
-        DenseTally { draft, n: 0, mean: 0.0, squares: 0.0, minimum, maximum, sample: Vec::new() }
+        let (minimum, maximum) = (f64::INFINITY, f64::NEG_INFINITY);
+        DenseTally { draft, moments: Moments::default(), minimum, maximum, sample: Vec::new() }
     }
 
-    fn add(&mut self, values: &[(u64, f32)]) {
+    fn add(&mut self, values: &[(u64, f64)]) {
         for &(_, value) in values {
-            self.n += 1;
-            // B. P. Welford, Technometrics 4 (1962): no difference of large sums.
-            let distance = f64::from(value) - self.mean;
-            self.mean += distance / self.n as f64;
-            self.squares += distance * (f64::from(value) - self.mean);
+            self.moments.add(value);
             self.minimum = self.minimum.min(value);
             self.maximum = self.maximum.max(value);
         }
@@ -236,21 +230,19 @@ impl DenseTally {
     }
 
     /// The mean of the values, 0 if there is none.
-    pub(crate) fn mean(&self) -> f32 {
-        self.mean as f32
+    pub(crate) fn mean(&self) -> f64 {
+        self.moments.mean
     }
 
-    /// The scaler that was asked for; `None` where a range does not fit into 32 bits.
-    pub(crate) fn scaler(&self) -> Option<Scaler> {
-        let (minimum, maximum) = if self.n == 0 { (0.0, 0.0) } else { (self.minimum, self.maximum) };
+    /// The scaler that was asked for. Each value fits into 32 bits, so that ranges and sums of squares fit into 64.
+    pub(crate) fn scaler(&self) -> Scaler {
         match self.draft.scale {
-            Scale::None => Some(Scaler::Identity),
-            Scale::Log => Some(Scaler::Log),
-            Scale::MinMax => (maximum - minimum).is_finite().then_some(Scaler::MinMax { minimum, maximum }),
+            Scale::None => Scaler::Identity,
+            Scale::Log => Scaler::Log,
+            Scale::MinMax if self.moments.count == 0 => Scaler::MinMax { minimum: 0.0, maximum: 0.0 },
+            Scale::MinMax => Scaler::MinMax { minimum: self.minimum, maximum: self.maximum },
             Scale::Standard => {
-                let deviation = (self.squares / self.n.max(1) as f64).sqrt() as f32;
-                let range = (maximum - minimum).is_finite() && deviation.is_finite();
-                range.then_some(Scaler::Standard { mean: self.mean(), deviation })
+                Scaler::Standard { mean: self.moments.mean, deviation: self.moments.deviation() }
             }
         }
     }
@@ -266,15 +258,5 @@ impl DenseTally {
     /// Whether a missing value is the mean.
     pub(crate) fn missing_is_mean(&self) -> bool {
         self.draft.missing_is_mean
-    }
-}
-
-/// A range that is too wide, for messages.
-pub(crate) fn range_error(feature: &str, tally: &DenseTally) -> DataError {
-    DataError::FeatureSetting {
-        feature: feature.to_owned(),
-        setting: "scale",
-        found: format!("of values from {} to {}", tally.minimum, tally.maximum),
-        expected: "a range that fits into 32 bits",
     }
 }

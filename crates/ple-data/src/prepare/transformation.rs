@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::encoder::Encoder;
 use super::feature_file::{MissingId, RowSplit};
 use super::identity::hash_of_transformation;
-use super::scaler::Scaler;
+use super::scaler::{Arithmetic, Scaler};
 use crate::schema::FeatureSchema;
 use crate::transformation_hash::{Lineage, TransformationHash};
 
@@ -70,7 +70,10 @@ pub enum FittedKind {
         scaler: Scaler,
         /// The raw value that stands for a missing one; without it a missing value is an error.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        missing: Option<f32>,
+        missing: Option<f64>,
+        /// In how many bits.
+        #[serde(default, skip_serializing_if = "Arithmetic::is_single")]
+        arithmetic: Arithmetic,
     },
 }
 

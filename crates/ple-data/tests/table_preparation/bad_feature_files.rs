@@ -59,7 +59,19 @@ const BAD_SETTINGS: &[(&str, &str)] = &[
     ),
     (
         "[[sparse]]\nname = \"\"\n",
-        "f.toml, sparse ``: name is nothing\nexpected: a name\nnext: correct name in the feature file",
+        "f.toml, sparse ``: name is blank\nexpected: a name with something to be seen\nnext: correct name in the feature file",
+    ),
+    (
+        "[[sparse]]\nnames = [\"user\", \" \"]\n",
+        "f.toml, sparse `user`: names is a list with a blank name\nexpected: a name with something to be seen\nnext: correct names in the feature file",
+    ),
+    (
+        "[[dense]]\nname = \"price\"\ncolumn = \"\"\n",
+        "f.toml, dense `price`: column is blank\nexpected: a name with something to be seen\nnext: correct column in the feature file",
+    ),
+    (
+        "[split]\nval = 1e300\n",
+        "f.toml, split: val is 1e300\nexpected: a share of the rows, from 0 to below 1\nnext: correct val in the feature file",
     ),
     (
         "[[sparse]]\nname = \"a\"\nbuckets = 0\n",

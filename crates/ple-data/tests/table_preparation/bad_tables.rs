@@ -296,3 +296,68 @@ fn a_folder_that_is_there_is_left_alone() {
         prepared(&folder.path().join("none.csv"), &folder.path().join("out"), BadRows::Fail).unwrap_err();
     assert_eq!(missing.kind(), ExitKind::MissingInput);
 }
+
+const NO_FILE: [&Path; 0] = [];
+
+#[test]
+fn files_that_are_all_for_another_part_are_named_with_the_word_that_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, part, because) in [
+        ("dev/log.csv", "validation", "the name of its folder has the word `dev`"),
+        ("ab-test/log.csv", "test", "the name of its folder has the word `test`"),
+        ("a/valid_1.csv", "validation", "its name has the word `valid`"),
+    ] {
+        let file = folder.path().join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, format!("{HEADER}{GOOD}")).unwrap();
+        let error = prepared(&file, &folder.path().join("out"), BadRows::Fail).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "{}: the file is for {part}, since {because}, and no file is for training\n\
+                 expected: a file of training rows, to which vocabularies and scales are fitted\n\
+                 next: rename the file or its folder, or say the part of each file (--train, --val, --test)",
+                file.display()
+            )
+        );
+        assert_eq!(error.kind(), ExitKind::BadData);
+    }
+    let file = folder.path().join("dev/log.csv");
+    let input = TableInput::of_parts(&NO_FILE, &NO_FILE, &[&file]).unwrap();
+    let features = FeatureFile::parse("features.toml", FEATURES).unwrap();
+    let out = folder.path().join("out");
+    let error = prepare_table(&input, Fitting::New(&features), &out, &PrepareConfig::default(), &|_| ());
+    let text = error.unwrap_err().to_string();
+    assert!(text.contains("the file is for test, and no file is for training\n"), "{text}");
+}
+
+/// Vocabularies and scales are there, so that rows for test are all that is needed.
+#[test]
+fn test_files_alone_are_prepared_by_what_was_fitted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("log.csv"), format!("{HEADER}{GOOD}")).unwrap();
+    prepared(&path("log.csv"), &path("out"), BadRows::Fail).unwrap();
+    let fitted = ple_data::prepare::PreparedTable::open(path("out")).unwrap().transformation().unwrap();
+    let input = TableInput::of_parts(&NO_FILE, &NO_FILE, &[path("log.csv")]).unwrap();
+    let config = PrepareConfig::default();
+    let summary = prepare_table(&input, Fitting::Apply(&fitted), path("next"), &config, &|_| ()).unwrap();
+    assert_eq!(
+        summary.parts.iter().map(|part| (part.name.as_str(), part.rows)).collect::<Vec<_>>(),
+        [("test", 1)]
+    );
+    assert_eq!(part(&path("next"), "test").rows(), 1);
+}
+
+#[test]
+fn a_feature_file_or_a_schema_that_is_not_utf8_is_bad_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("features.toml");
+    std::fs::write(&path, b"[[sparse]]\nname = \"caf\xE9\"\n").unwrap();
+    let error = FeatureFile::read(&path).unwrap_err();
+    assert_eq!(error.kind(), ExitKind::BadData);
+    assert!(error.to_string().starts_with(&format!("{}, line 2: ", path.display())), "{error}");
+    std::fs::write(folder.path().join("schema.json"), b"{\xFF}").unwrap();
+    let error = ple_data::prepare::PreparedTable::open(folder.path()).unwrap_err();
+    assert_eq!(error.kind(), ExitKind::BadData, "{error}");
+}

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use ple_data::prepare::{
-    Encoder, FeatureFile, FittedFeature, FittedKind, Fitting, HashBuckets, Key, KeyVocabulary, ListForm,
-    MissingId, NamedEncoder, PreparedTable, RawValue, Scaler, Transformation,
+    Arithmetic, Encoder, FeatureFile, FittedFeature, FittedKind, Fitting, HashBuckets, Key, KeyVocabulary,
+    ListForm, MissingId, NamedEncoder, PreparedTable, RawValue, Scaler, Transformation,
 };
 use ple_data::{
     DenseBins, Feature, FeatureKind, FeatureSchema, Label, PreparedFolder, RowSource, TRANSFORMATION_KEY,
@@ -54,6 +54,7 @@ fn parts() -> Parts {
                 FittedKind::Dense {
                     scaler: Scaler::MinMax { minimum: 0.0, maximum: 4.0 },
                     missing: Some(1.0),
+                    arithmetic: Arithmetic::Double,
                 },
             ),
         ],
@@ -87,7 +88,10 @@ fn edges(parts: &mut Parts) -> &mut DenseBins {
 #[test]
 fn every_change_of_a_number_is_another_hash() {
     let scaled = |scaler| {
-        move |parts: &mut Parts| parts.fitted[3].kind = FittedKind::Dense { scaler, missing: Some(1.0) }
+        move |parts: &mut Parts| {
+            parts.fitted[3].kind =
+                FittedKind::Dense { scaler, missing: Some(1.0), arithmetic: Arithmetic::Double }
+        }
     };
     let list = |form: ListForm| {
         move |parts: &mut Parts| {
@@ -116,18 +120,20 @@ fn every_change_of_a_number_is_another_hash() {
         changed(|parts| parts.encoders[1].encoder = Encoder::Hash(HashBuckets { buckets: 6, seed: 3 })),
         changed(|parts| parts.encoders[1].encoder = Encoder::Hash(HashBuckets { buckets: 5, seed: 4 })),
         changed(|parts| parts.encoders[1].encoder = vocabulary(&[])),
-        changed(scaled(Scaler::MinMax { minimum: 0.0, maximum: 4.0_f32.next_up() })),
+        changed(scaled(Scaler::MinMax { minimum: 0.0, maximum: 4.0_f64.next_up() })),
         changed(scaled(Scaler::MinMax { minimum: 0.5, maximum: 4.0 })),
         changed(scaled(Scaler::Standard { mean: 0.0, deviation: 4.0 })),
         changed(scaled(Scaler::Identity)),
         changed(scaled(Scaler::Log)),
         changed(|parts| {
             let scaler = Scaler::MinMax { minimum: 0.0, maximum: 4.0 };
-            parts.fitted[3].kind = FittedKind::Dense { scaler, missing: None };
+            parts.fitted[3].kind =
+                FittedKind::Dense { scaler, missing: None, arithmetic: Arithmetic::Double };
         }),
         changed(|parts| {
             let scaler = Scaler::MinMax { minimum: 0.0, maximum: 4.0 };
-            parts.fitted[3].kind = FittedKind::Dense { scaler, missing: Some(0.0) };
+            parts.fitted[3].kind =
+                FittedKind::Dense { scaler, missing: Some(0.0), arithmetic: Arithmetic::Double };
         }),
         changed(|parts| {
             parts.fitted[0].kind = FittedKind::Sparse { encoder: "city".into(), missing: MissingId::Fail };
@@ -238,7 +244,7 @@ proptest! {
             let encoded = transformation.encode(all.len(), |row, column| match column {
                 "user" => all[row].user.as_deref().map_or(RawValue::Missing, RawValue::Text),
                 "item" => all[row].item.map_or(RawValue::Missing, RawValue::Integer),
-                "price" => all[row].price.map_or(RawValue::Missing, |price| RawValue::Number(price.into())),
+                "price" => all[row].price.map_or(RawValue::Missing, RawValue::Number),
                 _ => RawValue::Missing,
             });
             let edges: Vec<FeatureKind> = transformation.schema().dense().map(|feature| feature.kind.clone()).collect();

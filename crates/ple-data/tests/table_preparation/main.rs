@@ -7,6 +7,7 @@ mod bad_tables;
 mod damage;
 mod extension;
 mod identity;
+mod numbers;
 mod plain_fitting;
 mod random_log;
 mod serving;

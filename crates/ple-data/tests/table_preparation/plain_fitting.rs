@@ -52,26 +52,28 @@ fn assert_is_plain(rows: &[LogRow], table: &Table) {
     let lengths: Vec<usize> = sequence.offsets.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert_eq!(lengths, rows.iter().map(|row| row.tags.len()).collect::<Vec<_>>());
 
-    let present: Vec<f32> = rows.iter().filter_map(|row| row.price).collect();
+    let present: Vec<f64> = rows.iter().filter_map(|row| row.price).collect();
     let (minimum, maximum) =
-        present.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)));
+        present.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)));
     let width = if present.is_empty() { 0.0 } else { maximum - minimum };
     let expected = rows.iter().map(|row| match width > 0.0 {
-        true => (row.price.unwrap_or(0.5) - minimum) / width,
+        true => ((row.price.unwrap_or(0.5) - minimum) / width) as f32,
         false => 0.0,
     });
     assert_eq!(table.dense(0).collect::<Vec<_>>(), expected.collect::<Vec<_>>());
 
     let n = present.len().max(1) as f64;
-    let mean = present.iter().map(|&x| f64::from(x)).sum::<f64>() / n;
-    let variance = present.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / n;
+    // Of distances to one of them, so that no digit is lost to their size.
+    let origin = present.first().copied().unwrap_or(0.0);
+    let mean = present.iter().map(|&x| x - origin).sum::<f64>() / n;
+    let variance = present.iter().map(|&x| (x - origin - mean).powi(2)).sum::<f64>() / n;
     for (row, found) in rows.iter().zip(table.dense(1)) {
-        let value = row.price.map_or(mean, f64::from);
-        let expected = if variance > 0.0 { (value - mean) / variance.sqrt() } else { 0.0 };
-        assert!((f64::from(found) - expected).abs() < 1e-4, "{found} {expected}");
+        let distance = row.price.map_or(0.0, |price| price - origin - mean);
+        let expected = if width > 0.0 { distance / variance.sqrt() } else { 0.0 };
+        assert!((f64::from(found) - expected).abs() < 1e-5, "{found} {expected}");
     }
 
-    let log = |value: f32| value.abs().ln_1p().copysign(value);
+    let log = |value: f64| value.abs().ln_1p().copysign(value) as f32;
     let expected: Vec<f32> = rows.iter().map(|row| log(row.price.unwrap_or(0.0))).collect();
     assert_eq!(table.dense(2).collect::<Vec<_>>(), expected);
     let edges = quantile_edges(&present.iter().map(|&value| log(value)).collect::<Vec<_>>(), 4);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float32Array, Int64Array, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use ple_data::prepare::{
     FeatureFile, Fitting, PrepareConfig, PreparedTable, TableInput, TableSummary, TrainOrder, prepare_table,
 };
@@ -16,7 +16,7 @@ pub(crate) struct LogRow {
     pub(crate) user: Option<String>,
     pub(crate) item: Option<i64>,
     pub(crate) tags: Vec<(String, f32)>,
-    pub(crate) price: Option<f32>,
+    pub(crate) price: Option<f64>,
     pub(crate) click: bool,
 }
 
@@ -78,11 +78,16 @@ pub(crate) fn log_rows(
         prop::option::weighted(0.8, "[a-c0-3é]{1,2}"),
         prop::option::weighted(0.9, -2_i64..6),
         prop::collection::vec(tag, 0..4),
-        prop::option::weighted(0.8, (-8_i8..20).prop_map(|value| f32::from(value) / 4.0)),
+        prop::option::weighted(0.8, (-8_i8..20).prop_map(|value| f64::from(value) / 10.0)),
         any::<bool>(),
     );
     let row = row.prop_map(|(user, item, tags, price, click)| LogRow { user, item, tags, price, click });
-    prop::collection::vec(row, rows)
+    // Prices around 0, or seconds since 1970, which 32 bits cannot tell apart.
+    let start = prop::sample::select(vec![0.0, 1.7e9]);
+    (prop::collection::vec(row, rows), start).prop_map(|(mut rows, start)| {
+        rows.iter_mut().flat_map(|row| &mut row.price).for_each(|price| *price += start);
+        rows
+    })
 }
 
 /// The list of tags as the column of texts has it.
@@ -109,7 +114,7 @@ pub(crate) fn write_parquet(rows: &[LogRow], path: &Path, rows_per_group: usize)
         ("user", Arc::new(rows.iter().map(|row| row.user.clone()).collect::<StringArray>())),
         ("item", Arc::new(rows.iter().map(|row| row.item).collect::<Int64Array>())),
         ("tags", Arc::new(StringArray::from_iter_values(rows.iter().map(|row| tags_text(&row.tags))))),
-        ("price", Arc::new(rows.iter().map(|row| row.price).collect::<Float32Array>())),
+        ("price", Arc::new(rows.iter().map(|row| row.price).collect::<Float64Array>())),
         ("click", Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| i64::from(row.click))))),
     ];
     let batch = RecordBatch::try_from_iter_with_nullable(

@@ -20,7 +20,7 @@ proptest! {
             "user" => rows[row].user.as_deref().map_or(RawValue::Missing, RawValue::Text),
             "item" => rows[row].item.map_or(RawValue::Missing, RawValue::Integer),
             "tags" => RawValue::Text(&tags[row]),
-            "price" => rows[row].price.map_or(RawValue::Missing, |price| RawValue::Number(price.into())),
+            "price" => rows[row].price.map_or(RawValue::Missing, RawValue::Number),
             other => panic!("{other}"),
         });
         let encoded = encoded.unwrap();

@@ -5,7 +5,7 @@ use std::hash::Hash;
 
 use ple_nn::{FeatureKind, FeatureSpec};
 
-use super::{Encoder, Keys, PADDING_INT, PADDING_STRING, RawInput, Scaler};
+use super::{Arithmetic, Encoder, Keys, PADDING_INT, PADDING_STRING, RawInput, Scaler};
 use crate::error::OnnxError;
 use crate::options::{ExportOptions, Inputs};
 
@@ -73,14 +73,18 @@ fn check_encoder(raw: &RawInput, kind: &FeatureKind) -> Result<(), OnnxError> {
             let last = first.saturating_add(u32::try_from(edges.len()).unwrap_or(u32::MAX));
             check_ids(raw, [*first, last, *missing].into_iter(), *vocab_size)
         }
-        (Encoder::Dense { missing, scaler }, FeatureKind::Dense { .. }) => {
+        (Encoder::Dense { missing, scaler, arithmetic }, FeatureKind::Dense { .. }) => {
             let numbers = match *scaler {
                 Scaler::Identity | Scaler::Log => [0.0, 0.0],
                 Scaler::MinMax { minimum, maximum } => [minimum, maximum - minimum],
                 Scaler::Standard { mean, deviation } => [mean, deviation],
             };
             let negative = numbers[1] < 0.0;
-            match negative || !numbers.into_iter().chain(*missing).all(f32::is_finite) {
+            let fits = |number: f64| match arithmetic {
+                Arithmetic::Single => (number as f32).is_finite(),
+                Arithmetic::Double => number.is_finite(),
+            };
+            match negative || !numbers.into_iter().chain(*missing).all(fits) {
                 true => refused(
                     "has a scaler that is no scale",
                     "finite numbers, a maximum that is not below the minimum, and a deviation that is not below 0",

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use ple_nn::{FeatureKind, FeatureSpec};
 use serde_json::{Value, json};
 
-use super::scale::{edge_reached, scaled};
+use super::scale::DenseColumn;
 use super::{Encoder, Keys, PADDING_INT, PADDING_STRING, RawInput, Scaler};
 use crate::emit::NO_ELEMENT;
 use crate::graph::Graph;
@@ -39,19 +39,15 @@ pub(crate) fn encode(graph: Graph, features: &[FeatureSpec], raw_inputs: &[RawIn
                 retype(&mut graph, name, DataType::Float);
                 bins(&mut graph, name, edges, *first, *missing)
             }
-            Encoder::Dense { missing, scaler } => {
-                let present = match missing {
-                    None => name.to_owned(),
-                    Some(value) => {
-                        let is_missing = graph.node("IsNaN", &[name], Vec::new());
-                        let value = graph.floats(&[*value], &[]);
-                        graph.node("Where", &[&is_missing, &value, name], Vec::new())
-                    }
-                };
-                if let (edges @ [_, ..], false) = (edges(features, name), *scaler == Scaler::Identity) {
-                    binned.insert(name, edge_reached(&mut graph, &present, *scaler, edges));
+            &Encoder::Dense { missing, scaler, arithmetic } => {
+                let column = DenseColumn { missing, scaler, arithmetic };
+                retype(&mut graph, name, column.input_type());
+                let is_missing = column.is_missing(&mut graph, name);
+                if let (edges @ [_, ..], false) = (edges(features, name), scaler == Scaler::Identity) {
+                    let reached = column.edge_reached(&mut graph, name, is_missing.as_deref(), edges);
+                    binned.insert(name, reached);
                 }
-                scaled(&mut graph, &present, *scaler)
+                column.scaled(&mut graph, name, is_missing.as_deref())
             }
             // Refused before.
             Encoder::Buckets { .. } => continue,
@@ -85,7 +81,14 @@ pub(crate) fn describe(raw_inputs: &[RawInput]) -> String {
                 json!({"edges": edges.len(), "first": first, "missing": missing})
             }
             Encoder::Buckets { buckets } => json!({"buckets": buckets}),
-            Encoder::Dense { missing, scaler } => json!({"missing": missing, "scaler": scaler_name(*scaler)}),
+            &Encoder::Dense { missing, scaler, arithmetic } => {
+                let column = DenseColumn { missing, scaler, arithmetic };
+                let mut about = json!({"missing": missing, "scaler": scaler_name(scaler)});
+                if column.input_type() == DataType::Double {
+                    about["input"] = json!("double");
+                }
+                about
+            }
         };
         (raw.feature.clone(), about)
     };

@@ -6,6 +6,7 @@
 mod check;
 mod encode;
 mod key_tables;
+mod least;
 mod scale;
 
 pub(crate) use check::check;
@@ -21,12 +22,14 @@ pub(crate) const PADDING_INT: i64 = i64::MIN;
 /// A feature that is sent as it is in the log.
 ///
 /// ```
-/// use ple_onnx::{Encoder, Keys, RawInput, Scaler};
+/// use ple_onnx::{Arithmetic, Encoder, Keys, RawInput, Scaler};
 ///
 /// let keys = Keys::Strings(vec![("beijing".to_owned(), 1), ("shanghai".to_owned(), 2)]);
 /// let city = RawInput { feature: "city".to_owned(), encoder: Encoder::Vocabulary { keys, unknown: 0 } };
 /// let scaler = Scaler::MinMax { minimum: 0.5, maximum: 99.5 };
-/// let price = RawInput { feature: "price".to_owned(), encoder: Encoder::Dense { missing: Some(0.0), scaler } };
+/// let arithmetic = Arithmetic::Double;
+/// let encoder = Encoder::Dense { missing: Some(0.0), scaler, arithmetic };
+/// let price = RawInput { feature: "price".to_owned(), encoder };
 /// assert_ne!(city, price);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -66,12 +69,14 @@ pub enum Encoder {
         /// How many buckets there are.
         buckets: u32,
     },
-    /// For a dense feature: what stands in for a missing number, then the scale.
+    /// For a dense feature: what stands in for a missing number, and the scale.
     Dense {
         /// The raw number that NaN stands for; without one NaN stays what it is.
-        missing: Option<f32>,
+        missing: Option<f64>,
         /// The scale.
         scaler: Scaler,
+        /// In how many bits the training rows were scaled.
+        arithmetic: Arithmetic,
     },
 }
 
@@ -84,8 +89,11 @@ pub enum Keys {
     Ints(Vec<(i64, u32)>),
 }
 
-/// The scale of a dense feature. All arithmetic is in 32 bits, in the order of the formula; in a runtime a
-/// scaled number may be off in its last bits, but a feature with bins has the bin that the formula gives.
+/// The scale of a dense feature. In a runtime a scaled number may be off in its last bits, but a feature with bins has
+/// the bin of the training rows, also at an edge.
+///
+/// An input is a double where a float would lose what the scale keeps: where the numbers are more than 64 times as far from 0
+/// as the scale is wide, as seconds since 1970 are. Else it is a float.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Scaler {
@@ -94,17 +102,26 @@ pub enum Scaler {
     /// `(x - minimum) / (maximum - minimum)`; 0 where the two are equal.
     MinMax {
         /// The smallest value of the training rows.
-        minimum: f32,
+        minimum: f64,
         /// The largest one.
-        maximum: f32,
+        maximum: f64,
     },
     /// `(x - mean) / deviation`; 0 where the deviation is.
     Standard {
         /// The mean of the training rows.
-        mean: f32,
+        mean: f64,
         /// Their standard deviation.
-        deviation: f32,
+        deviation: f64,
     },
     /// `sign(x) ln(1 + |x|)`.
     Log,
+}
+
+/// In how many bits training rows were scaled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arithmetic {
+    /// 32 bits, in the order of the formula.
+    Single,
+    /// 64 bits, rounded to 32 once at the end.
+    Double,
 }

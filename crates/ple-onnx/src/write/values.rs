@@ -16,6 +16,11 @@ pub(super) fn write(values: &Values, store: &ParamStore, out: &mut dyn Write) ->
     let mut buffer = Buffer { bytes: Vec::with_capacity(BUFFER_BYTES), out };
     match values {
         Values::Floats(values) => buffer.floats(values)?,
+        Values::Doubles(values) => {
+            for value in values {
+                buffer.push(&value.to_le_bytes())?;
+            }
+        }
         Values::Ints(values) => {
             for value in values {
                 buffer.push(&value.to_le_bytes())?;

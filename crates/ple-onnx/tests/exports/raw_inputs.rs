@@ -3,7 +3,7 @@
 use std::fs;
 
 use ple_nn::{FeatureSpec, ModelConfig, TaskKind};
-use ple_onnx::{Encoder, ExportOptions, Inputs, Keys, OnnxError, Precision, RawInput, Scaler};
+use ple_onnx::{Arithmetic, Encoder, ExportOptions, Inputs, Keys, OnnxError, Precision, RawInput, Scaler};
 
 use crate::models::{Sampled, binned, features, sampled, sequence, task};
 use ple_nn::Pooling;
@@ -22,7 +22,7 @@ fn ints(feature: &str, keys: &[(i64, u32)], unknown: u32) -> RawInput {
 }
 
 fn dense(feature: &str, scaler: Scaler) -> RawInput {
-    raw(feature, Encoder::Dense { missing: Some(0.0), scaler })
+    raw(feature, Encoder::Dense { missing: Some(0.0), scaler, arithmetic: Arithmetic::Double })
 }
 
 fn model() -> Sampled {
@@ -109,8 +109,8 @@ fn an_encoder_that_does_not_fit_is_refused() {
     );
     for scaler in [
         Scaler::MinMax { minimum: 2.0, maximum: 1.0 },
-        Scaler::MinMax { minimum: f32::MIN, maximum: f32::MAX },
-        Scaler::Standard { mean: f32::NAN, deviation: 1.0 },
+        Scaler::MinMax { minimum: f64::MIN, maximum: f64::MAX },
+        Scaler::Standard { mean: f64::NAN, deviation: 1.0 },
         Scaler::Standard { mean: 0.0, deviation: -1.0 },
     ] {
         one(
@@ -153,11 +153,15 @@ fn raw_numbers_are_scaled_and_put_into_the_bins_of_the_training() {
     ];
     for scaler in scalers {
         // The numbers of the formula, as they were in training; some of them are the edges.
-        let scale = |x: f32| match scaler {
-            Scaler::MinMax { minimum, maximum } => (x - minimum) / (maximum - minimum),
-            Scaler::Standard { mean, deviation } => (x - mean) / deviation,
-            Scaler::Log => x.abs().ln_1p().copysign(x),
-            _ => x,
+        let scale = |x: f32| {
+            let x = f64::from(x);
+            let scaled = match scaler {
+                Scaler::MinMax { minimum, maximum } => (x - minimum) / (maximum - minimum),
+                Scaler::Standard { mean, deviation } => (x - mean) / deviation,
+                Scaler::Log => x.abs().ln_1p().copysign(x),
+                _ => x,
+            };
+            scaled as f32
         };
         let raw_rows: Vec<f32> = (0..300).map(|row| row as f32 * 0.37 - 11.0).collect();
         let edges: Vec<f32> = raw_rows.iter().skip(3).step_by(7).map(|&x| scale(x)).collect();
@@ -170,7 +174,8 @@ fn raw_numbers_are_scaled_and_put_into_the_bins_of_the_training() {
         let expected = model.predictions();
         let raw_inputs = ["price", "age", "size"].map(|name| {
             // The mean of the raw rows does not matter, but what stands in for NaN does.
-            raw(name, Encoder::Dense { missing: Some(raw_rows[10]), scaler })
+            let (missing, arithmetic) = (Some(raw_rows[10].into()), Arithmetic::Double);
+            raw(name, Encoder::Dense { missing, scaler, arithmetic })
         });
         model.export(&options(raw_inputs.to_vec()), &path).unwrap();
 

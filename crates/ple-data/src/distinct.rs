@@ -15,14 +15,14 @@ const REGISTER_BITS: u32 = 14;
 /// cardinality estimation algorithm", 2007. Each register keeps the longest run of zeros that the hashes assigned to it
 /// began with; the harmonic mean of the registers tells how many hashes it takes to see such runs.
 #[derive(Default)]
-pub(super) struct DistinctCounter {
+pub(crate) struct DistinctCounter {
     exact: HashSet<u64>,
     registers: Vec<u8>,
 }
 
 impl DistinctCounter {
     /// Notes a value by its bits.
-    pub(super) fn add(&mut self, value: u64) {
+    pub(crate) fn add(&mut self, value: u64) {
         if self.registers.is_empty() {
             self.exact.insert(value);
             if self.exact.len() > MOST_EXACT {
@@ -44,7 +44,7 @@ impl DistinctCounter {
     }
 
     /// The number of values, and whether it is exact.
-    pub(super) fn count(&self) -> (u64, bool) {
+    pub(crate) fn count(&self) -> (u64, bool) {
         if self.registers.is_empty() {
             return (self.exact.len() as u64, true);
         }

@@ -1,0 +1,60 @@
+//! Dense columns whose values become the same ones when they are scaled and rounded to 32 bits.
+
+use super::transformation::Transformation;
+use crate::distinct::DistinctCounter;
+
+/// A dense feature that has lost half of its different values, or more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollapsedColumn {
+    /// The feature.
+    pub feature: String,
+    /// The different raw values among the training rows that were looked at.
+    pub distinct: u64,
+    /// The different scaled values among them.
+    pub left: u64,
+}
+
+/// The training rows of which is counted what their values become: all of them up to this number, else about as many, which
+/// a hash of each row's place chooses.
+const MOST_ROWS: u64 = 1 << 18;
+
+/// Counts raw and scaled values.
+pub(crate) struct CollapseCheck {
+    counters: Vec<[DistinctCounter; 2]>,
+}
+
+/// The largest draw of a row that is looked at, of so many training rows.
+pub(crate) fn largest_draw(rows: u64) -> u64 {
+    match rows {
+        0..=MOST_ROWS => u64::MAX,
+        _ => (u128::from(u64::MAX) * u128::from(MOST_ROWS) / u128::from(rows)) as u64,
+    }
+}
+
+impl CollapseCheck {
+    pub(crate) fn new(n_features: usize) -> Self {
+        CollapseCheck { counters: (0..n_features).map(|_| Default::default()).collect() }
+    }
+
+    /// Takes the values of each feature.
+    pub(crate) fn add(&mut self, scaled: &[Vec<(f64, f32)>]) {
+        for ([before, after], values) in self.counters.iter_mut().zip(scaled) {
+            for &(raw, scaled) in values {
+                // Adding 0 makes a negative zero positive.
+                before.add((raw + 0.0).to_bits());
+                after.add(u64::from((scaled + 0.0).to_bits()));
+            }
+        }
+    }
+
+    /// The features that have lost too much.
+    pub(crate) fn collapsed(&self, transformation: &Transformation) -> Vec<CollapsedColumn> {
+        let features = transformation.features.iter().zip(&self.counters);
+        let counted = features.map(|(feature, [before, after])| CollapsedColumn {
+            feature: feature.name.clone(),
+            distinct: before.count().0,
+            left: after.count().0,
+        });
+        counted.filter(|column| column.distinct >= 2 && 2 * column.left <= column.distinct).collect()
+    }
+}
