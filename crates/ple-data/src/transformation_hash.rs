@@ -17,7 +17,7 @@ use crate::prepare::Arithmetic;
 pub const TRANSFORMATION_KEY: &str = "ple.transformation";
 
 /// The hash of a transformation: of the names, raw columns and kinds of all features, of the keys and numbers of all
-/// vocabularies, of hashed features' buckets and seeds, of scalers, of what stands for missing values, and of the edges
+/// vocabularies, of hashed features' buckets and seeds, of scalers and their arithmetic, of what stands for missing values, and of the edges
 /// of bins.
 ///
 /// It depends on neither the order of files and features nor the number of threads. It is written as 32 hexadecimal
@@ -98,7 +98,7 @@ impl Lineage {
 }
 
 /// The form of what is hashed. Another form needs another number here.
-const FORM: &str = "ple-data.transformation.1";
+const FORM: &str = "ple-data.transformation.2";
 
 /// The hash of the keys of a vocabulary, in the order of their numbers, which begin at 1.
 pub(crate) struct KeysHash(Xxh3);

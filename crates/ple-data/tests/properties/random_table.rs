@@ -167,7 +167,7 @@ impl Shape {
                 sequence.offsets.push(sequence.ids.len());
             }
             if matches!(feature.kind, FeatureKind::Sequence { weights: Some(_), .. }) {
-                let weights = (0..sequence.ids.len()).map(|place| self.number("strength", place, s));
+                let weights = (0..sequence.ids.len()).map(|place| self.number("strength", place, s).abs());
                 sequence.weights = Some(weights.collect());
             }
             columns.sequences.push(sequence);

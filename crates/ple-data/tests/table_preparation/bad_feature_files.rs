@@ -127,7 +127,7 @@ const BAD_SETTINGS: &[(&str, &str)] = &[
     ),
     (
         "[[dense]]\nname = \"a\"\nmissing = 1e39\n",
-        "f.toml, dense `a`: missing is 1000000000000000000000000000000000000000\nexpected: a finite number that fits into 32 bits\nnext: correct missing in the feature file",
+        "f.toml, dense `a`: missing is 1e39\nexpected: a finite number that fits into 32 bits\nnext: correct missing in the feature file",
     ),
     (
         "[split]\nval = 1.5\n",
