@@ -171,7 +171,7 @@ fn carried_over(
     let new = PreparedTable::open(data)?.transformation()?;
     let (data, from_data) = (data.display(), from_data.display());
     console::note(match new.lineage().includes(old.hash()) {
-        true => format!("{data} has the numbers of {from_data}, and new ones"),
+        true => format!("{data} keeps the numbers of {from_data}"),
         false => format!(
             "{data} was not prepared by --with or --extend of {from_data}: rows go with their keys, and values may be \
              scaled otherwise"

@@ -86,3 +86,23 @@ fn every_reader_compares_them() {
     assert_eq!(streamed(&path).unwrap(), values(&read_parquet(&path, &schema()).unwrap()));
     assert_eq!(to_be_scored(&path).unwrap().1, streamed(&path).unwrap().1);
 }
+
+#[test]
+fn shards_are_known_by_every_byte_and_not_by_their_footers_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.parquet");
+    let mut damaged = ROWS.to_vec();
+    // A page of a feature, which is not read before its window is.
+    let place = ROWS.windows(4).position(|bytes| bytes == 7.5_f32.to_le_bytes()).unwrap();
+    damaged[place] ^= 1;
+    let known_by = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        let source =
+            RowSource::from(ParquetShards::open(&[&path], &schema(), StreamConfig::default()).unwrap());
+        (source.fingerprint(), source.earlier_fingerprint())
+    };
+    let (before, after) = (known_by(ROWS), known_by(&damaged));
+    assert_ne!(before.0, after.0);
+    assert_eq!(before.1, after.1);
+    assert_eq!(before, known_by(ROWS));
+}
