@@ -107,9 +107,6 @@ impl Victim {
             }
             None if fault.kills() => {}
             Some(EXIT_INPUT_OUTPUT) if !fault.kills() => {}
-            // A full disk below standard error is the end of a program that prints.
-            Some(101) if text.contains("failed printing to") => {}
-            Some(101) if !fault.kills() && text.is_empty() => {}
             _ => return Err(format!("{what}: the run ended with {}\n{text}", output.status)),
         }
         self.go_on("faulty", &what)?;
