@@ -89,7 +89,7 @@ fn requests_that_are_not_the_models_are_refused() {
     refused(
         |r| r.sequences[0].weights = Some(&[1.0, f32::NAN, 1.0]),
         "NaN as weight 1 of the feature `history`",
-        "a finite weight",
+        "a finite weight of at least 0",
     );
     let ages: Array2<f32> = array![[20.0], [f32::INFINITY]];
     let message = {

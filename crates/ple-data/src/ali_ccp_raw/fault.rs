@@ -75,6 +75,13 @@ pub enum RawFault {
         /// The text there.
         found: String,
     },
+    /// The weight of an id in a list is negative.
+    NegativeWeight {
+        /// The field of the list.
+        field: &'static str,
+        /// The weight.
+        weight: f32,
+    },
 }
 
 impl RawFault {
@@ -92,6 +99,7 @@ impl RawFault {
             RawFault::FieldName { .. } => "field name",
             RawFault::Id { .. } => "id",
             RawFault::Value { .. } => "value",
+            RawFault::NegativeWeight { .. } => "negative weight",
         }
     }
 }
@@ -151,6 +159,11 @@ impl fmt::Display for RawFault {
                 format!("feature of field `{field}`: found the value `{found}`"),
                 "a finite number that fits into 32 bits".to_owned(),
                 "correct the value",
+            ),
+            RawFault::NegativeWeight { field, weight } => (
+                format!("feature of field `{field}`: found the weight {weight}"),
+                "0 (it counts for nothing) or a positive number".to_owned(),
+                "correct the weight",
             ),
         };
         write!(formatter, "{found}\nexpected: {expected}\nnext: {next}")

@@ -1,7 +1,7 @@
 //! What a line's features say, field by field.
 
 use super::fault::RawFault;
-use super::format::{Fields, N_FIELDS, N_LISTS};
+use super::format::{Fields, LISTS, N_FIELDS, N_LISTS};
 use super::line::{FeatureList, StatedNumber, for_each_feature};
 use super::raw_ids::RawIds;
 
@@ -54,7 +54,8 @@ pub(super) struct WeightedIds {
 }
 
 impl Features {
-    /// Reads the features of a line, instead of those that were there.
+    /// Reads the features of a line, instead of those that were there. A list takes no negative weight: mean pooling divides
+    /// by the sum of the weights.
     #[inline]
     pub(super) fn read(
         &mut self,
@@ -67,6 +68,7 @@ impl Features {
             list.ids.clear();
             list.weights.clear();
         }
+        let mut negative = None;
         for_each_feature(bytes, list, &reading.fields, reading.stated_number, |field, id, value| {
             let code = reading.ids.code(id);
             self.mask |= 1 << field;
@@ -75,8 +77,12 @@ impl Features {
             if let Some(list) = reading.kept_list(field) {
                 self.lists[list].ids.push(code);
                 self.lists[list].weights.push(value);
+                if value < 0.0 {
+                    negative = Some((LISTS[list], value));
+                }
             }
-        })
+        })?;
+        negative.map_or(Ok(()), |(field, weight)| Err(RawFault::NegativeWeight { field, weight }))
     }
 }
 

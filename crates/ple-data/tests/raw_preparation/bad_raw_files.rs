@@ -173,6 +173,13 @@ fn bad_lines() -> Vec<(Place, Vec<u8>, &'static str)> {
         ),
         (
             Common,
+            common("109_14=5:0.5 109_14=6:-1.5"),
+            "feature of field `109_14`: found the weight -1.5\n\
+             expected: 0 (it counts for nothing) or a positive number\n\
+             next: correct the weight",
+        ),
+        (
+            Common,
             common("109_14=5:1e300"),
             "feature of field `109_14`: found the value `1e300`\n\
              expected: a finite number that fits into 32 bits\n\

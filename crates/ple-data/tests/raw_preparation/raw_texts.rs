@@ -34,11 +34,7 @@ impl RawTexts {
         };
         for part in 0..2 {
             let mut common = Vec::new();
-            push_common(
-                &mut common,
-                "u",
-                "121=7:1.0 205=9:1.0 109_14=5:0.5 109_14=6:2 109_14=5:-1.5e0 D=1:1",
-            );
+            push_common(&mut common, "u", "121=7:1.0 205=9:1.0 109_14=5:0.5 109_14=6:2 109_14=5:1.5e0 D=1:1");
             push_common(&mut common, "nobody", "101=1:1.0 110_14=77:3.0");
             push_common(&mut common, "an_index_of_more_than_16_bytes", "101=123456789012345678:1.0");
             common.extend(b"\r\n");

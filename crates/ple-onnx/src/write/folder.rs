@@ -186,7 +186,7 @@ mod tests {
         };
         for error in [model(None), data(None), data(Some("values.data"))] {
             let expected = format!(
-                "{}: could not write the file: no storage space\n\
+                "{}: could not write: no storage space\n\
                  next: check the permissions, the free space and the disk",
                 path.display()
             );
