@@ -2,8 +2,6 @@
 //!
 //! `cargo run --release -p ple-train --example ali_ccp`
 
-#![cfg_attr(test, allow(clippy::unwrap_used))]
-
 #[path = "run/program/mod.rs"]
 mod program;
 #[path = "run/raw_inputs.rs"]

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release -p ple-train --example census_income -- --data DIR`
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 #[path = "run/program/mod.rs"]
 mod program;
 mod run;
