@@ -149,7 +149,14 @@ fn outcome(arguments: &Arguments) -> Result<Outcome, Failure> {
 /// The files that are read, none of which an output may replace.
 fn inputs(arguments: &Arguments) -> Vec<PathBuf> {
     let Arguments { data, schema, from, from_data, .. } = arguments;
-    let data = [data, from_data].into_iter().flatten().flat_map(|path| local_files(path));
+    // Of a folder that is not prepared, the files that are named after a part; a table of predictions may lie beside them.
+    let named = |path: &Path| match PreparedFolder::find(path) {
+        Ok(None) => SplitFiles::find(path)
+            .map(|files| files.all().into_iter().map(Path::to_owned).collect())
+            .unwrap_or_default(),
+        Ok(Some(_)) | Err(_) => local_files(path),
+    };
+    let data = [data, from_data].into_iter().flatten().flat_map(|path| named(path));
     let model = from.iter().flat_map(|folder| files_in(folder));
     data.chain(model).chain(schema.clone()).collect()
 }

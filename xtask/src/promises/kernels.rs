@@ -13,12 +13,12 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("census_income", "--data {}/none --epochs 1 --out {}/out"),
     ("describe", "data/ali_ccp_generated"),
     ("draw", "{}/none --out {}/out.svg"),
-    ("export", "--model {}/none --out {}/out.onnx"),
+    ("export", "--model {}/none --data data/ali_ccp_generated --out {}/out.onnx"),
     ("generate", "--out {}/out --rows 1000"),
     ("generate_ali_ccp", "--out {}/out --rows 1000"),
     ("parity", "crates/ple-train/tests/golden/ple_tutorial.safetensors"),
     ("prepare_ali_ccp", "--raw {}/none --out {}/out"),
-    ("prepare_table", "--data data/shop_log --out {}/out"),
+    ("prepare_table", "--data data/shop_log/log.csv --features data/shop_log/features.toml --out {}/out"),
     ("score", "--model {}/none --data data/ali_ccp_generated --out {}/out.parquet"),
 ];
 

@@ -4,6 +4,7 @@
 //! A new check is a function in the file of its promise and a line in that file's list; a new promise is a file and a line
 //! in [`PROMISES`].
 
+mod finite;
 mod hashes;
 mod inputs;
 mod interrupts;
@@ -11,6 +12,7 @@ mod kernels;
 mod names;
 mod outputs;
 mod scene;
+mod sizes;
 mod terminals;
 
 use scene::Scene;
@@ -36,6 +38,8 @@ const PROMISES: &[Promise] = &[
     Promise { name: "inputs", checks: inputs::CHECKS },
     Promise { name: "terminals", checks: terminals::CHECKS },
     Promise { name: "interrupts", checks: interrupts::CHECKS },
+    Promise { name: "finite", checks: finite::CHECKS },
+    Promise { name: "sizes", checks: sizes::CHECKS },
     Promise { name: "kernels", checks: kernels::CHECKS },
     Promise { name: "hashes", checks: hashes::CHECKS },
 ];

@@ -28,6 +28,14 @@ impl Scene {
         self.folder.join(name)
     }
 
+    /// Writes a file into the folder, and makes the folders above it.
+    pub(super) fn write(&self, name: &str, text: &str) -> Result<(), String> {
+        let path = self.path(name);
+        let folder = path.parent().unwrap_or(&self.folder);
+        fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
+    }
+
     /// A program with arguments: words with blanks between them, in which `{}` stands for the folder.
     pub(super) fn command(&self, example: &str, arguments: &str) -> Command {
         let folder = self.folder.to_string_lossy();
