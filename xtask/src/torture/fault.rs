@@ -2,6 +2,8 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// A fault at one kind of system call.
@@ -33,14 +35,20 @@ impl Fault {
         self.what.starts_with("signal")
     }
 
-    /// The arguments of strace for the fault at call `n` of a thread.
-    pub(crate) fn strace(self, n: u32) -> Vec<OsString> {
+    /// The arguments of strace for the fault at call `n` of a thread; the calls are listed in `log`.
+    pub(crate) fn strace(self, n: u32, log: &Path) -> Vec<OsString> {
         let Fault { calls, what, .. } = self;
         let trace = format!("trace={calls}");
         let inject = format!("inject={calls}:{what}:when={n}");
         // Not with --seccomp-bpf, with which strace 6.1 counts calls for signals wrongly.
-        let words = ["-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject];
-        words.map(OsString::from).to_vec()
+        let mut words = ["-f", "-qq", "-e", &trace, "-e", &inject, "-o"].map(OsString::from).to_vec();
+        words.push(log.into());
+        words
+    }
+
+    /// Whether a list of calls says that the fault has happened.
+    pub(crate) fn happened(log: &Path) -> bool {
+        fs::read(log).is_ok_and(|log| String::from_utf8_lossy(&log).contains("(INJECTED)"))
     }
 }
 

@@ -91,19 +91,24 @@ impl Victim {
         Ok(!ended)
     }
 
-    /// Lets a fault happen at call `n` of a thread, and the run go on. False if the run ends well: there is no such call
-    /// any more, or it is one that the run can do without.
+    /// Lets a fault happen at call `n` of a thread, and the run go on where the fault ended it. False if there is no such
+    /// call. A call that the run can do without, such as one that shows progress, leaves the bytes as they are.
     pub(crate) fn survives(&self, fault: Fault, n: u32) -> Result<bool, String> {
         self.clear("faulty")?;
         let mut command = from_the_top("strace");
-        command.args(fault.strace(n)).arg(&self.program).args(ARGUMENTS).arg(self.scratch.join("faulty"));
+        let log = self.scratch.join("calls");
+        command
+            .args(fault.strace(n, &log))
+            .arg(&self.program)
+            .args(ARGUMENTS)
+            .arg(self.scratch.join("faulty"));
         let output = self.finish(command)?;
         let what = format!("{fault}, call {n}");
         let text = String::from_utf8_lossy(&output.stderr);
         match output.status.code() {
             Some(0) => {
                 self.compare("faulty", &what)?;
-                return Ok(false);
+                return Ok(Fault::happened(&log));
             }
             None if fault.kills() => {}
             Some(EXIT_INPUT_OUTPUT) if !fault.kills() => {}
