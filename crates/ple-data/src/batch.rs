@@ -155,7 +155,7 @@ impl Batch {
     }
 }
 
-/// The bytes of the buffers of a batch of so many rows with so many ids in their lists.
+/// The bytes of the buffers of a batch, by its rows and the ids in its lists.
 pub(crate) fn batch_bytes(schema: &FeatureSchema, rows: u64, list_ids: u64) -> u64 {
     let columns = schema.n_sparse() + schema.n_dense() + 2 * schema.n_tasks() + schema.n_sequences();
     rows.saturating_mul(4 * columns as u64).saturating_add(list_ids.saturating_mul(list_id_bytes(schema)))

@@ -42,7 +42,7 @@ pub enum MemoryLimit {
 }
 
 impl MemoryRoom {
-    /// So many bytes, whatever the machine has.
+    /// This number of bytes, whatever the machine has.
     pub fn allowed(bytes: u64) -> Self {
         Self { bytes, limit: MemoryLimit::Allowed }
     }

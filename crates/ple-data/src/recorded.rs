@@ -19,7 +19,7 @@ use crate::schema_file::damaged;
 /// What a file of a prepared folder is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RecordedKind {
-    /// A shard of so many rows.
+    /// A shard, by its number of rows.
     Rows(u64),
     /// A vocabulary, or what belongs to users.
     Other,

@@ -23,7 +23,7 @@ pub(crate) struct CollapseCheck {
     counters: Vec<[DistinctCounter; 2]>,
 }
 
-/// The largest draw of a row that is looked at, of so many training rows.
+/// The largest draw at which a row is looked at, by the number of training rows.
 pub(crate) fn largest_draw(rows: u64) -> u64 {
     match rows {
         0..=MOST_ROWS => u64::MAX,

@@ -30,7 +30,7 @@ pub(crate) fn write_vocabulary(
             let value = |key| if let Key::Integer(value) = key { value } else { 0 };
             Arc::new(Int64Array::from_iter_values(vocabulary.index.keys().map(value)))
         }
-        // Without a list of texts in between: each of those would have an allocation of its own.
+        // No list of texts in between: each text would take an allocation.
         false => {
             let texts = vocabulary.index.keys().map(|key| match key {
                 Key::Text(text) => text,
