@@ -16,43 +16,63 @@ use crate::torture;
 /// Which steps of the gate run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Steps<'a> {
-    /// All of them.
+    /// All that a Rust toolchain and a C compiler can run.
     All,
-    /// All but the tests, because the caller has just run them.
+    /// These but the tests, because the caller has just run them.
     WithoutTests,
-    /// One, by its name, because the caller is at work on what it checks.
+    /// One, by its name, whatever it takes.
     One(&'a str),
 }
 
 impl Steps<'_> {
     fn include(self, step: &Step) -> bool {
         match self {
-            Steps::All => true,
-            Steps::WithoutTests => step.name != TESTS,
+            Steps::All => step.takes == Takes::Toolchain,
+            Steps::WithoutTests => step.takes == Takes::Toolchain && step.name != TESTS,
             Steps::One(name) => step.name == name,
         }
     }
 }
 
+/// What a machine has to have for a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Takes {
+    /// The Rust toolchain and a C compiler.
+    Toolchain,
+    /// Python and the way to its packages as well, so the step is run by its name.
+    Python,
+}
+
 /// One step of the gate: it says in words what failed.
 struct Step {
     name: &'static str,
+    takes: Takes,
     action: fn() -> Result<(), String>,
+}
+
+impl Step {
+    const fn new(name: &'static str, action: fn() -> Result<(), String>) -> Self {
+        Self { name, takes: Takes::Toolchain, action }
+    }
+
+    const fn with_python(name: &'static str, action: fn() -> Result<(), String>) -> Self {
+        Self { name, takes: Takes::Python, action }
+    }
 }
 
 /// The steps in the order in which they run: the quick ones first, so that a slip is found early.
 const STEPS: &[Step] = &[
-    Step { name: "format", action: format },
-    Step { name: "clippy", action: clippy },
-    Step { name: "tidy", action: tidy::check_workspace },
-    Step { name: TESTS, action: tests },
-    Step { name: "docs", action: docs },
-    Step { name: "examples", action: examples::build },
-    Step { name: "end to end", action: end_to_end::run_all },
-    Step { name: "promises", action: promises::check },
-    Step { name: "buckets", action: buckets::check },
-    Step { name: "serving", action: serving::check },
-    Step { name: "torture", action: torture::short },
+    Step::new("format", format),
+    Step::new("clippy", clippy),
+    Step::new("tidy", tidy::check_workspace),
+    Step::new(TESTS, tests),
+    Step::new("docs", docs),
+    Step::new("examples", examples::build),
+    Step::new("end to end", end_to_end::run_all),
+    Step::new("promises", promises::check),
+    Step::new("torture", torture::short),
+    Step::with_python("serving", serving::check),
+    Step::with_python("buckets", buckets::check),
 ];
 
 /// The name of the step that `--skip-tests` leaves out.
@@ -77,7 +97,13 @@ pub(crate) fn run(steps: Steps<'_>) -> ExitCode {
         println!("== {} passed in {:.1} s", step.name, step_start.elapsed().as_secs_f64());
     }
     if steps != Steps::One(chosen[0].name) {
-        println!("== all steps passed in {:.1} s", start.elapsed().as_secs_f64());
+        let by_name = STEPS.iter().filter(|step| step.takes == Takes::Python);
+        let by_name: Vec<&str> = by_name.map(|step| step.name).collect();
+        println!(
+            "== not run, since they take Python and its packages: {} (cargo xtask ci --only NAME)",
+            by_name.join(", ")
+        );
+        println!("== all other steps passed in {:.1} s", start.elapsed().as_secs_f64());
     }
     ExitCode::SUCCESS
 }
