@@ -9,13 +9,14 @@ mod raw_inputs;
 mod run;
 #[path = "run/vocabulary.rs"]
 mod vocabulary;
+#[path = "run/warm_start.rs"]
+mod warm_start;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
 use ple_data::ali_ccp_raw::Prepared;
-use ple_data::prepare::PreparedTable;
 use ple_data::{
     DataError, FeatureSchema, GeneratorConfig, Label, ParquetShards, PreparedFolder, Roles, RowOrigin,
     RowSource, SourceSize, SplitFiles, StreamConfig, TaskType, ali_ccp_schema, generate_split,
@@ -26,9 +27,7 @@ use ple_nn::MlpConfig;
 use ple_train::checkpoint::files_in;
 use ple_train::early_stopping::EarlyStopping;
 use ple_train::metrics::{Measured, roc_auc};
-use ple_train::{
-    CarriedMoments, CarriedRows, RankingModel, RunSeed, TrainConfig, TrainError, VocabularyFrom,
-};
+use ple_train::{RunSeed, TrainConfig, TrainError, VocabularyFrom};
 use program::failure::Failure;
 use program::{Program, console, interrupts};
 use raw_inputs::raw_inputs;
@@ -64,7 +63,7 @@ struct Arguments {
     /// A feature schema as JSON; without one it is found in the files.
     #[arg(long, requires = "data")]
     schema: Option<PathBuf>,
-    /// A trained model to start from; its rows of embedding tables go with their raw ids. It decides on the architecture.
+    /// A trained model to start from; its rows of embedding tables go with their raw ids. Its settings are those of the model.
     /// One of a run's checkpoints (OUT/checkpoints/step-N) brings the optimiser's moments along.
     #[arg(long, requires_all = ["data", "from_data"])]
     from: Option<PathBuf>,
@@ -98,10 +97,13 @@ impl Program for Arguments {
 
 fn outcome(arguments: &Arguments) -> Result<Outcome, Failure> {
     let options = &arguments.run;
-    let model = options.model.config(MlpConfig::new([16]), MlpConfig::new([8]));
+    let model = options.model(MlpConfig::new([16]), MlpConfig::new([8]));
     // The tutorial's patience of 5 epochs out of 5 would never stop a run.
     let config = TrainConfig { early_stopping: EarlyStopping::new(2), ..TrainConfig::default() };
-    let (model, config) = options.apply(model, config)?;
+    let (model, config) = match &arguments.from {
+        Some(from) => warm_start::settings(options, from, &model, config)?,
+        None => options.apply(model, config)?,
+    };
     let out = options.out("ali_ccp");
     interrupts::keep(options.kept_before_training(&out));
     let result = ResultFolder::open(options, &out, inputs(arguments))?;
@@ -111,7 +113,7 @@ fn outcome(arguments: &Arguments) -> Result<Outcome, Failure> {
             let splits = read(arguments, folder, &planned)?;
             match (&arguments.from, &arguments.from_data) {
                 (Some(from), Some(from_data)) => {
-                    let (model, moments) = carried_over(from, from_data, folder, RunSeed(config.seed))?;
+                    let (model, moments) = warm_start::model(from, from_data, folder, RunSeed(config.seed))?;
                     train_model(options, &result, splits, model, moments.as_ref(), &config)
                 }
                 _ => train(options, &result, splits, model, &config),
@@ -159,40 +161,6 @@ fn inputs(arguments: &Arguments) -> Vec<PathBuf> {
     let data = [data, from_data].into_iter().flatten().flat_map(|path| named(path));
     let model = from.iter().flat_map(|folder| files_in(folder));
     data.chain(model).chain(schema.clone()).collect()
-}
-
-/// A trained model under the vocabularies of new data, and the moments of its optimiser where they were saved.
-fn carried_over(
-    from: &Path,
-    from_data: &Path,
-    data: &Path,
-    seed: RunSeed,
-) -> Result<(RankingModel, Option<CarriedMoments>), TrainError> {
-    let (model, _manifest) = RankingModel::load(from)?;
-    let old = PreparedTable::open(from_data)?.transformation()?;
-    if let Some(note) = model.check_transformation(from_data, old.hash())? {
-        console::note(note);
-    }
-    let new = PreparedTable::open(data)?.transformation()?;
-    let (data, from_data) = (data.display(), from_data.display());
-    console::note(match new.lineage().includes(old.hash()) {
-        true => format!("{data} keeps the numbers of {from_data}"),
-        false => format!(
-            "{data} was not prepared by --with or --extend of {from_data}: rows go with their keys, and values may be \
-             scaled otherwise"
-        ),
-    });
-    let (model, tables) = model.carried_over(&old, &new, seed)?;
-    let moments = CarriedMoments::load(from)?;
-    let moments = moments.map(|moments| moments.carried_over(&old, &new)).transpose()?;
-    for CarriedRows { table, known, new, gone } in tables {
-        console::note(format_args!("{table}: {known} rows carried over, {new} new, {gone} gone"));
-    }
-    console::note(match &moments {
-        Some(_) => "the optimiser's moments: carried over by the same keys",
-        None => "the optimiser's moments: begun anew (a checkpoint has them, a finished model has not)",
-    });
-    Ok((model, moments))
 }
 
 /// The parts of a data set, under a schema that all of them fit.

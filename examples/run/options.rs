@@ -16,9 +16,9 @@ use crate::program::interrupts;
 /// Options that every training example takes.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RunOptions {
-    /// The model.
-    #[arg(long, value_enum, default_value = "ple")]
-    pub model: ModelName,
+    /// The model; ple without it.
+    #[arg(long, value_enum)]
+    pub model: Option<ModelName>,
     /// The largest number of epochs.
     #[arg(long)]
     pub epochs: Option<u64>,
@@ -65,6 +65,11 @@ pub(crate) struct RunOptions {
 }
 
 impl RunOptions {
+    /// The model of the name that was given, with experts (or a bottom) and towers of the given form.
+    pub(crate) fn model(&self, expert: MlpConfig, tower: MlpConfig) -> ModelConfig {
+        self.model.unwrap_or(ModelName::Ple).config(expert, tower)
+    }
+
     /// The defaults of a program, changed by the settings file and then by the options.
     pub(crate) fn apply(
         &self,

@@ -50,6 +50,11 @@ impl Outcome {
                 console::say(format_args!("\n{table}"));
             }
         }
+        for TaskMetrics { task, served, .. } in &self.test {
+            if let Some(served) = served {
+                console::say(format_args!("\n{task}: {served}"));
+            }
+        }
         let why = match &self.report.ended {
             Ended::LastEpoch => "it reached its last epoch".to_owned(),
             Ended::Stalled(reason) => reason.to_string(),
@@ -176,6 +181,9 @@ fn task_json(metrics: &TaskMetrics, best: Option<Measured>, space: &str) -> Valu
         if let Measured::Undefined(reason) = measured {
             undefined.insert(name.to_owned(), json!(reason.to_string()));
         }
+    }
+    if let Some(served) = &metrics.served {
+        object.insert("served".to_owned(), json!(served));
     }
     object.insert("rows".to_owned(), json!(metrics.counts.rows));
     if let Some(positives) = metrics.counts.positives {

@@ -124,26 +124,27 @@ fn merge(target: &mut Value, changes: &Value) {
     }
 }
 
-/// The settings of `other` that are not those of `default`, each as `path = value (default ...)`.
-pub(crate) fn differences(default: &Value, other: &Value) -> Vec<String> {
+/// The settings of `other` that are not those of `first`, each as `path = value (WORD ...)` with the word that says what the
+/// first ones are.
+pub(crate) fn differences(first: &Value, other: &Value, word: &str) -> Vec<String> {
     let mut found = Vec::new();
-    collect(default, other, "", &mut found);
+    collect(first, other, word, "", &mut found);
     found
 }
 
-fn collect(default: &Value, other: &Value, path: &str, found: &mut Vec<String>) {
-    match (default, other) {
-        (Value::Array(default), Value::Array(other)) if path.is_empty() => {
-            default.iter().zip(other).for_each(|(default, other)| collect(default, other, path, found));
+fn collect(first: &Value, other: &Value, word: &str, path: &str, found: &mut Vec<String>) {
+    match (first, other) {
+        (Value::Array(first), Value::Array(other)) if path.is_empty() => {
+            first.iter().zip(other).for_each(|(first, other)| collect(first, other, word, path, found));
         }
-        (Value::Object(default), Value::Object(other)) => {
+        (Value::Object(first), Value::Object(other)) => {
             for (key, value) in other {
                 let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                collect(default.get(key).unwrap_or(&Value::Null), value, &path, found);
+                collect(first.get(key).unwrap_or(&Value::Null), value, word, &path, found);
             }
         }
         (Value::Null, other) => found.push(format!("{path} = {other}")),
-        (default, other) if default != other => found.push(format!("{path} = {other} (default {default})")),
+        (first, other) if first != other => found.push(format!("{path} = {other} ({word} {first})")),
         _ => {}
     }
 }

@@ -174,7 +174,8 @@ fn banner(
         instruction_set(),
     ));
     let tutorial = (ModelConfig::default(), TrainConfig::default());
-    let differences = differences(&to_json(&tutorial), &to_json(&(model.model().config(), config)));
+    let differences =
+        differences(&to_json(&tutorial), &to_json(&(model.model().config(), config)), "default");
     for (position, difference) in differences.iter().filter(|text| !text.starts_with("seed")).enumerate() {
         let heading = if position == 0 { "settings" } else { "" };
         terminal.line(&format!("{heading:<12}{difference}"));

@@ -165,6 +165,13 @@ impl ModelConfig {
     }
 }
 
+impl CheckedModel {
+    /// The configuration that was checked.
+    pub fn into_config(self) -> ModelConfig {
+        self.config
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Body {
     Ple(Ple),

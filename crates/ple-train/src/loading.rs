@@ -14,6 +14,18 @@ use crate::checkpoint::{FILE_NAME, Manifest, Stored, TensorRecord, read_tensors}
 use crate::error::TrainError;
 use crate::finite::check_loaded;
 use crate::optimizer::{is_moment, moments_of};
+use crate::ranking_model::RankingModel;
+
+impl RankingModel {
+    /// The configuration of a model that was saved, from its manifest alone.
+    ///
+    /// # Errors
+    /// A manifest that is missing, damaged, or has a schema or a configuration that no run could have saved.
+    pub fn saved_config(folder: &Path) -> Result<ModelConfig, TrainError> {
+        let (_schema, checked) = saved_model(folder, &Manifest::load(folder)?)?;
+        Ok(checked.into_config())
+    }
+}
 
 /// The schema and the checked configuration in a manifest, with the tables that they ask for in the file: building the
 /// model takes no more memory than its file has values.

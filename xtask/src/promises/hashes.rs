@@ -9,6 +9,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check { says: "rows of another preparation are not scored", run: other_rows },
     Check { says: "vocabularies of another preparation are not exported", run: other_vocabularies },
     Check { says: "weights are not carried over by the keys of another folder", run: other_old_folder },
+    Check { says: "a run that starts from a model has the settings of that model", run: other_settings },
     Check { says: "a flipped bit of a prepared folder is found by every program", run: flipped_bits },
     Check { says: "rows that carry no transformation are named", run: unknown_rows },
     Check { says: "a prepared folder is a folder that is scored and exported", run: prepared_folders },
@@ -92,6 +93,37 @@ fn other_old_folder(scene: &Scene) -> Result<(), String> {
     };
     scene.run("ali_ccp", &from("tuesday"))?.expect(65, OTHER)?;
     scene.succeed("ali_ccp", &from("monday")).map(drop)
+}
+
+fn other_settings(scene: &Scene) -> Result<(), String> {
+    prepare_days(scene)?;
+    scene
+        .succeed("prepare_table", "--data {}/tuesday.csv --extend {}/monday/schema.json --out {}/extended")?;
+    let from = |more: &str| {
+        format!(
+            "--data {{}}/extended --from {{}}/model --from-data {{}}/monday --epochs 1 --out {{}}/next {more}"
+        )
+    };
+    for other in ["mmoe", "shared-bottom", "logistic-regression"] {
+        scene
+            .run("ali_ccp", &from(&format!("--model {other}")))?
+            .expect(2, &format!("--model says {other}, and the model to start from is ple"))?;
+    }
+    write(
+        scene,
+        "other.json",
+        r#"{"model": {"architecture": {"ple": {"n_levels": 2}}, "embedding_dropout": 0.5}}"#,
+    )?;
+    scene.run("ali_ccp", &from("--settings {}/other.json"))?.expect(
+        2,
+        "other.json: model.architecture.ple.n_levels = 2 (there 1), model.embedding_dropout = 0.5 (there 0.0)",
+    )?;
+    write(
+        scene,
+        "same.json",
+        r#"{"model": {"architecture": {"ple": {"n_levels": 1}}}, "training": {"batch_size": 100}}"#,
+    )?;
+    scene.succeed("ali_ccp", &from("--model ple --settings {}/same.json")).map(drop)
 }
 
 fn flipped_bits(scene: &Scene) -> Result<(), String> {
