@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use ple_data::MemoryRoom;
 use ple_files::Outputs;
 use ple_train::RankingModel;
 use ple_train::checkpoint::files_in;
@@ -27,6 +28,9 @@ struct Arguments {
     /// The picture: a name that ends in .svg, .dot (Graphviz) or .mmd (Mermaid).
     #[arg(long)]
     out: PathBuf,
+    /// The most memory that the model may take, as in 8GB or 500MB; what the machine has without it.
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<MemoryRoom>,
 }
 
 fn main() -> ExitCode {
@@ -36,7 +40,8 @@ fn main() -> ExitCode {
 impl Program for Arguments {
     fn run(&self) -> Result<(), Failure> {
         Outputs::new().file(&self.out, "--out").inputs(files_in(&self.model)).check()?;
-        let (model, _) = RankingModel::load(&self.model)?;
+        let room = self.memory.unwrap_or_else(MemoryRoom::of_machine);
+        let (model, _) = RankingModel::load_within(&self.model, room)?;
         model.draw(&self.out)?;
         let (diagram, out) = (model.diagram(), self.out.display());
         console::say(format_args!("{out}: {}, {} parameters", diagram.title(), diagram.parameters()));

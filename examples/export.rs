@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use onnx::write_onnx;
-use ple_data::{PreparedFolder, UnlabelledRows, local_files};
+use ple_data::{MemoryRoom, PreparedFolder, UnlabelledRows, local_files};
 use ple_files::FileError;
 use ple_onnx::{ExportOptions, ExportReport, Inputs, Outputs, Precision, RawInput, check_path};
 use ple_train::checkpoint::files_in;
@@ -55,6 +55,9 @@ struct Arguments {
     /// How predictions come back.
     #[arg(long, value_enum, default_value = "per-task")]
     outputs: OutputsName,
+    /// The most memory that the model may take, as in 8GB or 500MB; what the machine has without it.
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<MemoryRoom>,
     /// Print the result as one JSON object.
     #[arg(long)]
     json: bool,
@@ -92,7 +95,8 @@ fn export(arguments: &Arguments) -> Result<ExportReport, Failure> {
     let Arguments { model, data, raw_inputs: prepared, .. } = arguments;
     let data = data.iter().chain(prepared).flat_map(|path| local_files(path));
     ple_files::Outputs::new().file(&arguments.out, "--out").inputs(files_in(model)).inputs(data).check()?;
-    let (model, manifest) = RankingModel::load(&arguments.model)?;
+    let room = arguments.memory.unwrap_or_else(MemoryRoom::of_machine);
+    let (model, manifest) = RankingModel::load_within(&arguments.model, room)?;
     let raw_inputs = match &arguments.raw_inputs {
         Some(folder) => encoders(folder, &model)?,
         None => Vec::new(),

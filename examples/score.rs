@@ -13,10 +13,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use ple_data::{PredictionWriter, UnlabelledRows, local_files};
+use ple_data::{MemoryRoom, PredictionWriter, UnlabelledRows, local_files};
 use ple_files::Outputs;
-use ple_train::Predictor;
 use ple_train::checkpoint::files_in;
+use ple_train::{Predictor, RankingModel};
 use program::failure::Failure;
 use program::{Program, console, interrupts};
 use progress::Progress;
@@ -45,6 +45,9 @@ struct Arguments {
     /// Threads; all processors without it. The result does not depend on it.
     #[arg(long)]
     threads: Option<usize>,
+    /// The most memory that the model may take, as in 8GB or 500MB; what the machine has without it.
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<MemoryRoom>,
     /// Print the result as one JSON object.
     #[arg(long)]
     json: bool,
@@ -70,7 +73,9 @@ impl Program for Arguments {
 fn score(arguments: &Arguments) -> Result<Scored, Failure> {
     let data = arguments.data.iter().flat_map(|path| local_files(path));
     Outputs::new().file(&arguments.out, "--out").inputs(files_in(&arguments.model)).inputs(data).check()?;
-    let (predictor, _manifest) = Predictor::load(&arguments.model)?;
+    let room = arguments.memory.unwrap_or_else(MemoryRoom::of_machine);
+    let (model, _manifest) = RankingModel::load_within(&arguments.model, room)?;
+    let predictor = Predictor::new(model);
     let tasks: Vec<String> = predictor.model().tasks().into_iter().map(|(name, _)| name).collect();
     let mut rows = UnlabelledRows::open(&arguments.data, predictor.schema(), &arguments.id)?;
     origin::compare(predictor.model(), &rows)?;

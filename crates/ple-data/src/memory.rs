@@ -1,5 +1,6 @@
 //! What something needs of memory, part by part, against what there is: said before memory is asked for.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use thiserror::Error;
@@ -39,7 +40,7 @@ pub enum MemoryCause {
 )]
 pub struct MemoryShortage {
     /// What needs it.
-    pub what: &'static str,
+    pub what: Cow<'static, str>,
     /// All bytes that are needed at a time.
     pub needed: u64,
     /// The largest part of them.
@@ -66,11 +67,11 @@ impl MemoryNeed {
     /// # Errors
     ///
     /// [`MemoryShortage`], which names the largest part.
-    pub fn check(&self, what: &'static str, room: MemoryRoom) -> Result<(), MemoryShortage> {
+    pub fn check(&self, what: impl Into<Cow<'static, str>>, room: MemoryRoom) -> Result<(), MemoryShortage> {
         let needed = self.bytes();
         match self.parts.iter().max_by_key(|part| part.bytes) {
             Some(largest) if needed > room.bytes => {
-                Err(MemoryShortage { what, needed, largest: largest.clone(), room })
+                Err(MemoryShortage { what: what.into(), needed, largest: largest.clone(), room })
             }
             _ => Ok(()),
         }

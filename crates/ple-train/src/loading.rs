@@ -4,19 +4,59 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use ple_data::FeatureSchema;
+use ple_data::{DataError, FeatureSchema, MemoryCause, MemoryRoom};
 use ple_nn::{CheckedModel, FeatureKind, ModelConfig};
-use ple_tensor::{Entry, ParamStore, Role};
+use ple_tensor::{Entry, InstructionSet, ParamStore, Role};
 
 use crate::balance::{is_of_balance, log_variance_name, may_learn};
 use crate::bridge::{feature_specs, task_specs};
 use crate::checkpoint::{FILE_NAME, Manifest, Stored, TensorRecord, read_tensors};
 use crate::error::TrainError;
 use crate::finite::check_loaded;
+use crate::memory::check_model;
 use crate::optimizer::{is_moment, moments_of};
 use crate::ranking_model::RankingModel;
+use crate::seed::RunSeed;
+
+/// As many parameters without a tensor are left to [`check_tensors`], which names the first: a model that has more of them is
+/// not worth building.
+const MOST_NAMED_LATER: u64 = 1_000;
 
 impl RankingModel {
+    /// Loads a model that was saved, after verifying every byte and every value; gives back what the manifest says of its
+    /// run, too.
+    ///
+    /// # Errors
+    /// A checkpoint that is missing, damaged, or another model's, or one with a schema, a configuration or a value that no
+    /// run could have saved, or that needs more memory than the machine has.
+    pub fn load(folder: &Path) -> Result<(Self, Manifest), TrainError> {
+        Self::load_allowed(folder, None)
+    }
+
+    /// The same, with the memory that the model may take.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_within(folder: &Path, room: MemoryRoom) -> Result<(Self, Manifest), TrainError> {
+        Self::load_allowed(folder, Some(room))
+    }
+
+    fn load_allowed(folder: &Path, allowed: Option<MemoryRoom>) -> Result<(Self, Manifest), TrainError> {
+        InstructionSet::requested()?;
+        let manifest = Manifest::load(folder)?;
+        let (schema, checked) = saved_model(folder, &manifest)?;
+        let what = format!("{}: the model", folder.display());
+        let room = allowed.unwrap_or_else(MemoryRoom::of_machine);
+        check_model(what, &schema, &checked, room, MemoryCause::Data).map_err(DataError::from)?;
+        let mut loaded = Self::build(schema, checked, RunSeed(manifest.run.seed), allowed);
+        check_tensors(folder, &loaded.store, &manifest)?;
+        let stored = read_verified(folder, manifest)?;
+        loaded.set_values(folder, &stored)?;
+        loaded.transformation = stored.manifest.run.transformation;
+        loaded.place = Some(folder.to_owned());
+        Ok((loaded, stored.manifest))
+    }
+
     /// The configuration of a model that was saved, from its manifest alone.
     ///
     /// # Errors
@@ -50,6 +90,11 @@ pub(crate) fn saved_model(
     let checked = config
         .check(feature_specs(&schema), task_specs(&schema))
         .map_err(|error| invalid(what, error.to_string()))?;
+    let (asked, there) = (checked.size().n_named, manifest.tensors.len() as u64);
+    if asked > there.saturating_add(MOST_NAMED_LATER) {
+        let detail = format!("the model has {asked} parameters, and the checkpoint {there} tensors");
+        return Err(invalid(what, detail));
+    }
     check_tables(folder, &schema, &manifest.tensors)?;
     Ok((schema, checked))
 }

@@ -16,7 +16,7 @@ use crate::bridge::{bank_input, feature_specs, task_specs};
 use crate::checkpoint::{self, Manifest, RunFacts, Stored, TensorEntry, TensorSource, to_json};
 use crate::error::TrainError;
 use crate::finite::{NotFinite, Number, first_in_state};
-use crate::loading::{check_tensors, read_verified, saved_model};
+use crate::loading::check_tensors;
 use crate::memory::check_model;
 use crate::metrics::{Measured, TaskMetrics, Undefined};
 use crate::observer::Control;
@@ -91,22 +91,21 @@ impl RankingModel {
     ) -> Result<Self, TrainError> {
         InstructionSet::requested()?;
         let checked = config.check(feature_specs(&schema), task_specs(&schema))?;
-        Self::build(schema, checked, seed, allowed, MemoryCause::Setting)
+        let room = allowed.unwrap_or_else(MemoryRoom::of_machine);
+        check_model("the model", &schema, &checked, room, MemoryCause::Setting).map_err(DataError::from)?;
+        Ok(Self::build(schema, checked, seed, allowed))
     }
 
-    /// Builds a model if there is memory for it; `cause` is what an error is laid to.
-    fn build(
+    /// Builds a model for which there is memory.
+    pub(crate) fn build(
         schema: FeatureSchema,
         checked: CheckedModel,
         seed: RunSeed,
         allowed: Option<MemoryRoom>,
-        cause: MemoryCause,
-    ) -> Result<Self, TrainError> {
-        let room = allowed.unwrap_or_else(MemoryRoom::of_machine);
-        check_model(&schema, &checked, room, cause).map_err(DataError::from)?;
+    ) -> Self {
         let mut store = ParamStore::new();
         let model = Model::new(&mut store, checked, &mut seed.generator("initialization", 0));
-        Ok(Self { schema, model, store, allowed, transformation: None, place: None })
+        Self { schema, model, store, allowed, transformation: None, place: None }
     }
 
     /// What the columns of its data mean.
@@ -373,25 +372,6 @@ impl RankingModel {
             ("config".to_owned(), facts.config.to_string()),
         ]);
         checkpoint::write(folder, &entries, &metadata, &facts)
-    }
-
-    /// Loads a model that was saved, after verifying every byte and every value; gives back what the manifest says of its
-    /// run, too.
-    ///
-    /// # Errors
-    /// A checkpoint that is missing, damaged, or another model's, or one with a schema, a configuration or a value that no
-    /// run could have saved.
-    pub fn load(folder: &Path) -> Result<(Self, Manifest), TrainError> {
-        InstructionSet::requested()?;
-        let manifest = Manifest::load(folder)?;
-        let (schema, checked) = saved_model(folder, &manifest)?;
-        let mut loaded = Self::build(schema, checked, RunSeed(manifest.run.seed), None, MemoryCause::Data)?;
-        check_tensors(folder, &loaded.store, &manifest)?;
-        let stored = read_verified(folder, manifest)?;
-        loaded.set_values(folder, &stored)?;
-        loaded.transformation = stored.manifest.run.transformation;
-        loaded.place = Some(folder.to_owned());
-        Ok((loaded, stored.manifest))
     }
 
     /// Puts the values of a checkpoint in place.

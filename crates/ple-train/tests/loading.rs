@@ -210,6 +210,57 @@ fn schemas_and_configurations_that_are_not_valid() {
 }
 
 #[test]
+fn sizes_that_no_machine_holds() {
+    let trained = Trained::new(Balance::Mean);
+    let size = |pointer: &'static str, value: serde_json::Value| {
+        refused(&trained, |_, run| {
+            *run.config.pointer_mut(&format!("/model/architecture/ple{pointer}")).unwrap() = value
+        })
+    };
+    let unlike = |text: &str| {
+        let start =
+            "manifest.json: the configuration of the model that was saved is not valid: the model has ";
+        assert!(text.starts_with(start) && text.contains(" parameters, and the checkpoint "), "{text}");
+    };
+    unlike(&size("/n_levels", json!(1_000_000_000)));
+    unlike(&size("/n_shared_experts", json!(1_000_000_000)));
+    for dim in [1_u64 << 40, 1 << 62] {
+        let text = size("/expert/dims", json!([dim]));
+        assert!(
+            text.starts_with(
+                "manifest.json: the configuration of the model that was saved is not valid: the settings ask for more \
+                 than 281474976710656 values"
+            ),
+            "{text}"
+        );
+    }
+    // Any machine holds these, and building them takes long.
+    let text = refused(&trained, |_, run| {
+        let label = run.schema["labels"][0].clone();
+        let named = |index: usize| {
+            let mut label = label.clone();
+            label["name"] = json!(format!("label{index}"));
+            label
+        };
+        run.schema["labels"] = (0..5_000).map(named).collect();
+    });
+    unlike(&text);
+
+    let place = trained.newest();
+    let mut changed = checkpoint::read(&place).unwrap();
+    changed.manifest.run.config["model"]["architecture"]["ple"]["expert"]["dims"] = json!([1 << 30]);
+    save(&place, &changed);
+    let error = RankingModel::load_within(&place, "8GB".parse().unwrap()).map(|_| ()).unwrap_err();
+    assert_eq!(error.exit_code(), 65, "{error}");
+    let start = format!("{}: the model needs about ", place.display());
+    assert!(error.to_string().starts_with(&start), "{error}");
+    assert!(
+        error.to_string().contains("expected: at most 8,000 MB (the memory that was allowed)"),
+        "{error}"
+    );
+}
+
+#[test]
 fn states_that_no_run_has() {
     let trained = Trained::new(Balance::Mean);
     let place = trained.newest();

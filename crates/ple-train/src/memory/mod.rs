@@ -5,6 +5,8 @@
 
 mod terms;
 
+use std::borrow::Cow;
+
 use ple_data::{
     DataError, FeatureSchema, MemoryCause, MemoryNeed, MemoryPart, MemoryRoom, MemoryShortage, RowSource,
     SourceSize,
@@ -123,19 +125,20 @@ impl RunMemory {
     /// [`MemoryShortage`], as an error of the data or of the settings, by what its largest part comes from.
     pub fn check(&self, room: MemoryRoom) -> Result<(), TrainError> {
         let MemoryPhase { name, need } = self.peak();
-        Ok(need.check(name, room).map_err(DataError::from)?)
+        Ok(need.check(*name, room).map_err(DataError::from)?)
     }
 }
 
 /// Fails where a model of this configuration is larger than the memory that there is; `cause` is what that is laid to.
 pub(crate) fn check_model(
+    what: impl Into<Cow<'static, str>>,
     schema: &FeatureSchema,
     model: &CheckedModel,
     room: MemoryRoom,
     cause: MemoryCause,
 ) -> Result<(), MemoryShortage> {
     let need = Terms::new(schema, model, VocabularyFrom::Setting).weights();
-    need.check("the model", room)
+    need.check(what, room)
         .map_err(|shortage| MemoryShortage { largest: MemoryPart { cause, ..shortage.largest }, ..shortage })
 }
 
