@@ -175,11 +175,11 @@ fn labels(metrics: &TaskMetrics) -> impl Iterator<Item = (&'static str, String)>
 fn task_json(metrics: &TaskMetrics, best: Option<Measured>, space: &str) -> Value {
     let mut object = Map::new();
     let mut undefined = Map::new();
-    let measured = metrics.values.iter().map(|(metric, measured)| (metric.name(), *measured));
-    for (name, measured) in measured.chain(best.map(|best| ("best_possible_auc", best))) {
-        object.insert(name.to_owned(), json!(measured.value()));
+    let measured = metrics.values.iter().map(|(metric, measured)| (metric.to_string(), *measured));
+    for (name, measured) in measured.chain(best.map(|best| ("best_possible_auc".to_owned(), best))) {
+        object.insert(name.clone(), json!(measured.value()));
         if let Measured::Undefined(reason) = measured {
-            undefined.insert(name.to_owned(), json!(reason.to_string()));
+            undefined.insert(name, json!(reason.to_string()));
         }
     }
     if let Some(served) = &metrics.served {

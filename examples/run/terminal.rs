@@ -52,7 +52,7 @@ impl Terminal {
             _ => String::new(),
         };
         if let Some(value) = metrics.primary().value()
-            && self.best[task].is_none_or(|best| primary.direction().is_better(value, best))
+            && self.best[task].is_none_or(|best| primary.best().is_better(value, best))
         {
             self.best[task] = Some(value);
         }

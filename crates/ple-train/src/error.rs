@@ -122,7 +122,7 @@ pub enum TrainError {
         /// The metric.
         metric: Metric,
         /// The metrics that apply to the task.
-        applicable: &'static [Metric],
+        applicable: Vec<Metric>,
     },
 
     /// The mean of the watched metrics has no meaning, and nothing says which of them decides.
@@ -384,8 +384,8 @@ impl TrainError {
     }
 }
 
-fn metric_names() -> [&'static str; 6] {
-    Metric::ALL.map(Metric::name)
+fn metric_names() -> Vec<&'static str> {
+    Metric::all().iter().map(Metric::name).collect()
 }
 
 fn list(names: &[impl ToString]) -> String {

@@ -215,6 +215,9 @@ fn run(
     let _lock = input.checkpoints.as_ref().map(Checkpoints::take).transpose()?;
     // What the rows say is what the model has learned from here on.
     model.transformation = model.transformation.or(input.train.origin().hash());
+    for watched in stopper.iter().flat_map(EarlyStopper::watched) {
+        model.judge_by_watched(watched);
+    }
     let mut run = Run::new(model, input, config, stopper)?;
     if let Some(moments) = moments {
         run.optimizer.begin_with(&mut run.model.store, moments)?;

@@ -56,6 +56,7 @@ pub mod early_stopping;
 mod error;
 mod finite;
 mod fit;
+mod judging;
 mod loading;
 mod memory;
 pub mod metrics;

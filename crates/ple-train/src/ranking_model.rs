@@ -18,7 +18,7 @@ use crate::error::TrainError;
 use crate::finite::{NotFinite, Number, first_in_state};
 use crate::loading::check_tensors;
 use crate::memory::check_model;
-use crate::metrics::{Measured, TaskMetrics, Undefined};
+use crate::metrics::{Measured, Metric, Rows, TaskMetrics, Undefined};
 use crate::observer::Control;
 use crate::optimizer::{Adam, moments_of};
 use crate::seed::RunSeed;
@@ -47,6 +47,8 @@ pub struct RankingModel {
     pub(crate) schema: FeatureSchema,
     pub(crate) model: Model,
     pub(crate) store: ParamStore,
+    /// What evaluations give of each task.
+    pub(crate) metrics: Vec<Vec<Metric>>,
     /// What the model and its run may take, if the caller has said so; else what the machine has.
     pub(crate) allowed: Option<MemoryRoom>,
     /// What made the rows that it was trained on.
@@ -105,7 +107,8 @@ impl RankingModel {
     ) -> Self {
         let mut store = ParamStore::new();
         let model = Model::new(&mut store, checked, &mut seed.generator("initialization", 0));
-        Self { schema, model, store, allowed, transformation: None, place: None }
+        let metrics = schema.labels.iter().map(|label| Metric::of(label.task).to_vec()).collect();
+        Self { schema, model, store, metrics, allowed, transformation: None, place: None }
     }
 
     /// What the columns of its data mean.
@@ -233,17 +236,18 @@ impl RankingModel {
     }
 
     fn metrics(&self, scored: &[Scored]) -> Result<Vec<TaskMetrics>, TrainError> {
-        let tasks = scored.par_iter().zip(&self.schema.labels);
-        let metrics = tasks.map(|(scored, label)| {
+        let tasks = scored.par_iter().zip(&self.schema.labels).zip(&self.metrics);
+        let metrics = tasks.map(|((scored, label), metrics)| {
             let Scored { outputs, labels, weights } = scored;
-            TaskMetrics::compute(&label.name, label.task, outputs, labels, Some(weights))
+            let rows = Rows { outputs, labels, weights: Some(weights) };
+            TaskMetrics::of(&label.name, label.task, &rows, metrics)
         });
         let metrics: Vec<TaskMetrics> = metrics.collect();
         let not_finite = Measured::Undefined(Undefined::NotFinite);
         let first = metrics.iter().find_map(|task| {
             let (metric, _) = task.values.iter().find(|(_, value)| **value == not_finite)?;
             let number = Number::Metric { task: task.task.clone() };
-            Some(NotFinite::of(number, metric.name(), 0))
+            Some(NotFinite::of(number, metric.to_string(), 0))
         });
         first.map_or(Ok(metrics), |first| Err(first.into()))
     }

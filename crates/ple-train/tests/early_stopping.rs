@@ -10,10 +10,8 @@ use proptest::prelude::*;
 
 /// One evaluation of a task with one metric.
 fn task(name: &str, metric: Metric, value: Option<f64>) -> TaskMetrics {
-    let task_type = match metric {
-        Metric::Auc | Metric::LogLoss => TaskType::Classification,
-        Metric::Mse | Metric::Rmse | Metric::Mae | Metric::R2 => TaskType::Regression,
-    };
+    let types = [TaskType::Classification, TaskType::Regression];
+    let task_type = types.into_iter().find(|&task| metric.fits(task)).unwrap();
     let measured = value.map_or(Measured::Undefined(Undefined::NotFinite), Measured::Value);
     TaskMetrics {
         task: name.into(),

@@ -32,7 +32,7 @@ fn names_that_are_not_known() {
     says(
         "logloss".parse::<Metric>().unwrap_err(),
         2,
-        "there is no metric `logloss`\nexpected: one of auc, log_loss, mse, rmse, mae, r2\nnext: did you mean `log_loss`?",
+        "there is no metric `logloss`\nexpected: one of auc, log_loss, mse, rmse, mae, r2, ece\nnext: did you mean `log_loss`?",
     );
     says(
         refused(&["clik.auc"], &[("click", Classification), ("purchase", Classification)]),
@@ -43,6 +43,25 @@ fn names_that_are_not_known() {
         refused(&["weather.auc"], &[("click", Classification)]),
         2,
         "there is no task `weather`\nexpected: one of click\nnext: choose one of these",
+    );
+}
+
+#[test]
+fn settings_of_metrics() {
+    says(
+        "ece@none".parse::<Metric>().unwrap_err(),
+        2,
+        "the metric `ece` is `ece@none`\nexpected: a number of bins from 1 to 10000, as in ece@15\nnext: correct the metric `ece`",
+    );
+    says(
+        "log_loss@2".parse::<Metric>().unwrap_err(),
+        2,
+        "the metric `log_loss` is `log_loss@2`\nexpected: a name alone, since it has no settings\nnext: correct the metric `log_loss`",
+    );
+    says(
+        refused(&["price.ece@20"], &[("price", Regression)]),
+        2,
+        "the metric `ece@20` does not apply to the task `price`\nexpected: one of mse, rmse, mae, r2\nnext: choose one of these for `price`",
     );
 }
 

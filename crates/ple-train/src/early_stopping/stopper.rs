@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::watched::WatchedMetric;
 use crate::error::TrainError;
-use crate::metrics::{LabelCounts, TaskMetrics};
+use crate::metrics::{Best as BestValue, LabelCounts, TaskMetrics};
 
 /// Early stopping of one run. Made by [`EarlyStopping::resolve`](super::EarlyStopping::resolve).
 #[derive(Clone, Debug, PartialEq)]
@@ -119,7 +119,7 @@ impl EarlyStopper {
     /// one that is undefined never does, and the mean of a list with such a value is undefined too.
     pub fn observe(&mut self, evaluation: &[TaskMetrics]) -> Verdict {
         let values: Vec<Option<f64>> = self.watched.iter().map(|watched| watched.value(evaluation)).collect();
-        let score = self.score.of(&values);
+        let score = self.score.of(&values, self.watched[self.score.decisive()].metric.best());
         let observed = match self.score {
             Score::WatchedMean(_) => vec![score],
             Score::Mean | Score::One(_) => values,
@@ -128,10 +128,10 @@ impl EarlyStopper {
 
         let mut improved = Vec::new();
         for (index, value) in observed.into_iter().enumerate() {
-            let direction = self.watched[index].metric.direction();
+            let best = self.watched[index].metric.best();
             let progress = &mut self.state.watched[index];
             match value {
-                Some(value) if progress.best.is_none_or(|best| direction.is_better(value, best)) => {
+                Some(value) if progress.best.is_none_or(|before| best.is_better(value, before)) => {
                     progress.best = Some(value);
                     progress.stalled = 0;
                     improved.push(progress.name.clone());
@@ -140,9 +140,9 @@ impl EarlyStopper {
             }
         }
 
-        let direction = self.watched[self.score.decisive()].metric.direction();
+        let decisive = self.watched[self.score.decisive()].metric.best();
         let snapshot = match score {
-            Some(score) if self.state.best.is_none_or(|best| direction.is_better(score, best.score)) => {
+            Some(score) if self.state.best.is_none_or(|before| decisive.is_better(score, before.score)) => {
                 self.state.best = Some(Best { evaluation: self.state.evaluations, score });
                 Snapshot::Take
             }
@@ -177,6 +177,11 @@ impl EarlyStopper {
         Ok(())
     }
 
+    /// The metrics that evaluations have to give.
+    pub fn watched(&self) -> &[WatchedMetric] {
+        &self.watched
+    }
+
     /// The best evaluation so far.
     pub fn best(&self) -> Option<Best> {
         self.state.best
@@ -209,8 +214,8 @@ impl EarlyStopper {
         let (subject, verb) = match (&self.score, self.watched.as_slice()) {
             (Score::WatchedMean(weights), watched) => {
                 let mean = mean_name(watched, weights);
-                let direction = watched[0].metric.direction();
-                (format!("the weighted {mean} (validation, {direction})"), "has not improved")
+                let best = watched[0].metric.best();
+                (format!("the weighted {mean} (validation, {best})"), "has not improved")
             }
             (_, [_]) => (with_directions(&self.watched), "has not improved"),
             _ => (format!("none of {}", with_directions(&self.watched)), "has improved"),
@@ -232,11 +237,11 @@ impl EarlyStopper {
 
 impl Score {
     /// The number for these values of the watched metrics, or `None` if one that it needs has no value.
-    fn of(&self, values: &[Option<f64>]) -> Option<f64> {
+    fn of(&self, values: &[Option<f64>], best: BestValue) -> Option<f64> {
         let mean = |weights: &mut dyn Iterator<Item = f64>| {
             let (mut sum, mut total) = (0.0, 0.0);
             for (value, weight) in values.iter().zip(weights) {
-                sum += weight * (*value)?;
+                sum += weight * if values.len() == 1 { (*value)? } else { best.for_mean((*value)?) };
                 total += weight;
             }
             Some(sum / total)
@@ -281,8 +286,8 @@ fn list(watched: &[WatchedMetric]) -> String {
 
 /// The metrics, with their direction after each group that shares it.
 fn with_directions(watched: &[WatchedMetric]) -> String {
-    let groups = watched.chunk_by(|a, b| a.metric.direction() == b.metric.direction());
-    let groups = groups.map(|group| format!("{} (validation, {})", list(group), group[0].metric.direction()));
+    let groups = watched.chunk_by(|a, b| a.metric.best() == b.metric.best());
+    let groups = groups.map(|group| format!("{} (validation, {})", list(group), group[0].metric.best()));
     groups.collect::<Vec<_>>().join(", ")
 }
 

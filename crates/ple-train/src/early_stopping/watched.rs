@@ -27,13 +27,20 @@ impl WatchedMetric {
         let Some((task, metric)) = text.rsplit_once('.') else {
             return Err(TrainError::WatchSyntax { found: text.to_owned() });
         };
-        let Some((_, task_type)) = tasks.iter().find(|(name, _)| name == task) else {
-            let known = tasks.iter().map(|(name, _)| name.clone()).collect();
-            return Err(TrainError::UnknownTask { found: task.to_owned(), known });
-        };
-        let metric: Metric = metric.parse()?;
-        let applicable = Metric::of(*task_type);
-        if !applicable.contains(&metric) {
+        // An unknown task is said before an unknown metric.
+        task_type(task, tasks)?;
+        Self::new(task, metric.parse()?, tasks)
+    }
+
+    /// Checks a task and a metric against the tasks of the run.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::UnknownTask`] or [`TrainError::MetricOfOtherType`].
+    pub fn new(task: &str, metric: Metric, tasks: &[(String, TaskType)]) -> Result<Self, TrainError> {
+        let task_type = task_type(task, tasks)?;
+        if !metric.fits(task_type) {
+            let applicable = Metric::all().into_iter().filter(|metric| metric.fits(task_type)).collect();
             return Err(TrainError::MetricOfOtherType { task: task.to_owned(), metric, applicable });
         }
         Ok(Self { task: task.to_owned(), metric })
@@ -41,7 +48,7 @@ impl WatchedMetric {
 
     /// Its value in an evaluation, or `None` where it is undefined or the task was not evaluated.
     pub fn value(&self, evaluation: &[TaskMetrics]) -> Option<f64> {
-        evaluation.iter().find(|task| task.task == self.task)?.get(self.metric)?.value()
+        evaluation.iter().find(|task| task.task == self.task)?.get(&self.metric)?.value()
     }
 }
 
@@ -49,6 +56,13 @@ impl fmt::Display for WatchedMetric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.task, self.metric)
     }
+}
+
+fn task_type(task: &str, tasks: &[(String, TaskType)]) -> Result<TaskType, TrainError> {
+    tasks.iter().find(|(name, _)| name == task).map(|(_, task_type)| *task_type).ok_or_else(|| {
+        let known = tasks.iter().map(|(name, _)| name.clone()).collect();
+        TrainError::UnknownTask { found: task.to_owned(), known }
+    })
 }
 
 #[cfg(test)]

@@ -1,5 +1,10 @@
 //! The log loss, computed from logits so that it is exact for confident models too.
 
+use ple_data::TaskType;
+
+use super::best::Best;
+use super::definition::Definition;
+use super::rows::Rows;
 use super::undefined::Undefined;
 use super::weighted_mean::weighted_mean;
 
@@ -37,6 +42,31 @@ pub fn log_loss(logits: &[f32], labels: &[f32], weights: Option<&[f32]>) -> Resu
     weighted_mean(logits, labels, weights, |logit, label| {
         logit.max(0.0) - label * logit + (-logit.abs()).exp().ln_1p()
     })
+}
+
+/// [`log_loss`] as a metric.
+pub(super) struct LogLoss;
+
+impl Definition for LogLoss {
+    fn name(&self) -> &'static str {
+        "log_loss"
+    }
+
+    fn heading(&self) -> &'static str {
+        "log loss"
+    }
+
+    fn best(&self) -> Best {
+        Best::Lowest
+    }
+
+    fn task(&self) -> TaskType {
+        TaskType::Classification
+    }
+
+    fn compute(&self, rows: &Rows<'_>) -> Result<f64, Undefined> {
+        log_loss(rows.outputs, rows.labels, rows.weights)
+    }
 }
 
 #[cfg(test)]

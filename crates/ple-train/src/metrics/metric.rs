@@ -1,111 +1,118 @@
-//! The metrics by name: which way is better, which tasks they apply to, and how each is computed.
+//! The list of metrics: their names, which value is best, which tasks they apply to, and how each is computed.
 
 use std::fmt;
 use std::str::FromStr;
 
 use ple_data::TaskType;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::best::Best;
+use super::definition::{Definition, Settings};
+use super::rows::Rows;
 use super::task_metrics::LabelCounts;
 use super::undefined::Undefined;
-use super::{log_loss, mae, mse, r2, rmse, roc_auc};
+use super::{ece, log_loss, regression, roc_auc};
 use crate::error::TrainError;
 
-/// A metric, by the name that configurations and reports use.
-///
-/// # Examples
-///
-/// ```
-/// use ple_train::metrics::{Direction, Metric};
-///
-/// let metric: Metric = "log_loss".parse().unwrap();
-/// assert_eq!(metric, Metric::LogLoss);
-/// assert_eq!(metric.direction(), Direction::LowerIsBetter);
-/// assert!("logloss".parse::<Metric>().unwrap_err().to_string().contains("did you mean `log_loss`?"));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Metric {
-    /// The area under the ROC curve, see [`roc_auc`].
-    Auc,
-    /// The log loss in nats, see [`log_loss`].
-    LogLoss,
-    /// The mean squared error, see [`mse`].
-    Mse,
-    /// The root of the mean squared error, see [`rmse`].
-    Rmse,
-    /// The mean absolute error, see [`mae`].
-    Mae,
-    /// The share of the labels' variance that the predictions explain, see [`r2`].
-    R2,
-}
-
-/// Which way a metric improves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// As for the AUC.
-    HigherIsBetter,
-    /// As for losses and errors.
-    LowerIsBetter,
-}
-
-impl Direction {
-    /// Whether the first value is strictly better than the second. NaN is never better than a number, and no number is
-    /// better than NaN.
-    pub fn is_better(self, value: f64, than: f64) -> bool {
-        match self {
-            Self::HigherIsBetter => value > than,
-            Self::LowerIsBetter => value < than,
+/// Makes the enum and the ways through it. A metric is one line, in the order of reports.
+macro_rules! metrics {
+    (
+        plain { $($(#[$page:meta])* $plain:ident => $definition:path,)* }
+        with settings { $($(#[$settings_page:meta])* $with:ident($settings:ty),)* }
+    ) => {
+        /// A metric, by the name that configurations and reports use. One with settings has them after an `@`, as in `ece@20`;
+        /// without them it has the defaults.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// use ple_train::metrics::{Best, Metric};
+        ///
+        /// let metric: Metric = "log_loss".parse().unwrap();
+        /// assert_eq!(metric, Metric::LogLoss);
+        /// assert_eq!(metric.best(), Best::Lowest);
+        /// assert!("logloss".parse::<Metric>().unwrap_err().to_string().contains("did you mean `log_loss`?"));
+        /// ```
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Metric {
+            $($(#[$page])* $plain,)*
+            $($(#[$settings_page])* $with($settings),)*
         }
-    }
+
+        impl Metric {
+            /// Every metric, with the defaults of its settings.
+            pub fn all() -> Vec<Self> {
+                vec![$(Self::$plain,)* $(Self::$with(<$settings>::default()),)*]
+            }
+
+            fn definition(&self) -> &dyn Definition {
+                match self {
+                    $(Self::$plain => &$definition,)*
+                    $(Self::$with(settings) => settings,)*
+                }
+            }
+
+            /// The same metric with other settings, or what was expected of them.
+            fn with(self, settings: &str) -> Result<Self, &'static str> {
+                match self {
+                    $(Self::$with(_) => <$settings as Settings>::read(settings).map(Self::$with),)*
+                    _ => Err("a name alone, since it has no settings"),
+                }
+            }
+        }
+    };
 }
 
-impl fmt::Display for Direction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::HigherIsBetter => "higher is better",
-            Self::LowerIsBetter => "lower is better",
-        })
+metrics! {
+    plain {
+        /// The area under the ROC curve, see [`roc_auc`](super::roc_auc()).
+        Auc => roc_auc::Auc,
+        /// The log loss in nats, see [`log_loss`](super::log_loss()).
+        LogLoss => log_loss::LogLoss,
+        /// The mean squared error, see [`mse`](super::mse).
+        Mse => regression::Mse,
+        /// The root of the mean squared error, see [`rmse`](super::rmse).
+        Rmse => regression::Rmse,
+        /// The mean absolute error, see [`mae`](super::mae).
+        Mae => regression::Mae,
+        /// The share of the labels' variance that the predictions explain, see [`r2`](super::r2).
+        R2 => regression::R2,
+    }
+    with settings {
+        /// The expected calibration error, see [`expected_calibration_error`](super::expected_calibration_error).
+        Ece(ece::Ece),
     }
 }
 
 impl Metric {
-    /// Every metric.
-    pub const ALL: [Self; 6] = [Self::Auc, Self::LogLoss, Self::Mse, Self::Rmse, Self::Mae, Self::R2];
-
     /// What stands above its column for people to read.
-    pub fn heading(self) -> &'static str {
-        match self {
-            Self::Auc => "AUC",
-            Self::LogLoss => "log loss",
-            Self::Mse => "MSE",
-            Self::Rmse => "RMSE",
-            Self::Mae => "MAE",
-            Self::R2 => "R2",
+    pub fn heading(&self) -> String {
+        self.with_settings(self.definition().heading())
+    }
+
+    fn with_settings(&self, name: &str) -> String {
+        match self.definition().settings() {
+            Some(settings) => format!("{name}@{settings}"),
+            None => name.to_owned(),
         }
     }
 
-    /// The name in configurations and reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Auc => "auc",
-            Self::LogLoss => "log_loss",
-            Self::Mse => "mse",
-            Self::Rmse => "rmse",
-            Self::Mae => "mae",
-            Self::R2 => "r2",
-        }
+    /// The name in configurations and reports, without settings.
+    pub fn name(&self) -> &'static str {
+        self.definition().name()
     }
 
-    /// Which way it improves.
-    pub fn direction(self) -> Direction {
-        match self {
-            Self::Auc | Self::R2 => Direction::HigherIsBetter,
-            Self::LogLoss | Self::Mse | Self::Rmse | Self::Mae => Direction::LowerIsBetter,
-        }
+    /// Where its best value lies.
+    pub fn best(&self) -> Best {
+        self.definition().best()
     }
 
-    /// The metrics of a type of task, the primary one first.
+    /// Whether it applies to tasks of a type.
+    pub fn fits(&self, task: TaskType) -> bool {
+        self.definition().task() == task
+    }
+
+    /// The metrics that a type of task has unless others are named besides, the primary one first.
     pub fn of(task: TaskType) -> &'static [Self] {
         match task {
             TaskType::Classification => &[Self::Auc, Self::LogLoss],
@@ -129,7 +136,7 @@ impl Metric {
         }
     }
 
-    /// Computes it from the model's outputs: logits for a classification, predictions for a regression.
+    /// Computes it.
     ///
     /// # Errors
     ///
@@ -138,15 +145,8 @@ impl Metric {
     /// # Panics
     ///
     /// If the lengths differ, or a weight is negative.
-    pub fn compute(self, outputs: &[f32], labels: &[f32], weights: Option<&[f32]>) -> Result<f64, Undefined> {
-        match self {
-            Self::Auc => roc_auc(outputs, labels, weights),
-            Self::LogLoss => log_loss(outputs, labels, weights),
-            Self::Mse => mse(outputs, labels, weights),
-            Self::Rmse => rmse(outputs, labels, weights),
-            Self::Mae => mae(outputs, labels, weights),
-            Self::R2 => r2(outputs, labels, weights),
-        }
+    pub fn compute(&self, rows: &Rows<'_>) -> Result<f64, Undefined> {
+        self.definition().compute(rows)
     }
 
     /// Whether it will have a value on rows with these labels, whatever a model predicts: what can be known of a
@@ -155,35 +155,61 @@ impl Metric {
     /// # Errors
     ///
     /// The reason for which it cannot have one.
-    pub fn check_labels(self, counts: LabelCounts) -> Result<(), Undefined> {
-        match self {
-            _ if counts.rows == 0 => Err(Undefined::NoRows),
-            Self::Auc if counts.positives == Some(0) => Err(Undefined::NoPositives),
-            Self::Auc if counts.positives == Some(counts.rows) => Err(Undefined::NoNegatives),
-            _ => Ok(()),
+    pub fn check_labels(&self, counts: LabelCounts) -> Result<(), Undefined> {
+        match counts.rows {
+            0 => Err(Undefined::NoRows),
+            _ => self.definition().check_labels(counts),
         }
     }
 }
 
+/// The name, and after an `@` the settings that are not the defaults.
 impl fmt::Display for Metric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+        f.pad(&self.with_settings(self.name()))
     }
 }
 
 impl FromStr for Metric {
     type Err = TrainError;
 
-    /// Reads a name.
+    /// Reads a name, with or without settings.
     ///
     /// # Errors
     ///
-    /// [`TrainError::UnknownMetric`] with the nearest name and all known ones.
-    fn from_str(name: &str) -> Result<Self, TrainError> {
-        Self::ALL
-            .into_iter()
-            .find(|metric| metric.name() == name)
-            .ok_or_else(|| TrainError::UnknownMetric { found: name.to_owned() })
+    /// [`TrainError::UnknownMetric`] with the nearest name and all known ones; [`TrainError::Setting`] for settings that it
+    /// does not have.
+    fn from_str(text: &str) -> Result<Self, TrainError> {
+        let (name, settings) = text.split_once('@').map_or((text, None), |(name, rest)| (name, Some(rest)));
+        let Some(metric) = Self::all().into_iter().find(|metric| metric.name() == name) else {
+            return Err(TrainError::UnknownMetric { found: name.to_owned() });
+        };
+        let Some(settings) = settings else { return Ok(metric) };
+        metric.with(settings).map_err(|expected| TrainError::Setting {
+            setting: format!("the metric `{name}`"),
+            found: format!("`{text}`"),
+            expected: expected.to_owned(),
+        })
+    }
+}
+
+impl Serialize for Metric {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Metric {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(|error| match error {
+            // As serde says it of an enum, since the messages of manifests look for the nearest name in it.
+            TrainError::UnknownMetric { found } => {
+                let known: Vec<_> = Self::all().iter().map(|metric| format!("`{}`", metric.name())).collect();
+                de::Error::custom(format!("unknown variant `{found}`, expected one of {}", known.join(", ")))
+            }
+            other => de::Error::custom(other.to_string().replace('\n', ", ")),
+        })
     }
 }
 
@@ -193,15 +219,40 @@ mod tests {
 
     #[test]
     fn names_go_both_ways_and_equal_those_of_serde() {
-        for metric in Metric::ALL {
-            assert_eq!(metric.name().parse::<Metric>().unwrap(), metric);
-            assert_eq!(serde_json::to_value(metric).unwrap(), metric.name());
+        for metric in Metric::all() {
+            assert_eq!(metric.to_string().parse::<Metric>().unwrap(), metric);
+            assert_eq!(serde_json::to_value(&metric).unwrap(), metric.to_string());
+            assert_eq!(serde_json::from_value::<Metric>(metric.name().into()).unwrap(), metric);
         }
+    }
+
+    #[test]
+    fn no_two_metrics_have_one_name() {
+        let mut names: Vec<_> = Metric::all().iter().map(Metric::name).collect();
+        let n_metrics = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), n_metrics);
+    }
+
+    #[test]
+    fn an_unknown_name_in_json_is_said_as_serde_says_it() {
+        let error = serde_json::from_str::<Metric>("\"acu\"").unwrap_err().to_string();
+        assert!(error.starts_with("unknown variant `acu`, expected one of `auc`, `log_loss`"), "{error}");
+    }
+
+    #[test]
+    fn a_metric_without_settings_takes_none() {
+        assert_eq!(
+            "auc@3".parse::<Metric>().unwrap_err().to_string(),
+            "the metric `auc` is `auc@3`\nexpected: a name alone, since it has no settings\nnext: correct the metric `auc`"
+        );
     }
 
     #[test]
     fn the_primary_metric_and_the_loss_belong_to_the_task() {
         for task in [TaskType::Classification, TaskType::Regression] {
+            assert!(Metric::of(task).iter().all(|metric| metric.fits(task)));
             assert_eq!(Metric::of(task)[0], Metric::primary(task));
             assert!(Metric::of(task).contains(&Metric::loss(task)));
         }

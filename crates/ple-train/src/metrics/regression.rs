@@ -1,5 +1,10 @@
 //! The errors of predicted numbers: mean squared, its root, mean absolute, and the share of the variance that is explained.
 
+use ple_data::TaskType;
+
+use super::best::Best;
+use super::definition::Definition;
+use super::rows::Rows;
 use super::undefined::Undefined;
 use super::weighted_mean::weighted_mean;
 
@@ -90,6 +95,106 @@ fn all_equal(labels: &[f32], weights: Option<&[f32]>) -> bool {
     let mut counted = (0..labels.len()).filter(counts).map(|row| labels[row]);
     let first = counted.next();
     counted.all(|label| Some(label) == first)
+}
+
+/// [`mse`] as a metric.
+pub(super) struct Mse;
+
+impl Definition for Mse {
+    fn name(&self) -> &'static str {
+        "mse"
+    }
+
+    fn heading(&self) -> &'static str {
+        "MSE"
+    }
+
+    fn best(&self) -> Best {
+        Best::Lowest
+    }
+
+    fn task(&self) -> TaskType {
+        TaskType::Regression
+    }
+
+    fn compute(&self, rows: &Rows<'_>) -> Result<f64, Undefined> {
+        mse(rows.outputs, rows.labels, rows.weights)
+    }
+}
+
+/// [`rmse`] as a metric.
+pub(super) struct Rmse;
+
+impl Definition for Rmse {
+    fn name(&self) -> &'static str {
+        "rmse"
+    }
+
+    fn heading(&self) -> &'static str {
+        "RMSE"
+    }
+
+    fn best(&self) -> Best {
+        Best::Lowest
+    }
+
+    fn task(&self) -> TaskType {
+        TaskType::Regression
+    }
+
+    fn compute(&self, rows: &Rows<'_>) -> Result<f64, Undefined> {
+        rmse(rows.outputs, rows.labels, rows.weights)
+    }
+}
+
+/// [`mae`] as a metric.
+pub(super) struct Mae;
+
+impl Definition for Mae {
+    fn name(&self) -> &'static str {
+        "mae"
+    }
+
+    fn heading(&self) -> &'static str {
+        "MAE"
+    }
+
+    fn best(&self) -> Best {
+        Best::Lowest
+    }
+
+    fn task(&self) -> TaskType {
+        TaskType::Regression
+    }
+
+    fn compute(&self, rows: &Rows<'_>) -> Result<f64, Undefined> {
+        mae(rows.outputs, rows.labels, rows.weights)
+    }
+}
+
+/// [`r2`] as a metric.
+pub(super) struct R2;
+
+impl Definition for R2 {
+    fn name(&self) -> &'static str {
+        "r2"
+    }
+
+    fn heading(&self) -> &'static str {
+        "R2"
+    }
+
+    fn best(&self) -> Best {
+        Best::Highest
+    }
+
+    fn task(&self) -> TaskType {
+        TaskType::Regression
+    }
+
+    fn compute(&self, rows: &Rows<'_>) -> Result<f64, Undefined> {
+        r2(rows.outputs, rows.labels, rows.weights)
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,12 @@
 //! The area under the ROC curve, exactly and with ties, as scikit-learn computes it, in time linear in the rows.
 
+use ple_data::TaskType;
+
+use super::best::Best;
+use super::definition::{self, Definition};
 use super::radix_sort::{RadixKey, radix_sort};
+use super::rows::Rows;
+use super::task_metrics::LabelCounts;
 use super::undefined::Undefined;
 
 /// The area under the ROC curve: the probability that a positive row scores higher than a negative one, ties counting
@@ -145,4 +151,33 @@ fn ordered_bits(score: f32) -> Result<u32, Undefined> {
     let bits = (score + 0.0).to_bits();
     let negative = bits >> 31 == 1;
     Ok(if negative { !bits } else { bits | 1 << 31 })
+}
+
+/// [`roc_auc`] as a metric.
+pub(super) struct Auc;
+
+impl Definition for Auc {
+    fn name(&self) -> &'static str {
+        "auc"
+    }
+
+    fn heading(&self) -> &'static str {
+        "AUC"
+    }
+
+    fn best(&self) -> Best {
+        Best::Highest
+    }
+
+    fn task(&self) -> TaskType {
+        TaskType::Classification
+    }
+
+    fn compute(&self, rows: &Rows<'_>) -> Result<f64, Undefined> {
+        roc_auc(rows.outputs, rows.labels, rows.weights)
+    }
+
+    fn check_labels(&self, counts: LabelCounts) -> Result<(), Undefined> {
+        definition::both_classes(counts)
+    }
 }

@@ -1,5 +1,6 @@
 //! Everything that an evaluation says of one task, ready for a report, a checkpoint or early stopping.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -7,6 +8,7 @@ use ple_data::TaskType;
 use serde::{Deserialize, Serialize};
 
 use super::metric::Metric;
+use super::rows::Rows;
 use super::served::ServedMetrics;
 use super::undefined::Undefined;
 use super::weighted_mean::weighted_mean;
@@ -141,7 +143,7 @@ pub struct TaskMetrics {
     pub task_type: TaskType,
     /// The rows that were counted, and their labels.
     pub counts: LabelCounts,
-    /// The metrics of this type of task; those of a classification are taken of its logits.
+    /// The metrics that it was judged by; those of a classification are taken of its logits.
     pub values: BTreeMap<Metric, Measured>,
     /// Those of the probabilities that are served, where they are others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -149,8 +151,8 @@ pub struct TaskMetrics {
 }
 
 impl TaskMetrics {
-    /// Computes every metric of the task from the model's outputs: logits for a classification, predictions for a
-    /// regression. Rows of weight 0 are outside of the task.
+    /// Computes the metrics that every task of the type has from the model's outputs: logits for a classification, predictions
+    /// for a regression. Rows of weight 0 are outside of the task.
     ///
     /// # Panics
     ///
@@ -162,9 +164,17 @@ impl TaskMetrics {
         labels: &[f32],
         weights: Option<&[f32]>,
     ) -> Self {
-        let metrics = Metric::of(task_type).iter();
-        let values =
-            metrics.map(|metric| (*metric, metric.compute(outputs, labels, weights).into())).collect();
+        Self::of(task, task_type, &Rows { outputs, labels, weights }, Metric::of(task_type))
+    }
+
+    /// Computes the metrics that are named.
+    ///
+    /// # Panics
+    ///
+    /// As [`TaskMetrics::compute`].
+    pub fn of(task: &str, task_type: TaskType, rows: &Rows<'_>, metrics: &[Metric]) -> Self {
+        let Rows { outputs, labels, weights } = *rows;
+        let values = metrics.iter().map(|metric| (metric.clone(), metric.compute(rows).into())).collect();
         let served = match task_type {
             TaskType::Classification => ServedMetrics::of(outputs, labels, weights, &values),
             TaskType::Regression => None,
@@ -178,9 +188,9 @@ impl TaskMetrics {
         }
     }
 
-    /// A metric of this task, or `None` if the metric does not apply to its type.
-    pub fn get(&self, metric: Metric) -> Option<Measured> {
-        self.values.get(&metric).copied()
+    /// A metric of this task, or `None` if it was not judged by it.
+    pub fn get(&self, metric: impl Borrow<Metric>) -> Option<Measured> {
+        self.values.get(metric.borrow()).copied()
     }
 
     /// The task's loss on these rows: its log loss, or its mean squared error.
