@@ -181,3 +181,17 @@ proptest! {
         prop_assert_eq!(whole, first);
     }
 }
+
+/// Two tasks that miss it in opposite directions have no mean of 1.
+#[test]
+fn a_mean_of_metrics_that_are_best_at_a_number_is_one_of_distances() {
+    let watch = Watch::Each(vec!["a.pcoc".into(), "b.pcoc".into()]);
+    let tasks = ["a", "b"].map(|name| (name.to_owned(), TaskType::Classification));
+    let mut stopper = EarlyStopping { watch, ..EarlyStopping::new(9) }.resolve(&tasks).unwrap();
+    assert!(stopper.describe().contains("a.pcoc, b.pcoc (validation, nearer to 1 is better)"));
+    let both = |a, b| [task("a", Metric::Pcoc, Some(a)), task("b", Metric::Pcoc, Some(b))];
+    assert_eq!(stopper.observe(&both(0.5, 1.5)).snapshot, Snapshot::Take);
+    assert_eq!(stopper.observe(&both(0.75, 0.75)).snapshot, Snapshot::Take);
+    assert_eq!(stopper.observe(&both(1.5, 0.5)).snapshot, Snapshot::Leave);
+    assert_eq!(stopper.best().unwrap().score, 1.25);
+}

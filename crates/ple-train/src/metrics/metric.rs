@@ -11,7 +11,7 @@ use super::definition::{Definition, Settings};
 use super::rows::Rows;
 use super::task_metrics::LabelCounts;
 use super::undefined::Undefined;
-use super::{ece, log_loss, regression, roc_auc};
+use super::{ece, log_loss, pcoc, regression, roc_auc};
 use crate::error::TrainError;
 
 /// Makes the enum and the ways through it. A metric is one line, in the order of reports.
@@ -77,6 +77,8 @@ metrics! {
         Mae => regression::Mae,
         /// The share of the labels' variance that the predictions explain, see [`r2`](super::r2).
         R2 => regression::R2,
+        /// Predicted over observed positives, see [`pcoc`](super::pcoc()).
+        Pcoc => pcoc::Pcoc,
     }
     with settings {
         /// The expected calibration error, see [`expected_calibration_error`](super::expected_calibration_error).
