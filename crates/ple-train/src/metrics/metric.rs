@@ -11,7 +11,7 @@ use super::definition::{Definition, Settings};
 use super::rows::Rows;
 use super::task_metrics::LabelCounts;
 use super::undefined::Undefined;
-use super::{ece, log_loss, pcoc, regression, roc_auc};
+use super::{ece, log_loss, normalized_entropy, pcoc, regression, roc_auc};
 use crate::error::TrainError;
 
 /// Makes the enum and the ways through it. A metric is one line, in the order of reports.
@@ -79,6 +79,8 @@ metrics! {
         R2 => regression::R2,
         /// Predicted over observed positives, see [`pcoc`](super::pcoc()).
         Pcoc => pcoc::Pcoc,
+        /// The log loss over that of the base rate, see [`normalized_entropy`](super::normalized_entropy()).
+        NormalizedEntropy => normalized_entropy::NormalizedEntropy,
     }
     with settings {
         /// The expected calibration error, see [`expected_calibration_error`](super::expected_calibration_error).
