@@ -97,7 +97,7 @@ impl Program for Arguments {
 
 fn outcome(arguments: &Arguments) -> Result<Outcome, Failure> {
     let options = &arguments.run;
-    let model = options.model(MlpConfig::new([16]), MlpConfig::new([8]));
+    let model = options.model(MlpConfig::new([16]), MlpConfig::new([8]))?;
     // The tutorial's patience of 5 epochs out of 5 would never stop a run.
     let config = TrainConfig { early_stopping: EarlyStopping::new(2), ..TrainConfig::default() };
     let (model, config) = match &arguments.from {

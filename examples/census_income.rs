@@ -72,7 +72,7 @@ fn outcome(arguments: &Arguments) -> Result<Outcome, Failure> {
         gate_norm: Norm::None,
         embedding_deviation: 0.05,
         embedding_dropout: 0.4,
-        ..options.model(expert, tower)
+        ..options.model(expert, tower)?
     };
     let config = TrainConfig {
         epochs: 20,

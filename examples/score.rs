@@ -76,7 +76,7 @@ fn score(arguments: &Arguments) -> Result<Scored, Failure> {
     let room = arguments.memory.unwrap_or_else(MemoryRoom::of_machine);
     let (model, _manifest) = RankingModel::load_within(&arguments.model, room)?;
     let predictor = Predictor::new(model);
-    let tasks: Vec<String> = predictor.model().tasks().into_iter().map(|(name, _)| name).collect();
+    let tasks = predictor.model().heads();
     let mut rows = UnlabelledRows::open(&arguments.data, predictor.schema(), &arguments.id)?;
     origin::compare(predictor.model(), &rows)?;
     let (progress, total) = (Progress::new(), rows.rows());

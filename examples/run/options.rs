@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Args, ValueEnum};
 use ple_data::MemoryRoom;
-use ple_nn::{Architecture, MlpConfig, MmoeConfig, ModelConfig, PleConfig, SharedBottomConfig};
+use ple_nn::{Architecture, MlpConfig, ModelConfig, ModelName};
 use ple_onnx::Precision;
-use ple_train::{SaveEvery, TableUpdates, TrainConfig};
+use ple_train::{SaveEvery, TableUpdates, TrainConfig, TrainError};
 
 use super::settings::read_settings;
 use crate::program::failure::Failure;
@@ -17,8 +18,8 @@ use crate::program::interrupts;
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RunOptions {
     /// The model; ple without it.
-    #[arg(long, value_enum)]
-    pub model: Option<ModelName>,
+    #[arg(long, value_parser = ModelNames)]
+    pub model: Option<String>,
     /// The largest number of epochs.
     #[arg(long)]
     pub epochs: Option<u64>,
@@ -66,8 +67,10 @@ pub(crate) struct RunOptions {
 
 impl RunOptions {
     /// The model of the name that was given, with experts (or a bottom) and towers of the given form.
-    pub(crate) fn model(&self, expert: MlpConfig, tower: MlpConfig) -> ModelConfig {
-        self.model.unwrap_or(ModelName::Ple).config(expert, tower)
+    pub(crate) fn model(&self, expert: MlpConfig, tower: MlpConfig) -> Result<ModelConfig, Failure> {
+        let name = self.model.as_deref().unwrap_or("ple");
+        let architecture = Architecture::named(name, expert, tower).map_err(TrainError::from)?;
+        Ok(ModelConfig { architecture, ..ModelConfig::default() })
     }
 
     /// The defaults of a program, changed by the settings file and then by the options.
@@ -113,6 +116,32 @@ impl RunOptions {
     }
 }
 
+/// Reads the name of a model: `--help` lists them, and a name that is none of theirs is answered with the nearest.
+#[derive(Clone)]
+struct ModelNames;
+
+impl TypedValueParser for ModelNames {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<String, clap::Error> {
+        let name = |name: &str| {
+            let none = || MlpConfig::new([]);
+            Architecture::named(name, none(), none()).map(|_| name.to_owned())
+        };
+        name.parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let value = |model: ModelName| PossibleValue::new(model.name).help(model.what);
+        Some(Box::new(Architecture::known().into_iter().map(value)))
+    }
+}
+
 /// Steps, seconds or minutes between two checkpoints.
 fn parse_save_every(text: &str) -> Result<SaveEvery, String> {
     let (number, unit) = text.split_at(text.trim_end_matches(['s', 'm']).len());
@@ -145,43 +174,5 @@ impl From<TablesName> for TableUpdates {
             TablesName::Exact => TableUpdates::Exact,
             TablesName::Dense => TableUpdates::Dense,
         }
-    }
-}
-
-/// The models by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ModelName {
-    /// Progressive Layered Extraction.
-    Ple,
-    /// Multi-gate Mixture of Experts.
-    Mmoe,
-    /// One perceptron for all tasks.
-    SharedBottom,
-    /// The embeddings and dense values, weighted and summed: what the others have to beat.
-    LogisticRegression,
-}
-
-impl ModelName {
-    /// The model of that name with experts (or a bottom) and towers of the given form.
-    pub(crate) fn config(self, expert: MlpConfig, tower: MlpConfig) -> ModelConfig {
-        let towers = vec![tower];
-        let architecture = match self {
-            ModelName::Ple => Architecture::Ple(PleConfig {
-                n_levels: 1,
-                n_specific_experts: 2,
-                n_shared_experts: 1,
-                expert,
-                towers,
-            }),
-            ModelName::Mmoe => Architecture::Mmoe(MmoeConfig { n_experts: 5, expert, towers }),
-            ModelName::LogisticRegression => {
-                let (bottom, towers) = (MlpConfig::new([]), vec![MlpConfig::new([])]);
-                Architecture::SharedBottom(SharedBottomConfig { bottom, towers })
-            }
-            ModelName::SharedBottom => {
-                Architecture::SharedBottom(SharedBottomConfig { bottom: expert, towers })
-            }
-        };
-        ModelConfig { architecture, ..ModelConfig::default() }
     }
 }

@@ -7,7 +7,7 @@ mod places;
 use std::path::Path;
 
 use ple_files::{MOST_TEXT_BYTES, read_text};
-use ple_nn::ModelConfig;
+use ple_nn::{Architecture, ModelConfig};
 use ple_train::checkpoint::to_json;
 use ple_train::{TrainConfig, TrainError};
 use serde::{Deserialize, Serialize};
@@ -103,7 +103,7 @@ fn check_architecture(changes: &Value, defaults: &Settings, keys: &[Key]) -> Res
         return Ok(());
     };
     let key = Key::find(keys, &["model", "architecture", other]);
-    match ["ple", "mmoe", "shared_bottom"].contains(&other.as_str()) {
+    match Architecture::names().any(|name| name.replace('-', "_") == *other) {
         true => Err(Fault::OtherModel { key, found: other.replace('_', "-"), model: is }),
         false => Err(Fault::Unknown {
             key,

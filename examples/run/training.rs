@@ -104,7 +104,7 @@ pub(crate) fn train_model(
             RowSource::Memory(table) => table.named_keys(),
             RowSource::Shards(_) => Vec::new(),
         };
-        write_predictions(path, &tasks, &model.predict_source(&data.test)?, &keys)?;
+        write_predictions(path, &model.heads(), &model.predict_source(&data.test)?, &keys)?;
     }
     Ok(Outcome {
         model: model.model().config().architecture.name(),

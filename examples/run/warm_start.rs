@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ple_data::prepare::PreparedTable;
-use ple_nn::{Architecture, ModelConfig};
+use ple_nn::ModelConfig;
 use ple_train::checkpoint::to_json;
 use ple_train::{CarriedMoments, CarriedRows, RankingModel, RunSeed, TrainConfig, TrainError};
 
@@ -32,7 +32,7 @@ pub(crate) fn settings(
         ),
         exit_code: 2,
     };
-    let (is, asked) = (name(&saved), name(named));
+    let (is, asked) = (saved.architecture.model_name(), named.architecture.model_name());
     if options.model.is_some() && is != asked {
         return Err(refused(format!("--model says {asked}, and the model to start from is {is}")));
     }
@@ -41,14 +41,6 @@ pub(crate) fn settings(
     match (other.is_empty(), &options.settings) {
         (false, Some(path)) => Err(refused(format!("{}: model.{}", path.display(), other.join(", model.")))),
         _ => Ok((model, training)),
-    }
-}
-
-/// The name under which `--model` has it.
-fn name(model: &ModelConfig) -> &'static str {
-    match &model.architecture {
-        Architecture::SharedBottom(shared) if shared.bottom.dims.is_empty() => "logistic-regression",
-        architecture => architecture.name(),
     }
 }
 

@@ -52,6 +52,8 @@ pub struct Streams {
     pub tasks: Vec<Var>,
     /// `[batch, dim]`; absent after the last level.
     pub shared: Option<Var>,
+    /// The outputs of the shared experts of the level that made the streams, `[batch, dim]` each.
+    pub shared_experts: Vec<Var>,
 }
 
 /// One level of Customized Gate Control: task k's gate mixes task k's experts, then the shared ones.
@@ -84,7 +86,7 @@ pub struct Streams {
 ///
 /// let mut tape = Tape::new(&store, Workspace::new(), Mode::Evaluate);
 /// let x = tape.input(array![[1.0, 2.0, 3.0]].view());
-/// let streams = level.forward(&mut tape, &Streams { tasks: vec![x; 2], shared: Some(x) });
+/// let streams = level.forward(&mut tape, &Streams { tasks: vec![x; 2], shared: Some(x), shared_experts: vec![] });
 /// assert_eq!(streams.tasks.len(), 2);
 /// assert_eq!(tape.value(streams.tasks[0]).dim(), (1, 4));
 /// ```
@@ -142,7 +144,8 @@ impl CgcLayer {
     pub fn forward(&self, tape: &mut Tape<'_>, streams: &Streams) -> Streams {
         let n_tasks = self.shape.n_tasks;
         assert_eq!(streams.tasks.len(), n_tasks, "streams for a level of {n_tasks} tasks");
-        let [mut experts, mut logits, mut mixed, mut tasks] = [(); 4].map(|()| tape.list());
+        let [mut experts, mut logits, mut mixed, mut tasks, mut shared_experts] =
+            [(); 5].map(|()| tape.list());
         for (index, group) in self.groups.iter().enumerate() {
             if let (Some(group), Some(x)) = (group, streams.tasks.get(index).copied().or(streams.shared)) {
                 group.forward(tape, x, &mut experts, &mut logits);
@@ -155,6 +158,7 @@ impl CgcLayer {
             mixed.extend_from_slice(&specific[task * n_specific..(task + 1) * n_specific]);
             mixed.extend_from_slice(shared);
         }
+        shared_experts.extend_from_slice(shared);
         let has_shared_stream = self.shape.shared_stream == SharedStream::Mixed;
         if has_shared_stream {
             mixed.extend_from_slice(&experts);
@@ -165,6 +169,6 @@ impl CgcLayer {
         tasks.extend((0..n_tasks).map(stream));
         let shared = has_shared_stream.then(|| stream(n_tasks));
         [experts, logits, mixed].into_iter().for_each(|list| tape.recycle_list(list));
-        Streams { tasks, shared }
+        Streams { tasks, shared, shared_experts }
     }
 }

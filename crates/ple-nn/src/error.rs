@@ -10,6 +10,24 @@ pub enum NnError {
     /// A model without features.
     #[error("the model has no feature\nexpected: at least one\nnext: name what it may read")]
     NoFeatures,
+    /// A model of a name that there is not.
+    #[error("there is no model `{found}`\nexpected: one of {}{}", listed(known), nearest_line(*nearest))]
+    UnknownModel {
+        /// The name.
+        found: String,
+        /// The models that there are.
+        known: Vec<&'static str>,
+        /// The one whose name is nearest, if one is near.
+        nearest: Option<&'static str>,
+    },
+    /// A size in torch-rechub's words that is missing, or is none.
+    #[error("config: {key} {problem}")]
+    RechubSize {
+        /// The key.
+        key: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A level or mixture without experts.
     #[error(
         "a task has no experts to mix: {setting} leaves none\nexpected: at least one specific or shared expert\nnext: raise one of the two in the settings of the model"
@@ -126,4 +144,12 @@ pub enum NnError {
         /// The shape that it has.
         found: Vec<usize>,
     },
+}
+
+fn listed(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn nearest_line(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |name| format!("\nnext: did you mean `{name}`?"))
 }

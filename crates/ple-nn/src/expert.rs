@@ -4,6 +4,7 @@ use ple_tensor::{Tape, Var};
 use std::ops::Range;
 
 use crate::batch_norm::{BatchNorm1d, Norm};
+use crate::error::NnError;
 use crate::gate::Gate;
 use crate::init::Builder;
 use crate::linear::{Linear, Part};
@@ -131,4 +132,15 @@ impl Experts {
         let dim = outputs.width() / self.n_experts;
         experts.extend((0..self.n_experts).map(|i| outputs.columns(i * dim..(i + 1) * dim)));
     }
+}
+
+/// Checks experts of which a gate mixes `mixed`; `setting` is what leaves none.
+pub(crate) fn check_experts(expert: &MlpConfig, mixed: usize, setting: &str) -> Result<(), NnError> {
+    if mixed == 0 {
+        return Err(NnError::NoExperts { setting: setting.to_owned() });
+    }
+    if expert.dims.is_empty() {
+        return Err(NnError::ZeroSize { setting: "the number of layers of the experts".to_owned() });
+    }
+    expert.check("the experts")
 }

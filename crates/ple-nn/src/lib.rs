@@ -3,7 +3,7 @@
 //! # Brief overview
 //!
 //! - [`ModelConfig`] is a model as somebody asks for it; [`ModelConfig::check`] makes sure that it can be built.
-//! - [`Model`] is an [`EmbeddingBank`] and one of [`Ple`], [`Mmoe`] and [`SharedBottom`] over it. Training, inference and
+//! - [`Model`] is an [`EmbeddingBank`] and the layers of an [`Architecture`] over it. Training, inference and
 //!   export run the same forward code.
 //! - [`CgcLayer`], [`Experts`], [`Gate`], [`Towers`], [`Mlp`] are the parts, for those who build their own.
 //! - [`rechub`] brings weights over from torch-rechub.
@@ -29,6 +29,9 @@ mod expert;
 mod gate;
 mod tower;
 
+mod architecture;
+mod heads;
+
 mod cgc;
 mod mmoe;
 mod ple;
@@ -36,10 +39,12 @@ mod shared_bottom;
 
 pub mod diagram;
 mod model;
+mod nearest;
 pub mod rechub;
 mod size;
 
 pub use activation::{Activation, ActivationLayer};
+pub use architecture::{Architecture, ModelName};
 pub use batch_norm::{BatchNorm1d, Norm};
 pub use cgc::{CgcLayer, CgcShape, SharedStream, Source, Streams};
 pub use embedding_bank::{BankInput, EmbeddingBank, SequenceInput, first_embedding};
@@ -47,11 +52,13 @@ pub use error::NnError;
 pub use expert::{Expert, Experts};
 pub use feature::{Bins, FeatureKind, FeatureSpec, Pooling};
 pub use gate::Gate;
+pub use heads::{Head, Learns, Outputs};
 pub use init::{Builder, Initialization};
 pub use linear::{Linear, Part};
 pub use mlp::{Mlp, MlpConfig};
 pub use mmoe::{Mmoe, MmoeConfig};
-pub use model::{Architecture, CheckedModel, Model, ModelConfig, TaskKind, TaskSpec};
+pub use model::{CheckedModel, Model, ModelConfig, TaskKind, TaskSpec};
+pub use nearest::nearest;
 pub use ple::{Ple, PleConfig};
 pub use shared_bottom::{SharedBottom, SharedBottomConfig};
 pub use size::{ModelSize, StepMemory, TableSize, WidestResults};

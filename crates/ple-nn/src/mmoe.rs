@@ -1,14 +1,24 @@
 //! Multi-gate Mixture of Experts.
 
+use std::sync::Arc;
+
 use ple_tensor::{Tape, Var};
 use serde::{Deserialize, Serialize};
 
+use crate::architecture::{Body, Design, Form, Site, SizeSite};
 use crate::batch_norm::Norm;
-use crate::expert::{Expert, Experts};
+use crate::diagram::{Sketch, Stream, last_width};
+use crate::error::NnError;
+use crate::expert::{Expert, Experts, check_experts};
 use crate::gate::Gate;
+use crate::heads::Outputs;
 use crate::init::Builder;
 use crate::mlp::MlpConfig;
-use crate::tower::{TowerInput, Towers};
+use crate::model::TaskSpec;
+use crate::rechub::{RechubSizes, tower_module};
+use crate::size::Recorder;
+use crate::size::layers::{self, Gates};
+use crate::tower::{TowerInput, Towers, check_towers};
 
 /// The sizes of an MMOE.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,7 +54,7 @@ pub struct MmoeConfig {
 ///
 /// let mut tape = Tape::new(&store, Workspace::new(), Mode::Evaluate);
 /// let x = tape.input(array![[1.0, 2.0, 3.0]].view());
-/// let logits = mmoe.forward(&mut tape, x);
+/// let logits = mmoe.forward(&mut tape, x).logits;
 /// assert_eq!((logits.len(), tape.value(logits[0]).dim()), (2, (1, 1)));
 /// ```
 #[derive(Clone, Debug)]
@@ -73,8 +83,8 @@ impl Mmoe {
         Self { experts, towers }
     }
 
-    /// Records the model: one logit for each task.
-    pub fn forward(&self, tape: &mut Tape<'_>, x: Var) -> Vec<Var> {
+    /// Records the model: one logit for each task. Shared are the outputs of all experts.
+    pub fn forward(&self, tape: &mut Tape<'_>, x: Var) -> Outputs {
         let [mut experts, mut gates, mut mixed, mut tasks] = [(); 4].map(|()| tape.list());
         self.experts.forward(tape, x, &mut experts, &mut gates);
         // Each task's gate mixes all experts.
@@ -83,7 +93,75 @@ impl Mmoe {
         let dim = outputs.width() / gates.len();
         tasks.extend((0..gates.len()).map(|task| outputs.columns(task * dim..(task + 1) * dim)));
         let logits = self.towers.forward(tape, &tasks);
-        [experts, gates, mixed, tasks].into_iter().for_each(|list| tape.recycle_list(list));
-        logits
+        [gates, mixed, tasks].into_iter().for_each(|list| tape.recycle_list(list));
+        Outputs { logits, auxiliary: tape.list(), shared: experts }
+    }
+}
+
+impl Body for Mmoe {
+    fn forward(&self, tape: &mut Tape<'_>, x: Var) -> Outputs {
+        Mmoe::forward(self, tape, x)
+    }
+}
+
+impl Design for MmoeConfig {
+    fn forms() -> &'static [Form<Self>] {
+        &[Form {
+            name: "mmoe",
+            what: "Multi-gate Mixture of Experts",
+            of: |expert, tower| MmoeConfig { n_experts: 5, expert, towers: vec![tower] },
+        }]
+    }
+
+    fn of_rechub(sizes: &RechubSizes) -> Result<Self, NnError> {
+        Ok(MmoeConfig {
+            n_experts: sizes.count("n_expert")?,
+            expert: sizes.mlp("expert_params")?,
+            towers: sizes.mlps("tower_params")?,
+        })
+    }
+
+    fn check(&self, tasks: &[TaskSpec]) -> Result<(), NnError> {
+        check_experts(&self.expert, self.n_experts, "n_experts = 0")?;
+        check_towers(&self.towers, tasks.len())
+    }
+
+    fn build(&self, builder: &mut Builder<'_>, site: Site) -> Arc<dyn Body> {
+        Arc::new(Mmoe::new(builder, self, site.n_tasks, site.input_dim, site.norms))
+    }
+
+    /// One mixture for each task over the same experts.
+    fn draw(&self, sketch: &mut Sketch<'_>) {
+        (sketch.title, sketch.n_levels) = ("MMOE", 1);
+        let (embeddings, input_dim) = (sketch.embeddings, sketch.input_dim);
+        let read = (input_dim, &self.expert);
+        let experts = sketch.experts(0, Stream::Shared, self.n_experts, read, embeddings, "expert.");
+        let experts: Vec<usize> = experts.into_iter().collect();
+        let streams: Vec<usize> = (0..sketch.n_tasks)
+            .map(|task| {
+                let prefix = format!("gate.{task}.");
+                sketch.gate(0, Stream::Task(task), input_dim, embeddings, &experts, &prefix)
+            })
+            .collect();
+        sketch.towers_and_outputs(&self.towers, &streams, last_width(&self.expert, input_dim));
+    }
+
+    fn record(&self, recorder: &mut Recorder, site: SizeSite) {
+        let SizeSite { n_tasks, x: (x, width), norms } = site;
+        let n_experts = self.n_experts as u64;
+        let gates = Gates { n: n_tasks, columns: n_tasks.saturating_mul(n_experts) };
+        let group = layers::experts(recorder, (x, width), n_experts, gates, &self.expert, norms);
+        let softmax = layers::softmax(recorder, group.logits, gates.columns);
+        let dim = layers::last(&self.expert, width);
+        let mixed = layers::mixtures(recorder, &[softmax], &[group.outputs], n_tasks, dim);
+        layers::towers(recorder, mixed, dim, n_tasks, &self.towers, norms[0]);
+    }
+
+    fn rechub_module<'n>(&self, parts: &'n [&'n str]) -> Option<(String, &'n [&'n str])> {
+        match parts {
+            ["expert", expert, rest @ ..] => Some((format!("experts.{expert}"), rest)),
+            ["gate", task, rest @ ..] => Some((format!("gates.{task}"), rest)),
+            _ => tower_module(parts),
+        }
     }
 }

@@ -1,21 +1,22 @@
 //! A whole model, described once: configuration in, logits out; training, inference and export run the same code.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use ndarray::Array2;
 use ple_tensor::{Mode, ParamStore, Tape, Var, Workspace};
 use rand::RngCore;
 use serde::{Deserialize, Serialize};
 
+use crate::architecture::{Architecture, Body, Site};
 use crate::batch_norm::Norm;
 use crate::embedding_bank::{BankInput, EmbeddingBank};
 use crate::error::NnError;
 use crate::feature::{FeatureSpec, check_features};
+use crate::heads::{Head, Outputs};
 use crate::init::{Builder, Initialization};
 use crate::mlp::{MlpConfig, check_rate};
-use crate::mmoe::{Mmoe, MmoeConfig};
-use crate::ple::{Ple, PleConfig};
-use crate::shared_bottom::{SharedBottom, SharedBottomConfig};
+use crate::ple::PleConfig;
 use crate::size::check_countable;
 
 /// What a task's logit means.
@@ -36,29 +37,6 @@ pub struct TaskSpec {
     pub name: String,
     /// What its logit means.
     pub kind: TaskKind,
-}
-
-/// The sizes of a model, by architecture.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Architecture {
-    /// Progressive Layered Extraction.
-    Ple(PleConfig),
-    /// Multi-gate Mixture of Experts.
-    Mmoe(MmoeConfig),
-    /// One perceptron for all tasks.
-    SharedBottom(SharedBottomConfig),
-}
-
-impl Architecture {
-    /// The name that the field uses.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Architecture::Ple(_) => "ple",
-            Architecture::Mmoe(_) => "mmoe",
-            Architecture::SharedBottom(_) => "shared-bottom",
-        }
-    }
 }
 
 /// A model as somebody asks for it; [`ModelConfig::check`] makes sure that it can be built.
@@ -106,6 +84,14 @@ pub struct CheckedModel {
     pub(crate) config: ModelConfig,
     pub(crate) features: Vec<FeatureSpec>,
     pub(crate) tasks: Vec<TaskSpec>,
+    pub(crate) heads: Vec<Head>,
+}
+
+impl CheckedModel {
+    /// What it will predict.
+    pub fn heads(&self) -> &[Head] {
+        &self.heads
+    }
 }
 
 impl ModelConfig {
@@ -128,38 +114,9 @@ impl ModelConfig {
             let (setting, value) = ("embedding_deviation".to_owned(), self.embedding_deviation);
             return Err(NnError::BadDeviation { setting, value });
         }
-        let check_experts = |expert: &MlpConfig, mixed: usize, setting: &str| {
-            if mixed == 0 {
-                return Err(NnError::NoExperts { setting: setting.to_owned() });
-            }
-            if expert.dims.is_empty() {
-                return Err(NnError::ZeroSize { setting: "the number of layers of the experts".to_owned() });
-            }
-            expert.check("the experts")
-        };
-        let towers = match &self.architecture {
-            Architecture::Ple(ple) => {
-                if ple.n_levels == 0 {
-                    return Err(NnError::ZeroSize { setting: "n_levels".to_owned() });
-                }
-                let mixed = ple.n_specific_experts.saturating_add(ple.n_shared_experts);
-                check_experts(&ple.expert, mixed, "n_specific_experts = 0 and n_shared_experts = 0")?;
-                &ple.towers
-            }
-            Architecture::Mmoe(mmoe) => {
-                check_experts(&mmoe.expert, mmoe.n_experts, "n_experts = 0")?;
-                &mmoe.towers
-            }
-            Architecture::SharedBottom(shared) => {
-                shared.bottom.check("the bottom")?;
-                &shared.towers
-            }
-        };
-        if towers.len() != 1 && towers.len() != tasks.len() {
-            return Err(NnError::TowerCount { expected: tasks.len(), found: towers.len() });
-        }
-        towers.iter().enumerate().try_for_each(|(task, tower)| tower.check(&format!("tower {task}")))?;
-        let checked = CheckedModel { config: self, features, tasks };
+        self.architecture.design().check(&tasks)?;
+        let heads = self.architecture.design().heads(&tasks);
+        let checked = CheckedModel { config: self, features, tasks, heads };
         check_countable(&checked)?;
         Ok(checked)
     }
@@ -170,13 +127,6 @@ impl CheckedModel {
     pub fn into_config(self) -> ModelConfig {
         self.config
     }
-}
-
-#[derive(Clone, Debug)]
-enum Body {
-    Ple(Ple),
-    Mmoe(Mmoe),
-    SharedBottom(SharedBottom),
 }
 
 /// A model: an embedding bank and an architecture over it. It owns handles and shapes; the values are in the store.
@@ -203,23 +153,18 @@ enum Body {
 pub struct Model {
     checked: CheckedModel,
     bank: EmbeddingBank,
-    body: Body,
+    body: Arc<dyn Body>,
 }
 
 impl Model {
     /// Builds a model and adds its parameters to the store.
     pub fn new(store: &mut ParamStore, checked: CheckedModel, random: &mut dyn RngCore) -> Self {
-        let CheckedModel { config, features, tasks } = &checked;
+        let CheckedModel { config, features, tasks, .. } = &checked;
         let builder = &mut Builder { store, random, initialization: config.initialization };
         let bank = EmbeddingBank::new(builder, features, config.embedding_deviation);
-        let (n_tasks, input_dim, norms) = (tasks.len(), bank.output_dim(), [config.norm, config.gate_norm]);
-        let body = match &config.architecture {
-            Architecture::Ple(ple) => Body::Ple(Ple::new(builder, ple, n_tasks, input_dim, norms)),
-            Architecture::Mmoe(mmoe) => Body::Mmoe(Mmoe::new(builder, mmoe, n_tasks, input_dim, norms)),
-            Architecture::SharedBottom(shared) => {
-                Body::SharedBottom(SharedBottom::new(builder, shared, n_tasks, input_dim, config.norm))
-            }
-        };
+        let norms = [config.norm, config.gate_norm];
+        let site = Site { n_tasks: tasks.len(), input_dim: bank.output_dim(), norms };
+        let body = config.architecture.design().build(builder, site);
         store.mark_first_values();
         Self { checked, bank, body }
     }
@@ -244,48 +189,54 @@ impl Model {
         &self.bank
     }
 
-    /// Records the forward pass: one logit for each task, `[batch, 1]`.
-    pub fn forward<'a>(&self, tape: &mut Tape<'a>, input: &BankInput<'a>) -> Vec<Var> {
-        let embeddings = self.bank.forward(tape, input);
-        let x = tape.dropout(embeddings, self.checked.config.embedding_dropout);
-        match &self.body {
-            Body::Ple(ple) => ple.forward(tape, x),
-            Body::Mmoe(mmoe) => mmoe.forward(tape, x),
-            Body::SharedBottom(shared) => shared.forward(tape, x),
-        }
+    /// What it predicts, and from which labels it learns: of most models a head for each task.
+    pub fn heads(&self) -> &[Head] {
+        &self.checked.heads
     }
 
-    /// Records what each logit stands for: the probability of a classification task, the value of a regression task.
-    pub fn outputs(&self, tape: &mut Tape<'_>, logits: &[Var]) -> Vec<Var> {
-        let mut outputs = tape.list();
-        for (task, &logit) in self.checked.tasks.iter().zip(logits) {
-            outputs.push(match task.kind {
+    /// The head that each task is judged by.
+    pub fn head_of_task(&self, task: usize) -> usize {
+        self.heads().iter().position(|head| head.task == Some(task)).unwrap_or(task)
+    }
+
+    /// Records the forward pass: a logit for each head, `[batch, 1]`.
+    pub fn forward<'a>(&self, tape: &mut Tape<'a>, input: &BankInput<'a>) -> Outputs {
+        let embeddings = self.bank.forward(tape, input);
+        let x = tape.dropout(embeddings, self.checked.config.embedding_dropout);
+        self.body.forward(tape, x)
+    }
+
+    /// Records what the logit of each head stands for: the probability of a classification, the value of a regression.
+    pub fn predictions(&self, tape: &mut Tape<'_>, logits: &[Var]) -> Vec<Var> {
+        let mut predictions = tape.list();
+        for (head, &logit) in self.heads().iter().zip(logits) {
+            predictions.push(match head.kind {
                 TaskKind::Classification => tape.sigmoid(logit),
                 TaskKind::Regression => logit,
             });
         }
-        outputs
+        predictions
     }
 
-    /// Predictions in evaluation mode, `[batch, tasks]`, and the workspace for the next call.
+    /// Predictions in evaluation mode, `[batch, heads]`, and the workspace for the next call.
     pub fn predict<'a>(
         &self,
         store: &'a ParamStore,
         input: &BankInput<'a>,
         workspace: Workspace,
     ) -> (Array2<f32>, Workspace) {
-        let n_tasks = self.tasks().len();
-        let mut predictions = vec![0.0; input.batch * n_tasks];
+        let n_heads = self.heads().len();
+        let mut predictions = vec![0.0; input.batch * n_heads];
         let workspace = self.predict_into(store, input, workspace, &mut predictions);
-        let predictions = Array2::from_shape_vec((input.batch, n_tasks), predictions);
-        (predictions.expect("the length is rows x tasks"), workspace)
+        let predictions = Array2::from_shape_vec((input.batch, n_heads), predictions);
+        (predictions.expect("the length is rows x heads"), workspace)
     }
 
-    /// Predictions in evaluation mode, written row by row: task t of row r to `out[r * tasks + t]`. Gives back the
+    /// Predictions in evaluation mode, written row by row: head h of row r to `out[r * heads + h]`. Gives back the
     /// workspace for the next call.
     ///
     /// # Panics
-    /// If `out` is not as long as rows x tasks.
+    /// If `out` is not as long as rows x heads.
     pub fn predict_into<'a>(
         &self,
         store: &'a ParamStore,
@@ -293,17 +244,17 @@ impl Model {
         workspace: Workspace,
         out: &mut [f32],
     ) -> Workspace {
-        let n_tasks = self.tasks().len();
-        assert_eq!(out.len(), input.batch * n_tasks, "room for {} rows of {n_tasks} tasks", input.batch);
+        let n_heads = self.heads().len();
+        assert_eq!(out.len(), input.batch * n_heads, "room for {} rows of {n_heads} heads", input.batch);
         let mut tape = Tape::new(store, workspace, Mode::Evaluate);
-        let logits = self.forward(&mut tape, input);
-        let outputs = self.outputs(&mut tape, &logits);
-        for (task, &output) in outputs.iter().enumerate() {
-            let column = out.iter_mut().skip(task).step_by(n_tasks);
-            column.zip(tape.value(output)).for_each(|(out, &value)| *out = value);
+        let outputs = self.forward(&mut tape, input);
+        let predictions = self.predictions(&mut tape, &outputs.logits);
+        for (head, &prediction) in predictions.iter().enumerate() {
+            let column = out.iter_mut().skip(head).step_by(n_heads);
+            column.zip(tape.value(prediction)).for_each(|(out, &value)| *out = value);
         }
-        tape.recycle_list(logits);
-        tape.recycle_list(outputs);
+        outputs.recycle(&mut tape);
+        tape.recycle_list(predictions);
         tape.finish()
     }
 }

@@ -2,9 +2,70 @@
 
 use ndarray::ArrayViewMut2;
 use ple_tensor::{Entry, ParamStore};
+use serde::Deserialize;
+use serde_json::{Map, Value};
 
+use crate::activation::Activation;
+use crate::architecture::Architecture;
 use crate::error::NnError;
-use crate::model::{Architecture, Model};
+use crate::mlp::MlpConfig;
+use crate::model::Model;
+
+/// The sizes of a model as torch-rechub names them: `n_expert`, `tower_params` and so on.
+#[derive(Clone, Debug, Deserialize)]
+pub struct RechubSizes(Map<String, Value>);
+
+/// A perceptron as torch-rechub writes it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RechubMlp {
+    dims: Vec<usize>,
+    #[serde(default)]
+    activation: Activation,
+}
+
+impl From<RechubMlp> for MlpConfig {
+    fn from(params: RechubMlp) -> Self {
+        MlpConfig { dims: params.dims, activation: params.activation, dropout: 0.0 }
+    }
+}
+
+impl RechubSizes {
+    /// A number.
+    pub(crate) fn count(&self, key: &str) -> Result<usize, NnError> {
+        self.read(key)
+    }
+
+    /// The sizes of a perceptron.
+    pub(crate) fn mlp(&self, key: &str) -> Result<MlpConfig, NnError> {
+        self.read::<RechubMlp>(key).map(MlpConfig::from)
+    }
+
+    /// Those of several; none where the key is missing.
+    pub(crate) fn mlps(&self, key: &str) -> Result<Vec<MlpConfig>, NnError> {
+        match self.0.contains_key(key) {
+            true => Ok(self.read::<Vec<RechubMlp>>(key)?.into_iter().map(MlpConfig::from).collect()),
+            false => Ok(Vec::new()),
+        }
+    }
+
+    fn read<T: for<'de> Deserialize<'de>>(&self, key: &str) -> Result<T, NnError> {
+        let problem = |problem: String| NnError::RechubSize { key: key.to_owned(), problem };
+        let value = self.0.get(key).ok_or_else(|| problem("is missing".to_owned()))?;
+        T::deserialize(value).map_err(|error| problem(format!("is {value}: {error}")))
+    }
+}
+
+/// What torch-rechub's columns of predictions, labels and losses are here, and how the total loss is made of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RechubColumns {
+    /// The head of each column.
+    pub heads: Vec<usize>,
+    /// The column of each task's label.
+    pub labels: Vec<usize>,
+    /// The weight of the loss of each head that learns.
+    pub weight: f32,
+}
 
 /// How a tensor of torch-rechub lies beside ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,28 +101,10 @@ pub fn rechub_name(architecture: &Architecture, name: &str) -> Option<(String, L
             .then(|| (format!("embedding.embed_dict.{feature}.weight"), Layout::Table));
     }
     let parts: Vec<&str> = name.split('.').collect();
-    let (module, rest) = match (architecture, parts.as_slice()) {
-        (Architecture::Ple(ple), ["cgc", level, "task", task, "expert", expert, rest @ ..]) => {
-            let (task, expert): (usize, usize) = (task.parse().ok()?, expert.parse().ok()?);
-            let index = task * ple.n_specific_experts + expert;
-            (format!("cgc_layers.{level}.experts_specific.{index}"), rest)
-        }
-        (Architecture::Ple(_), ["cgc", level, "task", task, "gate", rest @ ..]) => {
-            (format!("cgc_layers.{level}.gates_specific.{task}"), rest)
-        }
-        (Architecture::Ple(_), ["cgc", level, "shared", "expert", expert, rest @ ..]) => {
-            (format!("cgc_layers.{level}.experts_shared.{expert}"), rest)
-        }
-        (Architecture::Ple(_), ["cgc", level, "shared", "gate", rest @ ..]) => {
-            (format!("cgc_layers.{level}.gate_shared"), rest)
-        }
-        (Architecture::Mmoe(_), ["expert", expert, rest @ ..]) => (format!("experts.{expert}"), rest),
-        (Architecture::Mmoe(_), ["gate", task, rest @ ..]) => (format!("gates.{task}"), rest),
-        (Architecture::SharedBottom(_), ["bottom", rest @ ..]) => ("bottom_mlp".to_owned(), rest),
-        (_, ["tower", task, rest @ ..]) => (format!("towers.{task}"), rest),
-        _ => return None,
-    };
+    let (module, rest) = architecture.design().rechub_module(&parts)?;
     let (slot, what, layout) = match rest {
+        // A map by itself, without bias.
+        ["weight"] => return Some((format!("{module}.weight"), Layout::Transposed)),
         ["layer", depth, "weight"] => (4 * depth.parse::<usize>().ok()?, "weight", Layout::Transposed),
         ["layer", depth, "bias"] => (4 * depth.parse::<usize>().ok()?, "bias", Layout::Vector),
         ["norm", depth, what] => (4 * depth.parse::<usize>().ok()? + 1, *what, Layout::Vector),
@@ -127,5 +170,13 @@ fn fill(mut target: ArrayViewMut2<'_, f32>, layout: Layout, values: &[f32]) {
             Layout::Transposed => values[column * rows + row],
             Layout::Table | Layout::Vector => values[column],
         };
+    }
+}
+
+/// The module of a parameter that is named as in most architectures: `tower.TASK`.
+pub(crate) fn tower_module<'n>(parts: &'n [&'n str]) -> Option<(String, &'n [&'n str])> {
+    match parts {
+        ["tower", task, rest @ ..] => Some((format!("towers.{task}"), rest)),
+        _ => None,
     }
 }

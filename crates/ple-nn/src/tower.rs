@@ -3,6 +3,7 @@
 use ple_tensor::{Tape, Var};
 
 use crate::batch_norm::Norm;
+use crate::error::NnError;
 use crate::init::Builder;
 use crate::linear::{Linear, Part};
 use crate::mlp::{Layers, MlpConfig};
@@ -97,4 +98,12 @@ impl Towers {
         }
         logits
     }
+}
+
+/// Checks the towers of a model: one for all tasks, or one for each.
+pub(crate) fn check_towers(towers: &[MlpConfig], n_tasks: usize) -> Result<(), NnError> {
+    if towers.len() != 1 && towers.len() != n_tasks {
+        return Err(NnError::TowerCount { expected: n_tasks, found: towers.len() });
+    }
+    towers.iter().enumerate().try_for_each(|(task, tower)| tower.check(&format!("tower {task}")))
 }

@@ -98,7 +98,7 @@ fn the_counts_are_those_of_the_widths_and_of_the_store() {
                             count * perceptron(&node.widths, normed(norms[0], layers))
                         }
                         NodeKind::Gate { .. } => perceptron(&node.widths, normed(norms[1], layers)),
-                        NodeKind::Bottom => perceptron(&node.widths, normed(norms[0], layers)),
+                        NodeKind::Part(_) => perceptron(&node.widths, normed(norms[0], layers)),
                         NodeKind::Tower => perceptron(&node.widths, normed(norms[0], layers - 1)),
                         _ => continue,
                     };
@@ -136,7 +136,7 @@ fn prefix(diagram: &Diagram, node: usize) -> Option<String> {
             format!("{}gate.{task}.", level(*l))
         }
         (NodeKind::Gate { level: l, .. }, _) => format!("{}gate.", level(*l)),
-        (NodeKind::Bottom, _) => "bottom.".to_owned(),
+        (NodeKind::Part(_), _) => "bottom.".to_owned(),
         (NodeKind::Tower, Stream::Task(task)) => format!("tower.{task}."),
         _ => return None,
     })
@@ -159,7 +159,7 @@ fn arrows_lead_to_an_output_from_exactly_those_boxes_that_it_depends_on() {
         };
         for task in 0..n_tasks {
             let mut tape = Tape::new(&store, Workspace::new(), Mode::Train { dropout_seed: 0 });
-            let logits = model.forward(&mut tape, &input);
+            let logits = model.forward(&mut tape, &input).logits;
             let loss = tape.bce_with_logits(logits[task], &[1.0, 0.0, 0.0, 1.0], &[1.0; 4]);
             let (gradients, _) = tape.backward(loss);
             let output = diagram.nodes.len() - n_tasks + task;

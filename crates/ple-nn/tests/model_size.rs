@@ -101,7 +101,7 @@ fn step<'a>(
     let mut workspace = workspace;
     let values = workspace.zeros(input.batch, model.tasks().len());
     let mut tape = Tape::new(store, workspace, Mode::Train { dropout_seed: 1 });
-    let logits = model.forward(&mut tape, input);
+    let logits = model.forward(&mut tape, input).logits;
     let n_steps = tape.nodes().len();
     let columns = tape.nodes().iter().map(|node| match &node.op {
         // The mask is as wide as the value.

@@ -108,7 +108,7 @@ fn check_gradients(config: ModelConfig, n_tasks: usize) {
     // A derivative through several batch norms is a difference of nearly equal terms: f32 leaves it fewer digits.
     let options = GradientCheck { step: 1e-6, absolute: 1e-4, relative: 2e-3, elements: 24 };
     let checked = gradient_check(&store, options, |tape| {
-        let logits = model.forward(tape, &input);
+        let logits = model.forward(tape, &input).logits;
         let terms: Vec<_> = logits
             .iter()
             .zip(model.tasks())
@@ -218,7 +218,7 @@ proptest! {
         let rows = Rows::new(seed, 20);
         let logits = |store: &ParamStore| {
             let mut tape = Tape::new(store, Workspace::new(), Mode::Evaluate);
-            let logits = model.forward(&mut tape, &rows.input());
+            let logits = model.forward(&mut tape, &rows.input()).logits;
             logits.iter().map(|&logit| tape.value(logit).to_owned()).collect::<Vec<_>>()
         };
         let (before, after) = (logits(&store), logits(&swapped));
@@ -392,4 +392,49 @@ fn what_cannot_be_built_is_an_error() {
         "the feature `d0.bins` and the bins of the feature `d0` would both be called `d0.bins` in the model\n\
          expected: a name of its own for each table\nnext: rename one of the two"
     );
+}
+
+#[test]
+fn a_model_of_an_unknown_name_is_refused_with_the_nearest_and_the_list() {
+    let named = |name: &str| {
+        Architecture::named(name, MlpConfig::new([4]), MlpConfig::new([2])).map_err(|error| error.to_string())
+    };
+    let known: Vec<String> = Architecture::known().iter().map(|model| format!("`{}`", model.name)).collect();
+    let known = known.join(", ");
+    assert!(known.starts_with("`ple`, `mmoe`, `shared-bottom`, `logistic-regression`"), "{known}");
+    assert_eq!(
+        named("mmeo"),
+        Err(format!("there is no model `mmeo`\nexpected: one of {known}\nnext: did you mean `mmoe`?"))
+    );
+    assert_eq!(
+        named("transformer"),
+        Err(format!("there is no model `transformer`\nexpected: one of {known}"))
+    );
+    for model in Architecture::known() {
+        assert_eq!(named(model.name).unwrap().model_name(), model.name);
+    }
+}
+
+#[test]
+fn what_several_tasks_read_last_is_known() {
+    let mlp = |dims: &[usize]| MlpConfig::new(dims.to_vec());
+    let ple = |n_levels, n_shared_experts| {
+        let (expert, towers) = (mlp(&[4]), vec![mlp(&[2])]);
+        Architecture::Ple(PleConfig { n_levels, n_specific_experts: 2, n_shared_experts, expert, towers })
+    };
+    let bottom = |dims: &[usize]| {
+        Architecture::SharedBottom(SharedBottomConfig { bottom: mlp(dims), towers: vec![mlp(&[2])] })
+    };
+    let mmoe = Architecture::Mmoe(MmoeConfig { n_experts: 3, expert: mlp(&[4]), towers: vec![mlp(&[2])] });
+    let cases =
+        [(ple(1, 2), 2), (ple(3, 1), 1), (ple(2, 0), 0), (mmoe, 3), (bottom(&[4]), 1), (bottom(&[]), 0)];
+    for (architecture, n_shared) in cases {
+        let (store, model) = build(config(architecture, Norm::Batch, Norm::Batch), 3);
+        let rows = Rows::new(3, 8);
+        let mut tape = Tape::new(&store, Workspace::new(), Mode::Train { dropout_seed: 0 });
+        let outputs = model.forward(&mut tape, &rows.input());
+        assert_eq!(outputs.shared.len(), n_shared, "{:?}", model.config().architecture);
+        assert!(outputs.shared.iter().all(|&node| tape.value(node).dim() == (8, 4)));
+        assert!(outputs.auxiliary.is_empty());
+    }
 }

@@ -82,15 +82,15 @@ pub fn export(
     let mut unfinished = Unfinished::new(path, options.external_data.name.as_deref())?;
 
     let mut tape = Tape::new(store, Workspace::new(), Mode::Evaluate);
-    let logits = model.forward(&mut tape, sample);
-    let outputs = model.outputs(&mut tape, &logits);
+    let forward = model.forward(&mut tape, sample);
+    let outputs = model.predictions(&mut tape, &forward.logits);
     let expected = predictions(&tape, &outputs, model, sample.batch)?;
     let names = feature_names(model);
     let mut plan = record(&tape, &outputs, &names)?;
     plan.optimise();
     let rounding = Rounding::new(options.precision, &plan, store)?;
     plan.round(options.precision, &rounding)?;
-    let Emitted { graph, quantised } = emit::emit(&plan, store, &rounding, &names, model.tasks(), options)?;
+    let Emitted { graph, quantised } = emit::emit(&plan, store, &rounding, &names, model.heads(), options)?;
     check::check(&graph, store)?;
 
     let mut facts = metadata.clone();
@@ -143,7 +143,7 @@ pub fn export(
     })
 }
 
-/// The model's own predictions for the sample rows, `[rows, tasks]`.
+/// The model's own predictions for the sample rows, `[rows, heads]`.
 fn predictions(
     tape: &Tape<'_>,
     outputs: &[Var],
@@ -156,8 +156,8 @@ fn predictions(
     }
     match predictions.indexed_iter().find(|(_, value)| !value.is_finite()) {
         None => Ok(predictions),
-        Some(((row, task), &value)) => {
-            let output = model.tasks()[task].name.clone();
+        Some(((row, head), &value)) => {
+            let output = model.heads()[head].name.clone();
             Err(OnnxError::NotFinitePrediction { output, row, value })
         }
     }
@@ -188,8 +188,8 @@ fn prove(
     exact: &Exact<'_>,
 ) -> Result<Option<Differences>, OnnxError> {
     let features = input.model.features();
-    let tasks: Vec<&str> = input.model.tasks().iter().map(|task| task.name.as_str()).collect();
-    let runtime = Runtime::load(&unfinished.model(), &tasks, options.outputs, exact.quantised)?;
+    let heads: Vec<&str> = input.model.heads().iter().map(|head| head.name.as_str()).collect();
+    let runtime = Runtime::load(&unfinished.model(), &heads, options.outputs, exact.quantised)?;
     let mut differences = Differences { model: 0.0, proved: 0.0 };
     // A batch of one goes through the same graph, and has to come out the same.
     for run in std::iter::once(0..1).chain(sample_rows::runs(&input.sample)) {
@@ -206,7 +206,7 @@ fn prove(
                 evaluation.run(&quantised)?
             }
         };
-        differences.proved = differences.proved.max(compare(&found, &expected, &tasks)?);
+        differences.proved = differences.proved.max(compare(&found, &expected, &heads)?);
         for (found, own) in found.iter().zip(own) {
             differences.model = differences.model.max((found - own).abs());
         }

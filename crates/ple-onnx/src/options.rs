@@ -113,10 +113,10 @@ pub enum Inputs {
 /// How predictions come back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Outputs {
-    /// One output for each task, named after it, `[batch]`.
+    /// One output for each head of the model (of most models, for each task), named after it, `[batch]`.
     #[default]
     PerTask,
-    /// One output `predictions`, `[batch, tasks]`.
+    /// One output `predictions`, `[batch, heads]`.
     Matrix,
 }
 

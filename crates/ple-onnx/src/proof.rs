@@ -11,13 +11,13 @@ use crate::options::Outputs;
 use crate::plan::Quantised;
 use crate::sample::{Fed, FedValues};
 
-/// How far a prediction may be off: so much, times the task's largest prediction in the rows where that is beyond 1.
+/// How far a prediction may be off: so much, times the head's largest prediction in the rows where that is beyond 1.
 pub(crate) const TOLERANCE: f64 = 1e-5;
 
 /// An export in a runtime.
 pub(crate) struct Runtime<'a> {
     model: Model,
-    tasks: &'a [&'a str],
+    heads: &'a [&'a str],
     outputs: Outputs,
     quantised: &'a [QuantisedInput],
 }
@@ -29,15 +29,15 @@ impl<'a> Runtime<'a> {
     /// [`OnnxError::Runtime`].
     pub(crate) fn load(
         path: &Path,
-        tasks: &'a [&'a str],
+        heads: &'a [&'a str],
         outputs: Outputs,
         quantised: &'a [QuantisedInput],
     ) -> Result<Self, OnnxError> {
         let model = Model::load_file(path).map_err(|error| failed(&error))?;
-        Ok(Self { model, tasks, outputs, quantised })
+        Ok(Self { model, heads, outputs, quantised })
     }
 
-    /// The predictions for some rows, `[rows, tasks]`, and the inputs of products that were quantised on the way.
+    /// The predictions for some rows, `[rows, heads]`, and the inputs of products that were quantised on the way.
     ///
     /// # Errors
     /// [`OnnxError::Runtime`].
@@ -53,7 +53,7 @@ impl<'a> Runtime<'a> {
             inputs.push((self.node(name)?, value?.into()));
         }
         let outputs = match self.outputs {
-            Outputs::PerTask => self.tasks.to_vec(),
+            Outputs::PerTask => self.heads.to_vec(),
             Outputs::Matrix => vec![MATRIX],
         };
         let codes = self.quantised.iter().flat_map(|input| &input.names).map(String::as_str);
@@ -62,7 +62,7 @@ impl<'a> Runtime<'a> {
         let found = self.model.run(inputs, &wanted?, Some(RunOptions::default()));
         let mut found = found.map_err(|error| failed(&error))?.into_iter();
 
-        let mut predictions = Array2::zeros((rows, self.tasks.len()));
+        let mut predictions = Array2::zeros((rows, self.heads.len()));
         for (position, name) in outputs.iter().enumerate() {
             let values = floats(found.next(), name)?;
             let target = match self.outputs {
@@ -93,23 +93,23 @@ impl<'a> Runtime<'a> {
     }
 }
 
-/// Compares predictions with the expected ones, both `[rows, tasks]`, and gives back the largest difference.
+/// Compares predictions with the expected ones, both `[rows, heads]`, and gives back the largest difference.
 ///
 /// # Errors
 /// [`OnnxError::Differs`].
-pub(crate) fn compare(found: &Array2<f32>, expected: &Array2<f64>, tasks: &[&str]) -> Result<f32, OnnxError> {
+pub(crate) fn compare(found: &Array2<f32>, expected: &Array2<f64>, heads: &[&str]) -> Result<f32, OnnxError> {
     let largest_of =
         |column: ArrayView1<'_, f64>| column.iter().fold(1.0_f64, |most, value| most.max(value.abs()));
     let scales: Vec<f64> = expected.columns().into_iter().map(largest_of).collect();
     let mut largest = 0.0_f64;
-    for ((row, task), &expected) in expected.indexed_iter() {
-        let found = found[[row, task]];
+    for ((row, head), &expected) in expected.indexed_iter() {
+        let found = found[[row, head]];
         let difference = (f64::from(found) - expected).abs();
         // A NaN is no agreement.
-        let tolerance = TOLERANCE * scales[task];
+        let tolerance = TOLERANCE * scales[head];
         if difference.is_nan() || difference > tolerance {
             return Err(OnnxError::Differs {
-                output: tasks[task].to_owned(),
+                output: heads[head].to_owned(),
                 row,
                 found,
                 expected: expected as f32,

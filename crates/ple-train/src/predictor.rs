@@ -78,8 +78,8 @@ impl Predictor {
         &self.model.schema
     }
 
-    /// Writes the predictions of a request row by row: task t of row r to `out[r * tasks + t]`, the probability of a
-    /// classification task, the value of a regression task.
+    /// Writes the predictions of a request row by row: head h of row r to `out[r * heads + h]`, the probability of a
+    /// classification, the value of a regression.
     ///
     /// # Errors
     /// [`TrainError::Request`] for a feature that is missing, an id outside of its vocabulary, a value that is not finite,
@@ -87,7 +87,7 @@ impl Predictor {
     /// NaN or infinite.
     ///
     /// # Panics
-    /// If `out` is not as long as rows x tasks.
+    /// If `out` is not as long as rows x heads.
     pub fn predict<'a>(&'a self, request: &BankInput<'a>, out: &mut [f32]) -> Result<(), TrainError> {
         let RankingModel { model, store, .. } = &self.model;
         check(model.features(), request)?;
@@ -104,9 +104,10 @@ impl Predictor {
     fn not_finite<'a>(&'a self, request: &BankInput<'a>, place: usize) -> NotFinite {
         let RankingModel { model, store, .. } = &self.model;
         let mut tape = Tape::new(store, Workspace::new(), Mode::Evaluate);
-        let logits = model.forward(&mut tape, request);
-        let (row, task) = (place / logits.len(), place % logits.len());
-        let task = model.tasks()[task].name.clone();
+        model.forward(&mut tape, request);
+        let n_heads = model.heads().len();
+        let (row, head) = (place / n_heads, place % n_heads);
+        let task = model.heads()[head].name.clone();
         NotFinite::in_pass(|origin| Number::Prediction { task, row, origin }, tape.first_non_finite())
     }
 
@@ -118,7 +119,7 @@ impl Predictor {
     /// of the rows that the model was trained on, [`TrainError::OtherState`] for one of another schema.
     ///
     /// # Panics
-    /// If `out` is not as long as rows x tasks.
+    /// If `out` is not as long as rows x heads.
     ///
     /// # Examples
     /// ```

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use ple_data::{
     Batch, DataError, FeatureSchema, MemoryCause, MemoryRoom, RowSource, Table, TaskType, TransformationHash,
 };
-use ple_nn::{CheckedModel, Model, ModelConfig};
+use ple_nn::{CheckedModel, Model, ModelConfig, TaskKind};
 use ple_tensor::{Entry, InstructionSet, Mode, ParamStore, Tape, Var, Workspace};
 use rayon::prelude::*;
 
@@ -131,15 +131,20 @@ impl RankingModel {
         self.schema.labels.iter().map(|label| (label.name.clone(), label.task)).collect()
     }
 
-    /// The prediction for each row, a list for each task, in the order of the table: the probability of a
-    /// classification task, the value of a regression task.
+    /// The names of its predictions: of most models those of the tasks.
+    pub fn heads(&self) -> Vec<String> {
+        self.model.heads().iter().map(|head| head.name.clone()).collect()
+    }
+
+    /// The prediction for each row, a list for each head, in the order of the table: the probability of a
+    /// classification, the value of a regression.
     ///
     /// # Errors
     /// [`TrainError::NotFinite`] for a prediction that is NaN or infinite.
     pub fn predict(&self, table: &Table) -> Result<Vec<Vec<f32>>, TrainError> {
         let mut outputs = self.logits(table);
-        for (values, label) in outputs.iter_mut().zip(&self.schema.labels) {
-            if label.task == TaskType::Classification {
+        for (values, head) in outputs.iter_mut().zip(self.model.heads()) {
+            if head.kind == TaskKind::Classification {
                 values.iter_mut().for_each(|value| *value = ple_tensor::sigmoid(*value));
             }
         }
@@ -153,7 +158,7 @@ impl RankingModel {
     /// What is wrong with the data, and as [`RankingModel::predict`].
     pub fn predict_source(&self, rows: &RowSource) -> Result<Vec<Vec<f32>>, TrainError> {
         self.check_origin(rows.origin())?;
-        let mut all = vec![Vec::with_capacity(rows.rows()); self.schema.n_tasks()];
+        let mut all = vec![Vec::with_capacity(rows.rows()); self.model.heads().len()];
         for window in rows.windows() {
             let before = all.first().map_or(0, Vec::len);
             let window = self.predict(&*window?).map_err(|error| error.after_rows(before))?;
@@ -206,7 +211,7 @@ impl RankingModel {
         let mut before = 0;
         for window in rows.windows() {
             let window = window?;
-            let mut outputs = vec![Vec::with_capacity(window.rows()); self.schema.n_tasks()];
+            let mut outputs = vec![Vec::with_capacity(window.rows()); self.model.heads().len()];
             for start in (0..window.rows()).step_by(ROWS_TO_A_QUESTION) {
                 let end = window.rows().min(start + ROWS_TO_A_QUESTION);
                 self.append_logits(&window, start..end, &mut outputs);
@@ -224,7 +229,8 @@ impl RankingModel {
     /// Appends the rows of a table to what is known of each task.
     fn score(&self, table: &Table, outputs: &[Vec<f32>], scored: &mut [Scored]) -> Result<(), TrainError> {
         self.check_outputs(table, outputs)?;
-        scored.par_iter_mut().zip(outputs).enumerate().for_each(|(task, (scored, outputs))| {
+        scored.par_iter_mut().enumerate().for_each(|(task, scored)| {
+            let outputs = &outputs[self.model.head_of_task(task)];
             let rows = table.labels(task).zip(table.weights(task)).zip(outputs);
             for ((label, weight), &output) in rows.filter(|((_, weight), _)| *weight != 0.0) {
                 scored.outputs.push(output);
@@ -252,14 +258,14 @@ impl RankingModel {
         first.map_or(Ok(metrics), |first| Err(first.into()))
     }
 
-    /// The logit (of a regression: the value) of each row, a list for each task, in the order of the table.
+    /// The logit (of a regression: the value) of each row, a list for each head, in the order of the table.
     fn logits(&self, table: &Table) -> Vec<Vec<f32>> {
-        let mut tasks = vec![Vec::with_capacity(table.rows()); self.schema.n_tasks()];
-        self.append_logits(table, 0..table.rows(), &mut tasks);
-        tasks
+        let mut heads = vec![Vec::with_capacity(table.rows()); self.model.heads().len()];
+        self.append_logits(table, 0..table.rows(), &mut heads);
+        heads
     }
 
-    fn append_logits(&self, table: &Table, rows: Range<usize>, tasks: &mut [Vec<f32>]) {
+    fn append_logits(&self, table: &Table, rows: Range<usize>, heads: &mut [Vec<f32>]) {
         let starts: Vec<usize> = rows.clone().step_by(EVALUATION_ROWS).collect();
         let blocks: Vec<Vec<Vec<f32>>> = starts
             .into_par_iter()
@@ -274,7 +280,7 @@ impl RankingModel {
             )
             .collect();
         for block in blocks {
-            tasks.iter_mut().zip(block).for_each(|(all, values)| all.extend(values));
+            heads.iter_mut().zip(block).for_each(|(all, values)| all.extend(values));
         }
     }
 
@@ -289,8 +295,9 @@ impl RankingModel {
         table.gather(&(rows.start as u32..rows.end as u32).collect::<Vec<_>>(), batch);
         let input = bank_input(&self.schema, batch);
         let mut tape = Tape::new(&self.store, std::mem::take(workspace), Mode::Evaluate);
-        let logits = self.model.forward(&mut tape, &input);
-        let found = read(&tape, &logits);
+        let outputs = self.model.forward(&mut tape, &input);
+        let found = read(&tape, &outputs.logits);
+        outputs.recycle(&mut tape);
         *workspace = tape.finish();
         found
     }
@@ -298,14 +305,14 @@ impl RankingModel {
     /// Fails at the first row of a table whose output is not finite, and says where in the forward pass that began.
     fn check_outputs(&self, table: &Table, outputs: &[Vec<f32>]) -> Result<(), TrainError> {
         let bad = |values: &Vec<f32>| values.iter().position(|value| !value.is_finite());
-        let first = outputs.iter().enumerate().filter_map(|(task, values)| Some((bad(values)?, task))).min();
-        let Some((row, task)) = first else { return Ok(()) };
+        let first = outputs.iter().enumerate().filter_map(|(head, values)| Some((bad(values)?, head))).min();
+        let Some((row, head)) = first else { return Ok(()) };
         let start = row - row % EVALUATION_ROWS;
         let rows = start..table.rows().min(start + EVALUATION_ROWS);
         let first = self.with_block(table, rows, (&mut Workspace::new(), &mut Batch::new()), |tape, _| {
             tape.first_non_finite()
         });
-        let task = self.schema.labels[task].name.clone();
+        let task = self.model.heads()[head].name.clone();
         Err(NotFinite::in_pass(|origin| Number::Prediction { task, row, origin }, first).into())
     }
 

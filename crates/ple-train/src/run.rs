@@ -17,6 +17,7 @@ use crate::optimizer::Adam;
 use crate::ranking_model::RankingModel;
 use crate::resume::RunState;
 use crate::seed::RunSeed;
+use crate::targets::Targets;
 use crate::train_config::{Every, TrainConfig};
 use crate::train_step::TrainState;
 
@@ -190,6 +191,7 @@ impl<'a> Run<'a> {
             store: &mut self.model.store,
             balancer: &self.balancer,
             optimizer: &mut self.optimizer,
+            targets: Targets::default(),
             workspace: std::mem::take(&mut self.workspace),
         };
         let not_finite = |first: NotFinite| {

@@ -9,6 +9,7 @@ use crate::balance::Balancer;
 use crate::bridge::bank_input;
 use crate::finite::{NotFinite, Number, first_in_gradients, first_in_state};
 use crate::optimizer::Adam;
+use crate::targets::Targets;
 use crate::task_losses::task_losses;
 
 /// What a training step reads and changes.
@@ -24,6 +25,8 @@ pub struct TrainState<'m> {
     pub balancer: &'m Balancer,
     /// The optimiser.
     pub optimizer: &'m mut Adam,
+    /// The labels that two tasks make together.
+    pub targets: Targets,
     /// The buffers that go from step to step.
     pub workspace: Workspace,
 }
@@ -31,7 +34,7 @@ pub struct TrainState<'m> {
 /// What a forward and backward pass over one batch gives.
 #[derive(Debug)]
 pub struct Pass {
-    /// The logits in training mode, `[batch, tasks]`.
+    /// The logits in training mode, `[batch, heads]`.
     pub logits: Array2<f32>,
     /// The loss of each task that has rows in the batch.
     pub task_losses: Vec<Option<f32>>,
@@ -56,12 +59,17 @@ impl TrainState<'_> {
         let caught_up = self.optimizer.catch_up(self.store, self.model.bank(), &input);
         self.check_written(caught_up)?;
 
-        let mut values = self.workspace.zeros(batch.rows(), self.model.tasks().len());
+        let (heads, n_tasks) = (self.model.heads(), self.model.tasks().len());
+        self.targets.fill(heads, batch);
+        let mut values = self.workspace.zeros(batch.rows(), heads.len());
         let mut tape =
             Tape::new(self.store, std::mem::take(&mut self.workspace), Mode::Train { dropout_seed });
-        let logits = self.model.forward(&mut tape, &input);
-        let losses = task_losses(&mut tape, self.model.tasks(), &logits, batch);
-        let total = self.balancer.total(&mut tape, &losses);
+        let outputs = self.model.forward(&mut tape, &input);
+        let losses = task_losses(&mut tape, heads, n_tasks, &outputs.logits, (batch, &self.targets));
+        let mut total = self.balancer.total(&mut tape, &losses);
+        for &auxiliary in &outputs.auxiliary {
+            total = tape.weighted_sum(&[(total, 1.0), (auxiliary, 1.0)]);
+        }
 
         let task_losses: Vec<_> = losses.iter().map(|loss| loss.map(|loss| tape.scalar(loss))).collect();
         let loss = tape.scalar(total);
@@ -71,9 +79,10 @@ impl TrainState<'_> {
             let number = |origin| Number::Loss { task, origin };
             return Err(NotFinite::in_pass(number, tape.first_non_finite()));
         }
-        for (mut column, &logit) in values.columns_mut().into_iter().zip(&logits) {
+        for (mut column, &logit) in values.columns_mut().into_iter().zip(&outputs.logits) {
             column.assign(&tape.value(logit).column(0));
         }
+        outputs.recycle(&mut tape);
         let (gradients, workspace) = tape.backward(total);
         self.workspace = workspace;
         Ok(Pass { logits: values, task_losses, total: loss, gradients })

@@ -14,7 +14,7 @@ use ple_train::checkpoint::RunFacts;
 use ple_train::early_stopping::{EarlyStopping, Watch};
 use ple_train::{
     Adam, AdamConfig, Balance, Balancer, Checkpoints, Every, NotFinite, RankingModel, RunInput, RunSeed,
-    TableUpdates, TrainConfig, TrainError, TrainState, feature_specs, fit, task_specs,
+    TableUpdates, Targets, TrainConfig, TrainError, TrainState, feature_specs, fit, task_specs,
 };
 use proptest::prelude::*;
 use rand::rngs::SmallRng;
@@ -102,6 +102,7 @@ impl Run {
             store: &mut self.store,
             balancer: &self.balancer,
             optimizer: &mut self.adam,
+            targets: Targets::default(),
             workspace: Workspace::new(),
         };
         let pass = state.forward_backward(&self.batch, self.step)?;

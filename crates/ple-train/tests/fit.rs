@@ -16,7 +16,7 @@ use ple_train::metrics::Metric;
 use ple_train::{
     Adam, AdamConfig, Balance, Balancer, Checkpoints, Control, DecayKind, Ended, Evaluation, Every,
     FileError, FitReport, LearningRate, NotFinite, Number, Observer, RankingModel, RunInput, RunSeed,
-    StepProgress, TableUpdates, TrainConfig, TrainError, TrainState, feature_specs, fit, task_specs,
+    StepProgress, TableUpdates, Targets, TrainConfig, TrainError, TrainState, feature_specs, fit, task_specs,
 };
 
 /// 1,500 training rows of a seed whose every split has positives of both tasks.
@@ -554,7 +554,15 @@ fn take_step(
     optimizer: &mut Adam,
     batch: &Batch,
 ) -> (Vec<Option<f32>>, f32) {
-    let mut state = TrainState { schema, model, store, balancer, optimizer, workspace: Workspace::new() };
+    let mut state = TrainState {
+        schema,
+        model,
+        store,
+        balancer,
+        optimizer,
+        targets: Targets::default(),
+        workspace: Workspace::new(),
+    };
     let pass = state.forward_backward(batch, 0).unwrap();
     let losses = (pass.task_losses.clone(), pass.total);
     state.update(pass).unwrap();

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ple_nn::Architecture;
 use ple_train::TableUpdates;
 use ple_train::parity::{GROUPS, GoldenFile, check_golden};
 
@@ -41,12 +42,19 @@ fn exact_and_dense_print_the_same_line() {
 
 #[test]
 fn a_model_that_is_missing_is_named() {
-    let error = GoldenFile::read(&folder().join("esmm.safetensors")).unwrap_err().to_string();
-    assert!(
-        error.ends_with(
-            "esmm.safetensors: the model esmm is not supported\nexpected: ple, mmoe or shared_bottom"
-        ),
-        "{error}"
+    let bytes = std::fs::read(folder().join("mmoe.safetensors")).unwrap();
+    let (place, name) = (b"\\\"mmoe\\\"", b"\\\"mmeo\\\"");
+    let at = bytes.windows(place.len()).position(|window| window == place).unwrap();
+    let mut other = bytes.clone();
+    other[at..at + name.len()].copy_from_slice(name);
+    let error = GoldenFile::parse(Path::new("other.safetensors"), &other).unwrap_err().to_string();
+    let known: Vec<String> = Architecture::names().map(|name| format!("`{name}`")).collect();
+    assert_eq!(
+        error,
+        format!(
+            "other.safetensors: there is no model `mmeo`\nexpected: one of {}\nnext: did you mean `mmoe`?",
+            known.join(", ")
+        )
     );
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use ple_data::{Batch, BatchPlan, EpochOrder, LastBatch, Shuffle};
 use ple_tensor::{Direction, Workspace};
-use ple_train::{Adam, AdamConfig, Balance, Balancer, RankingModel, RunSeed, TrainState};
+use ple_train::{Adam, AdamConfig, Balance, Balancer, RankingModel, RunSeed, Targets, TrainState};
 use serde_json::{Value, json};
 
 use crate::options::Profile;
@@ -52,6 +52,7 @@ pub(crate) fn measure(options: &Profile) -> Result<Value, String> {
             store: &mut store,
             balancer: &balancer,
             optimizer: &mut optimizer,
+            targets: Targets::default(),
             workspace: std::mem::take(&mut workspace),
         };
         let start = Instant::now();

@@ -2,49 +2,63 @@
 
 use ple_tensor::{ParamStore, Role};
 
-use super::structure::{Diagram, Edge, EdgeKind, FeatureGroup, FeatureGroupKind, Node, NodeKind, Stream};
+use super::structure::{
+    Diagram, Edge, EdgeKind, FeatureGroup, FeatureGroupKind, LevelNames, Node, NodeKind, Part, Stream,
+};
 use crate::activation::Activation;
 use crate::batch_norm::Norm;
 use crate::feature::{FeatureKind, FeatureSpec};
+use crate::heads::Head;
 use crate::mlp::MlpConfig;
-use crate::mmoe::MmoeConfig;
-use crate::model::{Architecture, Model, ModelConfig};
-use crate::ple::PleConfig;
-use crate::shared_bottom::SharedBottomConfig;
+use crate::model::{Model, ModelConfig};
 
 impl Diagram {
     /// Describes a model; the counts are those of the store that holds its parameters.
     pub fn of(model: &Model, store: &ParamStore) -> Self {
         let config = model.config();
-        let mut sketch = Sketch { config, store, n_tasks: model.tasks().len(), nodes: vec![], edges: vec![] };
-        let embeddings = sketch.input(model);
-        let input_dim = model.bank().output_dim();
-        let (architecture, n_levels, outputs, output_dim, towers) = match &config.architecture {
-            Architecture::Ple(ple) => {
-                let outputs = sketch.ple(ple, embeddings, input_dim);
-                ("PLE", ple.n_levels, outputs, last_width(&ple.expert, input_dim), &ple.towers)
-            }
-            Architecture::Mmoe(mmoe) => {
-                let outputs = sketch.mmoe(mmoe, embeddings, input_dim);
-                ("MMOE", 1, outputs, last_width(&mmoe.expert, input_dim), &mmoe.towers)
-            }
-            Architecture::SharedBottom(shared) => {
-                let output = sketch.bottom(shared, embeddings, input_dim);
-                let outputs = vec![output; sketch.n_tasks];
-                ("Shared bottom", 0, outputs, last_width(&shared.bottom, input_dim), &shared.towers)
-            }
+        let mut sketch = Sketch {
+            config,
+            store,
+            heads: model.heads(),
+            n_tasks: model.tasks().len(),
+            embeddings: 0,
+            input_dim: model.bank().output_dim(),
+            title: "",
+            n_levels: 0,
+            level_names: LevelNames::One,
+            nodes: vec![],
+            edges: vec![],
         };
-        sketch.towers(model, towers, &outputs, output_dim);
-        let tasks = model.tasks().iter().map(|task| task.name.clone()).collect();
-        Diagram { architecture, n_levels, tasks, nodes: sketch.nodes, edges: sketch.edges }
+        sketch.embeddings = sketch.input(model);
+        config.architecture.design().draw(&mut sketch);
+        Diagram {
+            architecture: sketch.title,
+            n_levels: sketch.n_levels,
+            level_names: sketch.level_names,
+            tasks: model.tasks().iter().map(|task| task.name.clone()).collect(),
+            nodes: sketch.nodes,
+            edges: sketch.edges,
+        }
     }
 }
 
-/// A description in the making.
-struct Sketch<'a> {
+/// A description in the making: what an architecture draws on.
+pub(crate) struct Sketch<'a> {
     config: &'a ModelConfig,
     store: &'a ParamStore,
-    n_tasks: usize,
+    heads: &'a [Head],
+    /// The number of tasks.
+    pub(crate) n_tasks: usize,
+    /// The node of the embedding matrix.
+    pub(crate) embeddings: usize,
+    /// The columns of that matrix.
+    pub(crate) input_dim: usize,
+    /// What the model is called.
+    pub(crate) title: &'static str,
+    /// The number of levels of experts and gates.
+    pub(crate) n_levels: usize,
+    /// What they are called.
+    pub(crate) level_names: LevelNames,
     nodes: Vec<Node>,
     edges: Vec<Edge>,
 }
@@ -106,109 +120,93 @@ impl Sketch<'_> {
         }
     }
 
-    /// The levels of PLE; gives back the node that makes each task's last stream.
-    fn ple(&mut self, ple: &PleConfig, embeddings: usize, input_dim: usize) -> Vec<usize> {
-        let names = |level: usize, stream: Stream| match stream {
-            Stream::Task(task) => format!("cgc.{level}.task.{task}"),
-            _ => format!("cgc.{level}.shared"),
-        };
-        let mut sources = vec![embeddings; self.n_tasks + 1];
-        let mut width = input_dim;
-        for level in 0..ple.n_levels {
-            let streams: Vec<Stream> = (0..self.n_tasks).map(Stream::Task).chain([Stream::Shared]).collect();
-            let mut experts = Vec::new();
-            for (&stream, &source) in streams.iter().zip(&sources) {
-                let count = match stream {
-                    Stream::Task(_) => ple.n_specific_experts,
-                    _ => ple.n_shared_experts,
-                };
-                let prefix = format!("{}.expert.", names(level, stream));
-                experts.push(self.experts(level, stream, count, (width, &ple.expert), source, &prefix));
-            }
-            let all: Vec<usize> = experts.iter().copied().flatten().collect();
-            let (mut made, shared) = (sources.clone(), experts[self.n_tasks]);
-            for (index, &stream) in streams.iter().enumerate() {
-                let mixed: Vec<usize> = match stream {
-                    Stream::Task(_) => [experts[index], shared].into_iter().flatten().collect(),
-                    _ if level + 1 == ple.n_levels => continue,
-                    _ => all.clone(),
-                };
-                let prefix = format!("{}.gate.", names(level, stream));
-                made[index] = self.gate(level, stream, width, sources[index], &mixed, &prefix);
-            }
-            sources = made;
-            width = last_width(&ple.expert, width);
+    /// A perceptron `PREFIX` that reads `width` columns of `source`, unless it has no layers.
+    pub(crate) fn perceptron(
+        &mut self,
+        part: Part,
+        stream: Stream,
+        (width, config): (usize, &MlpConfig),
+        source: usize,
+        prefix: &str,
+    ) -> usize {
+        if config.dims.is_empty() {
+            return source;
         }
-        sources.truncate(self.n_tasks);
-        sources
+        let (widths, layers) = (widths(width, config, &[]), layer_words(self.config.norm, config));
+        self.part(part, stream, widths, layers, &[source], prefix)
     }
 
-    /// One mixture for each task over the same experts.
-    fn mmoe(&mut self, mmoe: &MmoeConfig, embeddings: usize, input_dim: usize) -> Vec<usize> {
-        let read = (input_dim, &mmoe.expert);
-        let experts = self.experts(0, Stream::Shared, mmoe.n_experts, read, embeddings, "expert.");
-        let experts: Vec<usize> = experts.into_iter().collect();
-        (0..self.n_tasks)
-            .map(|task| {
-                let prefix = format!("gate.{task}.");
-                self.gate(0, Stream::Task(task), input_dim, embeddings, &experts, &prefix)
-            })
-            .collect()
+    /// A box that only this architecture has. Its parameters are those whose names begin with `prefix`.
+    pub(crate) fn part(
+        &mut self,
+        part: Part,
+        stream: Stream,
+        widths: Vec<usize>,
+        layers: String,
+        sources: &[usize],
+        prefix: &str,
+    ) -> usize {
+        let parameters = self.learned(|name| name.starts_with(prefix));
+        let node = Node { kind: NodeKind::Part(part), stream, widths, layers, parameters };
+        let reads: Vec<_> = sources.iter().map(|&source| (source, EdgeKind::Values)).collect();
+        self.add(node, &reads)
     }
 
-    /// The shared perceptron, unless it has no layers.
-    fn bottom(&mut self, shared: &SharedBottomConfig, embeddings: usize, input_dim: usize) -> usize {
-        if shared.bottom.dims.is_empty() {
-            return embeddings;
-        }
-        self.add(
-            Node {
-                kind: NodeKind::Bottom,
-                stream: Stream::Shared,
-                widths: widths(input_dim, &shared.bottom, &[]),
-                layers: layer_words(self.config.norm, &shared.bottom),
-                parameters: self.learned(|name| name.starts_with("bottom.")),
-            },
-            &[(embeddings, EdgeKind::Values)],
-        )
-    }
-
-    /// Towers and outputs over the nodes that make the tasks' streams.
-    fn towers(&mut self, model: &Model, configs: &[MlpConfig], streams: &[usize], width: usize) {
+    /// A tower for each task over the nodes that make the tasks' streams of `width` columns, and an output for each head:
+    /// that of a task reads its tower.
+    pub(crate) fn towers_and_outputs(&mut self, configs: &[MlpConfig], streams: &[usize], width: usize) {
         let towers: Vec<usize> = streams
             .iter()
             .enumerate()
             .map(|(task, &stream)| {
                 let config = &configs[if configs.len() == 1 { 0 } else { task }];
-                let prefix = format!("tower.{task}.");
-                let layers = match config.dims.is_empty() {
-                    true => "linear".to_owned(),
-                    false => format!("{}; linear to one value", layer_words(self.config.norm, config)),
-                };
-                let node = Node {
-                    kind: NodeKind::Tower,
-                    stream: Stream::Task(task),
-                    widths: widths(width, config, &[1]),
-                    layers,
-                    parameters: self.learned(|name| name.starts_with(&prefix)),
-                };
-                self.add(node, &[(stream, EdgeKind::Values)])
+                self.tower(task, config, stream, width, &format!("tower.{task}."))
             })
             .collect();
-        for (task, (spec, tower)) in model.tasks().iter().zip(towers).enumerate() {
-            let node = Node {
-                kind: NodeKind::Output(spec.kind),
-                stream: Stream::Task(task),
-                widths: vec![1],
-                layers: String::new(),
-                parameters: 0,
-            };
-            self.add(node, &[(tower, EdgeKind::Values)]);
+        for (head, tower) in towers.into_iter().enumerate() {
+            self.output(head, Stream::Task(head), &[tower]);
         }
     }
 
+    /// The tower of a task.
+    pub(crate) fn tower(
+        &mut self,
+        task: usize,
+        config: &MlpConfig,
+        stream: usize,
+        width: usize,
+        prefix: &str,
+    ) -> usize {
+        let layers = match config.dims.is_empty() {
+            true => "linear".to_owned(),
+            false => format!("{}; linear to one value", layer_words(self.config.norm, config)),
+        };
+        let node = Node {
+            kind: NodeKind::Tower,
+            stream: Stream::Task(task),
+            widths: widths(width, config, &[1]),
+            layers,
+            parameters: self.learned(|name| name.starts_with(prefix)),
+        };
+        self.add(node, &[(stream, EdgeKind::Values)])
+    }
+
+    /// The output of a head.
+    pub(crate) fn output(&mut self, head: usize, stream: Stream, sources: &[usize]) {
+        let Head { name, kind, .. } = &self.heads[head];
+        let node = Node {
+            kind: NodeKind::Output { name: name.clone(), kind: *kind },
+            stream,
+            widths: vec![1],
+            layers: String::new(),
+            parameters: 0,
+        };
+        let reads: Vec<_> = sources.iter().map(|&source| (source, EdgeKind::Values)).collect();
+        self.add(node, &reads);
+    }
+
     /// A box of experts, unless there are none. They read `width` columns.
-    fn experts(
+    pub(crate) fn experts(
         &mut self,
         level: usize,
         stream: Stream,
@@ -227,7 +225,8 @@ impl Sketch<'_> {
         (count > 0).then(|| self.add(node, &[(source, EdgeKind::Values)]))
     }
 
-    fn gate(
+    /// A gate over experts, which reads `width` columns of `source`.
+    pub(crate) fn gate(
         &mut self,
         level: usize,
         stream: Stream,
@@ -304,7 +303,8 @@ fn own_ids(feature: &FeatureSpec) -> usize {
     }
 }
 
-fn last_width(config: &MlpConfig, input: usize) -> usize {
+/// The width of what a perceptron gives.
+pub(crate) fn last_width(config: &MlpConfig, input: usize) -> usize {
     config.dims.last().copied().unwrap_or(input)
 }
 

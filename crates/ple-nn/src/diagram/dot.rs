@@ -56,7 +56,7 @@ fn write_node(out: &mut String, diagram: &Diagram, index: usize, indent: &str) -
         Stream::Input => "#ffffff",
     };
     let shape = match node.kind {
-        NodeKind::Gate { .. } | NodeKind::Output(_) => ", shape=ellipse",
+        NodeKind::Gate { .. } | NodeKind::Output { .. } => ", shape=ellipse",
         _ => "",
     };
     writeln!(out, "{indent}n{index} [label={}, fillcolor=\"{color}\"{shape}];", quoted(&diagram.lines(node)))

@@ -1,6 +1,6 @@
 //! The words of the figure: what stands in a box, the same in every format.
 
-use super::structure::{Diagram, FeatureGroup, FeatureGroupKind, Node, NodeKind, Stream};
+use super::structure::{Diagram, FeatureGroup, FeatureGroupKind, LevelNames, Node, NodeKind, Stream};
 use crate::TaskKind;
 
 impl Diagram {
@@ -29,14 +29,14 @@ impl Diagram {
                 let mixes = format!("mixes {}", counted(*n_experts, "expert"));
                 vec![self.owned(node, "gate"), mixes, parameters]
             }
-            NodeKind::Bottom => vec!["shared bottom".to_owned(), chain, parameters],
+            NodeKind::Part(part) => vec![self.owned(node, part.name), chain, parameters],
             NodeKind::Tower => vec![self.owned(node, "tower"), chain, parameters],
-            NodeKind::Output(kind) => {
+            NodeKind::Output { name, kind } => {
                 let what = match kind {
                     TaskKind::Classification => "probability",
                     TaskKind::Regression => "value",
                 };
-                vec![self.task(node).to_owned(), what.to_owned()]
+                vec![name.clone(), what.to_owned()]
             }
         }
     }
@@ -61,9 +61,11 @@ impl Diagram {
     /// The title of the whole, such as `PLE: 2 levels, 3 tasks`.
     pub fn title(&self) -> String {
         let tasks = counted(self.tasks.len(), "task");
-        match (self.architecture, self.n_levels) {
-            ("PLE", levels) => format!("PLE: {}, {tasks}", counted(levels, "level")),
-            (name, _) => format!("{name}: {tasks}"),
+        match self.level_names {
+            LevelNames::Numbered => {
+                format!("{}: {}, {tasks}", self.architecture, counted(self.n_levels, "level"))
+            }
+            LevelNames::One => format!("{}: {tasks}", self.architecture),
         }
     }
 
@@ -76,9 +78,9 @@ impl Diagram {
 
     /// What the frame around a level says: its name, and how many learned values it has.
     pub(super) fn level_lines(&self, level: usize) -> Vec<String> {
-        let name = match self.architecture {
-            "PLE" => format!("level {level}"),
-            _ => "mixture".to_owned(),
+        let name = match self.level_names {
+            LevelNames::Numbered => format!("level {level}"),
+            LevelNames::One => "mixture".to_owned(),
         };
         let members = self.nodes.iter().filter(|node| node.level() == Some(level));
         let parameters = members.map(|node| node.parameters).sum();
@@ -90,7 +92,13 @@ impl Diagram {
     /// What the layers of each kind of box do, in a line for each kind, and what a dashed arrow means.
     pub(super) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
-        for name in ["experts", "gates", "bottom", "towers"] {
+        let mut kinds: Vec<&str> = Vec::new();
+        for name in self.nodes.iter().filter_map(|node| plural_name(&node.kind)) {
+            if !kinds.contains(&name) {
+                kinds.push(name);
+            }
+        }
+        for name in kinds {
             let members = self.nodes.iter().filter(|node| plural_name(&node.kind) == Some(name));
             let mut layers: Vec<&str> = members.map(|node| node.layers.as_str()).collect();
             layers.dedup();
@@ -110,7 +118,7 @@ impl Diagram {
     pub(super) fn description(&self) -> String {
         let boxes = self.nodes.iter().map(|node| {
             let place = match node.level() {
-                Some(level) if self.architecture == "PLE" => format!("level {level}, "),
+                Some(level) if self.level_names == LevelNames::Numbered => format!("level {level}, "),
                 _ => String::new(),
             };
             format!("{place}{}", self.lines(node).join(", "))
@@ -143,9 +151,9 @@ fn plural_name(kind: &NodeKind) -> Option<&'static str> {
     match kind {
         NodeKind::Experts { .. } => Some("experts"),
         NodeKind::Gate { .. } => Some("gates"),
-        NodeKind::Bottom => Some("bottom"),
+        NodeKind::Part(part) => Some(part.plural),
         NodeKind::Tower => Some("towers"),
-        NodeKind::Features(_) | NodeKind::Embeddings | NodeKind::Output(_) => None,
+        NodeKind::Features(_) | NodeKind::Embeddings | NodeKind::Output { .. } => None,
     }
 }
 

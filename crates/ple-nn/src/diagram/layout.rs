@@ -171,11 +171,11 @@ fn row(node: &Node) -> usize {
     match node.kind {
         NodeKind::Features(_) => 0,
         NodeKind::Embeddings => 1,
-        NodeKind::Bottom => 2,
+        NodeKind::Part(part) => 2 + part.row,
         NodeKind::Experts { level, .. } => 2 + 2 * level,
         NodeKind::Gate { level, .. } => 3 + 2 * level,
         NodeKind::Tower => usize::MAX - 1,
-        NodeKind::Output(_) => usize::MAX,
+        NodeKind::Output { .. } => usize::MAX,
     }
 }
 

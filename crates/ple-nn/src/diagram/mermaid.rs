@@ -45,7 +45,7 @@ fn write_node(out: &mut String, diagram: &Diagram, index: usize, indent: &str) -
     let node = &diagram.nodes[index];
     let words = quoted(&diagram.lines(node));
     match node.kind {
-        NodeKind::Gate { .. } | NodeKind::Output(_) => writeln!(out, "{indent}n{index}([{words}])"),
+        NodeKind::Gate { .. } | NodeKind::Output { .. } => writeln!(out, "{indent}n{index}([{words}])"),
         _ => writeln!(out, "{indent}n{index}[{words}]"),
     }
 }

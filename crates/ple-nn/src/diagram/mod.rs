@@ -44,7 +44,10 @@ mod text_width;
 
 use std::path::Path;
 
-pub use structure::{Diagram, Edge, EdgeKind, FeatureGroup, FeatureGroupKind, Node, NodeKind, Stream};
+pub(crate) use describe::{Sketch, last_width};
+pub use structure::{
+    Diagram, Edge, EdgeKind, FeatureGroup, FeatureGroupKind, LevelNames, Node, NodeKind, Part, Stream,
+};
 
 /// The formats in which a diagram is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

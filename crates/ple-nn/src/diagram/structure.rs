@@ -10,6 +10,8 @@ pub struct Diagram {
     pub architecture: &'static str,
     /// The number of levels of experts and gates: 1 for MMOE, 0 for the shared bottom.
     pub n_levels: usize,
+    /// What the levels are called.
+    pub level_names: LevelNames,
     /// The tasks' names.
     pub tasks: Vec<String>,
     /// The boxes.
@@ -54,12 +56,37 @@ pub enum NodeKind {
         /// The number of experts that it mixes.
         n_experts: usize,
     },
-    /// The perceptron that all tasks of a shared-bottom model read.
-    Bottom,
+    /// What only one architecture has, such as the perceptron that all tasks of a shared-bottom model read.
+    Part(Part),
     /// A task's tower.
     Tower,
-    /// A task's prediction.
-    Output(crate::TaskKind),
+    /// A prediction.
+    Output {
+        /// Its name.
+        name: String,
+        /// What it means.
+        kind: crate::TaskKind,
+    },
+}
+
+/// A box that only one architecture has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// What it is called: `bottom`.
+    pub name: &'static str,
+    /// What all of its kind are called together.
+    pub plural: &'static str,
+    /// The row of the figure in which it stands, from 0 above the embeddings.
+    pub row: usize,
+}
+
+/// What the levels of experts and gates are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LevelNames {
+    /// By their numbers, from 0.
+    Numbered,
+    /// There is one at most, the mixture.
+    One,
 }
 
 /// The features of one kind, as one box.

@@ -39,7 +39,7 @@ fn write(out: &mut String, diagram: &Diagram, layout: &Layout) -> fmt::Result {
     for (node, placed) in diagram.nodes.iter().zip(&layout.boxes) {
         let color = stream_class(node.stream);
         let radius = match node.kind {
-            NodeKind::Gate { .. } | NodeKind::Output(_) => ROUND,
+            NodeKind::Gate { .. } | NodeKind::Output { .. } => ROUND,
             _ => 6,
         };
         writeln!(out, "<g>")?;

@@ -3,10 +3,11 @@
 use super::input_dim;
 use super::step::{Handover, Place, Recorder, Step};
 use crate::activation::Activation;
+use crate::architecture::SizeSite;
 use crate::batch_norm::Norm;
 use crate::feature::{FeatureKind, FeatureSpec};
 use crate::mlp::MlpConfig;
-use crate::model::{Architecture, CheckedModel};
+use crate::model::CheckedModel;
 
 /// From so many columns on a map of the embeddings goes by the rows of the tables, and the embedding matrix has no gradient:
 /// `FEWEST_COLUMNS` in `ple-tensor/src/ops/embedded_linear.rs`.
@@ -14,45 +15,14 @@ const FEWEST_COLUMNS: u64 = 24;
 
 /// Records the operations of a model.
 pub(super) fn record(recorder: &mut Recorder, model: &CheckedModel) {
-    let CheckedModel { config, features, tasks } = model;
-    let n_tasks = tasks.len() as u64;
-    let (x, width) = embeddings(recorder, features, config.embedding_dropout);
+    let CheckedModel { config, features, tasks, .. } = model;
+    let x = embeddings(recorder, features, config.embedding_dropout);
     let norms = [config.norm, config.gate_norm];
-    match &config.architecture {
-        Architecture::Ple(ple) => {
-            let sizes = Levels {
-                n_levels: ple.n_levels as u64,
-                n_tasks,
-                n_specific: ple.n_specific_experts as u64,
-                n_shared: ple.n_shared_experts as u64,
-                expert: &ple.expert,
-                norms,
-            };
-            let streams = sizes.record(recorder, x, width);
-            towers(recorder, streams, last(&ple.expert, width), n_tasks, &ple.towers, norms[0]);
-        }
-        Architecture::Mmoe(mmoe) => {
-            let n_experts = mmoe.n_experts as u64;
-            let gates = Gates { n: n_tasks, columns: n_tasks.saturating_mul(n_experts) };
-            let group = experts(recorder, (x, width), n_experts, gates, &mmoe.expert, norms);
-            let softmax = softmax(recorder, group.logits, gates.columns);
-            let mixed = mixtures(recorder, &[softmax], &[group.outputs], n_tasks, last(&mmoe.expert, width));
-            towers(recorder, mixed, last(&mmoe.expert, width), n_tasks, &mmoe.towers, norms[0]);
-        }
-        Architecture::SharedBottom(shared) => {
-            let bottom = layers(recorder, 1, &shared.bottom, norms[0], 0, (x, width));
-            let (stream, width) = (bottom.0, last(&shared.bottom, width));
-            // Each task is a group of its own, since a stream that all read is no block of columns for each.
-            for task in 0..tasks.len() {
-                let config = &shared.towers[if shared.towers.len() == 1 { 0 } else { task }];
-                tower_group(recorder, stream, width, 1, config, norms[0]);
-            }
-        }
-    }
+    config.architecture.design().record(recorder, SizeSite { n_tasks: tasks.len() as u64, x, norms });
 }
 
 /// The width of what a perceptron gives.
-fn last(config: &MlpConfig, fan_in: u64) -> u64 {
+pub(crate) fn last(config: &MlpConfig, fan_in: u64) -> u64 {
     config.dims.last().map_or(fan_in, |&dim| dim as u64)
 }
 
@@ -83,7 +53,14 @@ fn after_dropout(recorder: &mut Recorder, x: Place, width: u64, rate: f32) -> Pl
 }
 
 /// One linear map, or `groups` side by side that each read `fan_in` columns; `parts` of them have names.
-fn linear(recorder: &mut Recorder, x: Place, fan_in: u64, width: u64, parts: u64, groups: u64) -> Place {
+pub(crate) fn linear(
+    recorder: &mut Recorder,
+    x: Place,
+    fan_in: u64,
+    width: u64,
+    parts: u64,
+    groups: u64,
+) -> Place {
     let values = fan_in.saturating_mul(width);
     recorder.parameters(values.saturating_add(width), parts.saturating_mul(2));
     // The first step is the embedding matrix.
@@ -142,7 +119,7 @@ fn finish(
 }
 
 /// The layers of `n` perceptrons side by side from `depth` on.
-fn layers(
+pub(crate) fn layers(
     recorder: &mut Recorder,
     n: u64,
     config: &MlpConfig,
@@ -160,18 +137,18 @@ fn layers(
 
 /// Gates that read one input.
 #[derive(Clone, Copy)]
-struct Gates {
-    n: u64,
-    columns: u64,
+pub(crate) struct Gates {
+    pub(crate) n: u64,
+    pub(crate) columns: u64,
 }
 
 /// The steps whose results are those of experts and gates that read one input.
-struct Group {
-    outputs: Place,
-    logits: Place,
+pub(crate) struct Group {
+    pub(crate) outputs: Place,
+    pub(crate) logits: Place,
 }
 
-fn experts(
+pub(crate) fn experts(
     recorder: &mut Recorder,
     (x, fan_in): (Place, u64),
     n: u64,
@@ -200,99 +177,24 @@ fn experts(
     Group { outputs, logits }
 }
 
-fn softmax(recorder: &mut Recorder, x: Place, width: u64) -> Place {
+pub(crate) fn softmax(recorder: &mut Recorder, x: Place, width: u64) -> Place {
     recorder.step(Step { inputs: vec![x], width, ..Step::default() })
 }
 
 /// The mixtures of `n` gates.
-fn mixtures(recorder: &mut Recorder, gates: &[Place], experts: &[Place], n: u64, dim: u64) -> Place {
+pub(crate) fn mixtures(
+    recorder: &mut Recorder,
+    gates: &[Place],
+    experts: &[Place],
+    n: u64,
+    dim: u64,
+) -> Place {
     let inputs = gates.iter().chain(experts).copied().collect();
     recorder.step(Step { inputs, width: n.saturating_mul(dim), ..Step::default() })
 }
 
-/// The levels of PLE.
-struct Levels<'c> {
-    n_levels: u64,
-    n_tasks: u64,
-    n_specific: u64,
-    n_shared: u64,
-    expert: &'c MlpConfig,
-    norms: [Norm; 2],
-}
-
-impl Levels<'_> {
-    /// Records all levels, and gives the step whose result are the last streams.
-    fn record(&self, recorder: &mut Recorder, x: Place, width: u64) -> Place {
-        let mut streams = self.first(recorder, (x, width), self.n_levels > 1);
-        recorder.repeat(self.n_levels.saturating_sub(2), |recorder| {
-            streams = self.later(recorder, streams, true);
-        });
-        if self.n_levels > 1 {
-            streams = self.later(recorder, streams, false);
-        }
-        streams
-    }
-
-    fn of_task(&self) -> u64 {
-        self.n_specific.saturating_add(self.n_shared)
-    }
-
-    fn of_all(&self) -> u64 {
-        self.n_tasks.saturating_mul(self.n_specific).saturating_add(self.n_shared)
-    }
-
-    /// The level over the embeddings: all experts and gates read one input.
-    fn first(&self, recorder: &mut Recorder, x: (Place, u64), shared_gate: bool) -> Place {
-        let of_tasks = self.n_tasks.saturating_mul(self.of_task());
-        let of_shared = if shared_gate { self.of_all() } else { 0 };
-        let n_gates = self.n_tasks.saturating_add(u64::from(shared_gate));
-        let gates = Gates { n: n_gates, columns: of_tasks.saturating_add(of_shared) };
-        let group = experts(recorder, x, self.of_all(), gates, self.expert, self.norms);
-        let mut weights = Vec::new();
-        // Gates of one size are one operation.
-        match shared_gate && self.of_all() == self.of_task() {
-            true => weights.push(softmax(recorder, group.logits, gates.columns)),
-            false => {
-                weights.push(softmax(recorder, group.logits, of_tasks));
-                weights.extend(shared_gate.then(|| softmax(recorder, group.logits, of_shared)));
-            }
-        }
-        mixtures(recorder, &weights, &[group.outputs], n_gates, last(self.expert, x.1))
-    }
-
-    /// A level over streams, which are blocks of columns of one value.
-    fn later(&self, recorder: &mut Recorder, streams: Place, shared_gate: bool) -> Place {
-        let dim = last(self.expert, 0);
-        let x = (streams, dim);
-        let (mut outputs, mut task_logits) = (Vec::new(), Vec::new());
-        let task_gate = Gates { n: 1, columns: self.of_task() };
-        recorder.repeat(self.n_tasks, |recorder| {
-            let group = experts(recorder, x, self.n_specific, task_gate, self.expert, self.norms);
-            outputs.extend((self.n_specific > 0).then_some(group.outputs));
-            task_logits.push(group.logits);
-        });
-        let shared_gates = match shared_gate {
-            true => Gates { n: 1, columns: self.of_all() },
-            false => Gates { n: 0, columns: 0 },
-        };
-        let shared = (self.n_shared > 0 || shared_gate)
-            .then(|| experts(recorder, x, self.n_shared, shared_gates, self.expert, self.norms));
-        outputs.extend(shared.iter().filter(|_| self.n_shared > 0).map(|group| group.outputs));
-        let mut weights = Vec::new();
-        recorder.repeat(self.n_tasks, |recorder| {
-            // Where parts are counted with a factor, there is one for all tasks.
-            let logits = task_logits[weights.len().min(task_logits.len() - 1)];
-            weights.push(softmax(recorder, logits, task_gate.columns));
-        });
-        let shared = shared.filter(|_| shared_gate);
-        weights.extend(shared.map(|group| softmax(recorder, group.logits, shared_gates.columns)));
-        let n_gates = self.n_tasks.saturating_add(u64::from(shared_gate));
-        mixtures(recorder, &weights, &outputs, n_gates, dim)
-    }
-}
-
 /// Towers over streams that are side by side: runs of tasks with one form are one group.
-fn towers(
+pub(crate) fn towers(
     recorder: &mut Recorder,
     streams: Place,
     fan_in: u64,
@@ -308,7 +210,14 @@ fn towers(
     }
 }
 
-fn tower_group(recorder: &mut Recorder, streams: Place, fan_in: u64, n: u64, config: &MlpConfig, norm: Norm) {
+pub(crate) fn tower_group(
+    recorder: &mut Recorder,
+    streams: Place,
+    fan_in: u64,
+    n: u64,
+    config: &MlpConfig,
+    norm: Norm,
+) {
     let (hidden, dim) = layers(recorder, n, config, norm, 0, (streams, fan_in));
     linear(recorder, hidden, dim, n, n, n);
 }

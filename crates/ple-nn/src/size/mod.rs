@@ -3,7 +3,8 @@
 //! The description of the layers in `layers.rs` says twice what the layers do. Tests build random models and compare its
 //! counts, and the widths of its steps, with those of the store and of the tape.
 
-mod layers;
+pub(crate) mod layers;
+mod levels;
 mod step;
 mod step_memory;
 
@@ -11,8 +12,10 @@ use crate::error::NnError;
 use crate::feature::{FeatureKind, FeatureSpec};
 use crate::model::CheckedModel;
 use layers::record;
-use step::{Counts, Recorder};
+use step::Counts;
 
+pub(crate) use levels::Levels;
+pub(crate) use step::{Place, Recorder};
 pub use step_memory::StepMemory;
 
 /// The size of an embedding table.

@@ -3,34 +3,34 @@
 use super::WidestResults;
 
 /// The number of an operation, which stands for its result.
-pub(super) type Place = usize;
+pub(crate) type Place = usize;
 
 /// An operation by its sizes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Step {
+pub(crate) struct Step {
     /// What it reads and has a gradient of.
-    pub(super) inputs: Vec<Place>,
+    pub(crate) inputs: Vec<Place>,
     /// The columns of its result.
-    pub(super) width: u64,
+    pub(crate) width: u64,
     /// The columns that it keeps besides for the backward pass.
-    pub(super) kept: u64,
+    pub(crate) kept: u64,
     /// The lengths of what it keeps that does not grow with the batch.
-    pub(super) vectors: Vec<u64>,
+    pub(crate) vectors: Vec<u64>,
     /// Of those the ones that leave the step with the gradients, counted from the end.
-    pub(super) n_leaving: usize,
+    pub(crate) n_leaving: usize,
     /// The lengths of the gradients of its matrices.
-    pub(super) matrices: Vec<u64>,
+    pub(crate) matrices: Vec<u64>,
     /// The same of those matrices whose gradients come after that of the input.
-    pub(super) later_matrices: Vec<u64>,
+    pub(crate) later_matrices: Vec<u64>,
     /// The columns that it needs while its backward pass runs.
-    pub(super) passing: u64,
+    pub(crate) passing: u64,
     /// What becomes of the gradient of its result.
-    pub(super) end: Handover,
+    pub(crate) end: Handover,
 }
 
 /// What becomes of the gradient of a result after the backward pass of its operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Handover {
+pub(crate) enum Handover {
     /// Its memory is free for others.
     #[default]
     Free,
@@ -42,26 +42,26 @@ pub(super) enum Handover {
 
 /// Sums over the operations of a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Counts {
-    pub(super) matrix_values: u64,
-    pub(super) n_named: u64,
-    pub(super) n_steps: u64,
-    pub(super) columns: u64,
+pub(crate) struct Counts {
+    pub(crate) matrix_values: u64,
+    pub(crate) n_named: u64,
+    pub(crate) n_steps: u64,
+    pub(crate) columns: u64,
 }
 
 /// Takes the operations of a model in their order.
 #[derive(Debug)]
-pub(super) struct Recorder {
-    pub(super) counts: Counts,
+pub(crate) struct Recorder {
+    pub(crate) counts: Counts,
     /// The widest results.
-    pub(super) widest: WidestResults,
+    pub(crate) widest: WidestResults,
     /// The operations, where they are listed.
-    pub(super) steps: Vec<Step>,
+    pub(crate) steps: Vec<Step>,
     mode: Mode,
     /// How often what comes next is there.
     times: u64,
     /// The columns of the embedding matrix that are of lists and of bins.
-    pub(super) pooled_columns: u64,
+    pub(crate) pooled_columns: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ enum Mode {
 
 impl Recorder {
     /// One that counts, however often a part is repeated.
-    pub(super) fn counting() -> Self {
+    pub(crate) fn counting() -> Self {
         Self {
             counts: Counts::default(),
             widest: WidestResults::default(),
@@ -84,12 +84,12 @@ impl Recorder {
     }
 
     /// One that lists each operation.
-    pub(super) fn listing() -> Self {
+    pub(crate) fn listing() -> Self {
         Self { mode: Mode::List, ..Self::counting() }
     }
 
     /// The next operation.
-    pub(super) fn step(&mut self, step: Step) -> Place {
+    pub(crate) fn step(&mut self, step: Step) -> Place {
         let number = self.counts.n_steps as usize;
         let columns = step.width.saturating_add(step.kept);
         match (number, step.inputs.is_empty()) {
@@ -106,14 +106,14 @@ impl Recorder {
     }
 
     /// Parameters: so many values under so many names.
-    pub(super) fn parameters(&mut self, values: u64, names: u64) {
+    pub(crate) fn parameters(&mut self, values: u64, names: u64) {
         let add = |sum: &mut u64, more: u64| *sum = sum.saturating_add(more.saturating_mul(self.times));
         add(&mut self.counts.matrix_values, values);
         add(&mut self.counts.n_named, names);
     }
 
     /// What `part` records, `n` times.
-    pub(super) fn repeat(&mut self, n: u64, mut part: impl FnMut(&mut Self)) {
+    pub(crate) fn repeat(&mut self, n: u64, mut part: impl FnMut(&mut Self)) {
         match self.mode {
             Mode::List => (0..n).for_each(|_| part(self)),
             Mode::Count if n == 0 => {}

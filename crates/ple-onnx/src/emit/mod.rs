@@ -15,7 +15,7 @@ mod tables;
 
 use std::collections::HashMap;
 
-use ple_nn::TaskSpec;
+use ple_nn::Head;
 use ple_tensor::ParamStore;
 
 use crate::error::OnnxError;
@@ -39,12 +39,12 @@ pub(crate) fn emit(
     store: &ParamStore,
     rounding: &Rounding,
     features: &FeatureNames,
-    tasks: &[TaskSpec],
+    heads: &[Head],
     options: &ExportOptions,
 ) -> Result<Emitted, OnnxError> {
     let mut graph = Graph::default();
     features::declare(&mut graph, plan, features, options)?;
-    outputs::declare(&mut graph, tasks, options)?;
+    outputs::declare(&mut graph, heads, options)?;
     let tables = Tables::new(&mut graph, plan, store, rounding);
     let mut emitter = Emitter {
         graph,
@@ -83,7 +83,7 @@ pub(crate) fn emit(
         };
         emitter.finish_step(index, value);
     }
-    emitter.outputs(tasks);
+    emitter.outputs(heads);
     Ok(Emitted { graph: emitter.graph, quantised: emitter.quantised })
 }
 

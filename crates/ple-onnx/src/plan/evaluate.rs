@@ -26,7 +26,7 @@ pub(crate) struct Evaluation<'a, 's> {
 }
 
 impl Evaluation<'_, '_> {
-    /// The outputs, `[rows, tasks]`. A product whose input is quantised at each call goes on from what the runtime has made of
+    /// The outputs, `[rows, heads]`. A product whose input is quantised at each call goes on from what the runtime has made of
     /// it, once that is known to be within half a scale of what it stands for.
     ///
     /// # Errors

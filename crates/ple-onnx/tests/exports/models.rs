@@ -179,8 +179,8 @@ impl Sampled {
     /// What the model predicts for its rows, for the first task.
     pub(crate) fn predictions(&self) -> Vec<f32> {
         let mut tape = Tape::new(&self.store, Workspace::new(), Mode::Evaluate);
-        let logits = self.model.forward(&mut tape, &self.rows.input());
-        let outputs = self.model.outputs(&mut tape, &logits);
+        let outputs = self.model.forward(&mut tape, &self.rows.input());
+        let outputs = self.model.predictions(&mut tape, &outputs.logits);
         tape.value(outputs[0]).column(0).to_vec()
     }
 

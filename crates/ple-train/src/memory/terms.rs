@@ -206,10 +206,10 @@ impl<'s> Terms<'s> {
         all.saturating_add(of_thread.saturating_mul(threads)).saturating_add(of_lists).saturating_add(behind)
     }
 
-    /// What an evaluation keeps of each row and task: output, label and weight; and besides the outputs twice while they are
+    /// What an evaluation keeps of each row: output, label and weight of each task; and besides the outputs of all heads twice while they are
     /// joined, or the scores twice while they are sorted.
     fn scores(&self, source: &SourceSize) -> MemoryPart {
-        let of_row = (3 + 2) * VALUE * self.schema.n_tasks() as u64;
+        let of_row = VALUE * (3 * self.schema.n_tasks() + 2 * self.model.heads().len()) as u64;
         let bytes = source.rows.saturating_mul(of_row);
         part("the scores of an evaluation", bytes, MemoryCause::Data, "evaluate fewer rows")
     }

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use ple_nn::{
-    Activation, Architecture, MlpConfig, MmoeConfig, ModelConfig, Norm, PleConfig, SharedBottomConfig,
-};
+use ple_nn::rechub::{RechubColumns, RechubSizes};
+use ple_nn::{Architecture, ModelConfig, NnError, Norm};
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
@@ -32,12 +31,12 @@ pub enum ParityError {
         detail: String,
     },
     /// A model that this version does not have.
-    #[error("{}: the model {model} is not supported\nexpected: ple, mmoe or shared_bottom", path.display())]
+    #[error("{}: {unknown}", path.display())]
     NotSupported {
         /// The file.
         path: PathBuf,
-        /// The model's name.
-        model: String,
+        /// What is said of the name.
+        unknown: NnError,
     },
     /// A tensor is missing, or is not what it must be.
     #[error("{}: tensor {name}: {detail}", path.display())]
@@ -65,6 +64,7 @@ pub struct GoldenFile {
     pub(super) path: PathBuf,
     pub(super) config: GoldenConfig,
     pub(super) noise: BTreeMap<String, f64>,
+    architecture: Architecture,
     floats: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
     ids: BTreeMap<String, (Vec<usize>, Vec<i64>)>,
 }
@@ -72,7 +72,6 @@ pub struct GoldenFile {
 /// The configuration in torch-rechub's words.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct GoldenConfig {
-    pub(super) model: String,
     pub(super) sparse: Ordered,
     pub(super) dense: Vec<String>,
     pub(super) embed_dim: usize,
@@ -86,14 +85,9 @@ pub(super) struct GoldenConfig {
     pub(super) norm: GoldenNorm,
     #[serde(default)]
     pub(super) balance: GoldenBalance,
-    n_level: Option<usize>,
-    n_expert_specific: Option<usize>,
-    n_expert_shared: Option<usize>,
-    n_expert: Option<usize>,
-    expert_params: Option<GoldenMlp>,
-    bottom_params: Option<GoldenMlp>,
+    /// Features that come first, in an order of the model's.
     #[serde(default)]
-    tower_params: Vec<GoldenMlp>,
+    pub(super) user: Vec<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -119,14 +113,6 @@ pub(super) enum GoldenBalance {
     #[default]
     Mean,
     Uwl,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct GoldenMlp {
-    dims: Vec<usize>,
-    #[serde(default)]
-    activation: Activation,
 }
 
 /// A JSON object whose order counts.
@@ -179,9 +165,14 @@ impl GoldenFile {
         let named: BTreeMap<String, serde_json::Value> =
             serde_json::from_str(text("config")?).map_err(|error| format(format!("config: {error}")))?;
         let model = named.get("model").and_then(|model| model.as_str()).unwrap_or("without a name");
-        if !["ple", "mmoe", "shared_bottom"].contains(&model) {
-            return Err(ParityError::NotSupported { path: path.to_owned(), model: model.to_owned() });
-        }
+        let sizes: RechubSizes =
+            serde_json::from_str(text("config")?).map_err(|error| format(format!("config: {error}")))?;
+        let architecture = Architecture::of_rechub(model, &sizes).map_err(|error| match error {
+            unknown @ NnError::UnknownModel { .. } => {
+                ParityError::NotSupported { path: path.to_owned(), unknown }
+            }
+            error => ParityError::Model { path: path.to_owned(), detail: error.to_string() },
+        })?;
         let config =
             serde_json::from_str(text("config")?).map_err(|error| format(format!("config: {error}")))?;
         let noise =
@@ -205,7 +196,7 @@ impl GoldenFile {
                 }
             }
         }
-        Ok(Self { path: path.to_owned(), config, noise, floats, ids })
+        Ok(Self { path: path.to_owned(), config, noise, architecture, floats, ids })
     }
 
     /// A tensor of floats, if there is one of that name.
@@ -249,43 +240,17 @@ impl GoldenFile {
     }
 
     /// The configuration in this project's words.
-    pub(super) fn model_config(&self) -> Result<ModelConfig, ParityError> {
-        let config = &self.config;
-        let size = |name: &str, value: Option<usize>| {
-            value.ok_or_else(|| self.model_error(format!("config: {name} is missing")))
-        };
-        let mlp = |golden: &GoldenMlp| MlpConfig {
-            dims: golden.dims.clone(),
-            activation: golden.activation,
-            dropout: 0.0,
-        };
-        let params = |name: &str, golden: &Option<GoldenMlp>| match golden {
-            Some(golden) => Ok(mlp(golden)),
-            None => Err(self.model_error(format!("config: {name} is missing"))),
-        };
-        let towers: Vec<MlpConfig> = config.tower_params.iter().map(mlp).collect();
-        let architecture = match config.model.as_str() {
-            "ple" => Architecture::Ple(PleConfig {
-                n_levels: size("n_level", config.n_level)?,
-                n_specific_experts: size("n_expert_specific", config.n_expert_specific)?,
-                n_shared_experts: size("n_expert_shared", config.n_expert_shared)?,
-                expert: params("expert_params", &config.expert_params)?,
-                towers,
-            }),
-            "mmoe" => Architecture::Mmoe(MmoeConfig {
-                n_experts: size("n_expert", config.n_expert)?,
-                expert: params("expert_params", &config.expert_params)?,
-                towers,
-            }),
-            _ => Architecture::SharedBottom(SharedBottomConfig {
-                bottom: params("bottom_params", &config.bottom_params)?,
-                towers,
-            }),
-        };
-        let norm = match config.norm {
+    pub(super) fn model_config(&self) -> ModelConfig {
+        let norm = match self.config.norm {
             GoldenNorm::Batch => Norm::Batch,
             GoldenNorm::None => Norm::None,
         };
-        Ok(ModelConfig { architecture, norm, gate_norm: norm, ..ModelConfig::default() })
+        let architecture = self.architecture.clone();
+        ModelConfig { architecture, norm, gate_norm: norm, ..ModelConfig::default() }
+    }
+
+    /// What the columns of predictions, labels and losses are.
+    pub(super) fn columns(&self) -> RechubColumns {
+        self.architecture.rechub_columns(self.config.task_types.len())
     }
 }

@@ -21,7 +21,7 @@ impl GoldenFile {
 
 /// The model with the parameters of the file.
 pub(super) fn rebuild(golden: &GoldenFile) -> Result<RankingModel, ParityError> {
-    let model = RankingModel::new(schema(golden)?, golden.model_config()?, RunSeed(0));
+    let model = RankingModel::new(schema(golden)?, golden.model_config(), RunSeed(0));
     let mut model = model.map_err(|error| golden.model_error(error))?;
     import_rechub(&model.model, &mut model.store, |name| golden.find(&format!("param.{name}")))
         .map_err(|error| golden.model_error(error))?;
@@ -31,10 +31,11 @@ pub(super) fn rebuild(golden: &GoldenFile) -> Result<RankingModel, ParityError> 
 fn schema(golden: &GoldenFile) -> Result<FeatureSchema, ParityError> {
     let config = &golden.config;
     let embedding_dim = config.embed_dim;
-    let mut features: Vec<Feature> = config
-        .sparse
-        .0
-        .iter()
+    let (first, others): (Vec<_>, Vec<_>) =
+        config.sparse.0.iter().partition(|(name, _)| config.user.contains(name));
+    let mut features: Vec<Feature> = first
+        .into_iter()
+        .chain(others)
         .map(|(name, vocab_size)| Feature::sparse(name, *vocab_size, embedding_dim))
         .collect();
     features.extend(config.sequence.iter().map(|sequence| Feature {
@@ -49,8 +50,11 @@ fn schema(golden: &GoldenFile) -> Result<FeatureSchema, ParityError> {
         },
     }));
     features.extend(config.dense.iter().map(Feature::dense));
-    let labels =
-        config.task_types.iter().enumerate().map(|(task, kind)| Label::new(format!("task{task}"), *kind));
+    let columns = golden.columns().labels;
+    let labels = columns
+        .iter()
+        .enumerate()
+        .map(|(task, &column)| Label::new(format!("task{task}"), config.task_types[column]));
     FeatureSchema::new(features, labels.collect(), vec![]).map_err(|error| golden.model_error(error))
 }
 
@@ -68,10 +72,15 @@ fn table(golden: &GoldenFile, schema: &FeatureSchema, step: usize) -> Result<Tab
         .find(&format!("batch{step}.y"))
         .ok_or_else(|| golden.tensor_error(&format!("batch{step}.y"), "missing".to_owned()))?;
     let rows = shape[0];
+    let GoldenFile { config, .. } = golden;
+    let n_columns = config.task_types.len();
+    let labels = golden.floats(&format!("batch{step}.y"), rows * n_columns)?;
+    let of_tasks = golden.columns().labels;
+    let labels = labels.chunks(n_columns.max(1)).flat_map(|row| of_tasks.iter().map(|&column| row[column]));
     let mut columns = TableColumns {
         sparse: vec![0; rows * schema.n_sparse()],
         dense: vec![0.0; rows * schema.n_dense()],
-        labels: golden.floats(&format!("batch{step}.y"), rows * schema.n_tasks())?.to_vec(),
+        labels: labels.collect(),
         ..TableColumns::default()
     };
     for (index, feature) in schema.sparse().enumerate() {

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use ndarray::{Array2, s};
 use ple_data::{Batch, FeatureSchema};
-use ple_nn::Model;
-use ple_nn::rechub::{Layout, rechub_name};
+use ple_nn::rechub::{Layout, RechubColumns, rechub_name};
+use ple_nn::{Model, TaskKind};
 use ple_tensor::{Entry, Gradients, ParamStore, Workspace};
 
 use super::compare::Report;
@@ -15,6 +15,7 @@ use crate::balance::{Balance, Balancer};
 use crate::bridge::bank_input;
 use crate::optimizer::{Adam, AdamConfig, TableUpdates};
 use crate::ranking_model::RankingModel;
+use crate::targets::Targets;
 use crate::train_step::TrainState;
 
 /// Rebuilds the model of a golden file, runs its steps, and compares every value.
@@ -29,8 +30,10 @@ pub fn check_golden(golden: &GoldenFile, tables: TableUpdates) -> Result<Report,
     let mut report = Report::new(name, |group| golden.noise.get(group).copied().unwrap_or(0.0));
 
     let RankingModel { schema, model, mut store, .. } = rebuild(golden)?;
+    let columns = golden.columns();
+    let n_columns = columns.heads.len();
     let balance = match config.balance {
-        GoldenBalance::Mean => Balance::Mean,
+        GoldenBalance::Mean => Balance::Weights(vec![columns.weight; schema.n_tasks()]),
         GoldenBalance::Uwl => Balance::Uwl,
     };
     let balancer = Balancer::new(&balance, model.tasks(), &mut store).map_err(|e| golden.model_error(e))?;
@@ -47,8 +50,8 @@ pub fn check_golden(golden: &GoldenFile, tables: TableUpdates) -> Result<Report,
     let batches =
         (0..config.steps).map(|step| batch(golden, &schema, step)).collect::<Result<Vec<_>, _>>()?;
     let Some(first) = batches.first() else { return Err(golden.model_error("config: steps is 0")) };
-    let eval = golden.floats("out.eval", first.rows() * schema.n_tasks())?;
-    report.compare("out.eval", "out.eval", predictions(&schema, &model, &store, first), eval);
+    let eval = golden.floats("out.eval", first.rows() * n_columns)?;
+    report.compare("out.eval", "out.eval", predictions(&schema, &model, &store, first, &columns), eval);
 
     let mut state = TrainState {
         schema: &schema,
@@ -56,20 +59,29 @@ pub fn check_golden(golden: &GoldenFile, tables: TableUpdates) -> Result<Report,
         store: &mut store,
         balancer: &balancer,
         optimizer: &mut optimizer,
+        targets: Targets::default(),
         workspace: Workspace::new(),
     };
     for (step, batch) in batches.iter().enumerate() {
         let pass = state.forward_backward(batch, 0);
         let pass = pass.map_err(|first| golden.model_error(first.to_string()))?;
-        let outputs = pass.logits.indexed_iter().map(|((_, task), &logit)| match schema.labels[task].task {
-            ple_data::TaskType::Classification => ple_tensor::sigmoid(logit),
-            ple_data::TaskType::Regression => logit,
+        let logits = pass.logits.rows().into_iter();
+        let logits = logits.flat_map(|row| columns.heads.iter().map(move |&head| (head, row[head])));
+        let outputs = logits.map(|(head, logit)| match model.heads()[head].kind {
+            TaskKind::Classification => ple_tensor::sigmoid(logit),
+            TaskKind::Regression => logit,
         });
         let name = format!("batch{step}.out.train");
-        report.compare("out.train", &name, outputs, golden.floats(&name, pass.logits.len())?);
+        report.compare("out.train", &name, outputs, golden.floats(&name, batch.rows() * n_columns)?);
         let name = format!("batch{step}.task_loss");
-        let losses = pass.task_losses.iter().map(|loss| loss.unwrap_or(0.0));
-        report.compare("loss", &name, losses, golden.floats(&name, schema.n_tasks())?);
+        let expected = golden.floats(&name, n_columns)?;
+        // A head that learns from no label has no loss here.
+        let losses = columns.heads.iter().zip(expected).filter_map(|(&head, &expected)| {
+            let task = model.heads()[head].learns.task()?;
+            Some((pass.task_losses[task].unwrap_or(0.0), expected))
+        });
+        let (losses, expected): (Vec<f32>, Vec<f32>) = losses.unzip();
+        report.compare("loss", &name, losses, &expected);
         let name = format!("batch{step}.loss");
         report.compare("loss", &name, [pass.total], golden.floats(&name, 1)?);
         if step == 0 {
@@ -80,14 +92,22 @@ pub fn check_golden(golden: &GoldenFile, tables: TableUpdates) -> Result<Report,
     }
     let _ = optimizer.catch_up_all(&mut store);
     compare_parameters(golden, &mut report, "after", &model, &store, |entry| values_of(&store, entry))?;
-    let eval = golden.floats("after.out.eval", first.rows() * schema.n_tasks())?;
-    report.compare("after.out.eval", "after.out.eval", predictions(&schema, &model, &store, first), eval);
+    let eval = golden.floats("after.out.eval", first.rows() * n_columns)?;
+    let outputs = predictions(&schema, &model, &store, first, &columns);
+    report.compare("after.out.eval", "after.out.eval", outputs, eval);
     Ok(report)
 }
 
-fn predictions(schema: &FeatureSchema, model: &Model, store: &ParamStore, batch: &Batch) -> Vec<f32> {
+fn predictions(
+    schema: &FeatureSchema,
+    model: &Model,
+    store: &ParamStore,
+    batch: &Batch,
+    columns: &RechubColumns,
+) -> Vec<f32> {
     let (predictions, _) = model.predict(store, &bank_input(schema, batch), Workspace::new());
-    predictions.into_iter().collect()
+    let rows = predictions.rows().into_iter();
+    rows.flat_map(|row| columns.heads.iter().map(move |&head| row[head]).collect::<Vec<_>>()).collect()
 }
 
 /// Compares every parameter under its name in torch-rechub, and that the file names no other.

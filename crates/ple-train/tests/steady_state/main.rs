@@ -8,7 +8,9 @@ use counting_allocator::{Counting, allocations};
 use ple_data::{Batch, GeneratorConfig, Vocabulary, generate};
 use ple_nn::ModelConfig;
 use ple_tensor::{ParamStore, Workspace};
-use ple_train::{Adam, AdamConfig, Balance, Balancer, RunSeed, TrainState, feature_specs, task_specs};
+use ple_train::{
+    Adam, AdamConfig, Balance, Balancer, RunSeed, Targets, TrainState, feature_specs, task_specs,
+};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -30,6 +32,7 @@ fn largest_of_a_step(batch_size: u32) -> usize {
         store: &mut store,
         balancer: &balancer,
         optimizer: &mut optimizer,
+        targets: Targets::default(),
         workspace: Workspace::new(),
     };
     let mut batch = Batch::with_capacity(table.schema(), batch_size as usize);

@@ -1,0 +1,70 @@
+//! The labels that the losses of a step compare with: those of the batch, and those that two tasks make together.
+
+use ple_data::Batch;
+use ple_nn::{Head, Learns};
+
+/// The labels and weights of heads that learn from two tasks at once, for the rows of one batch. The buffers go from step to
+/// step.
+#[derive(Clone, Debug, Default)]
+pub struct Targets {
+    of_two: Vec<Rows>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Rows {
+    labels: Vec<f32>,
+    weights: Vec<f32>,
+}
+
+impl Targets {
+    /// Makes those of a batch.
+    pub fn fill(&mut self, heads: &[Head], batch: &Batch) {
+        self.of_two.resize_with(heads.len(), Rows::default);
+        for (rows, head) in self.of_two.iter_mut().zip(heads) {
+            if let Learns::Both { first, second } = head.learns {
+                rows.fill([first, second].map(|task| (batch.labels(task), batch.weights(task))));
+            }
+        }
+    }
+
+    /// The labels and weights of a head of the batch that was filled in; nothing where it learns from no label.
+    pub(crate) fn of<'t>(
+        &'t self,
+        head: usize,
+        learns: Learns,
+        batch: &'t Batch,
+    ) -> Option<(&'t [f32], &'t [f32])> {
+        match learns {
+            Learns::Nothing => None,
+            Learns::Task(task) => Some((batch.labels(task), batch.weights(task))),
+            Learns::Both { .. } => self.of_two.get(head).map(|rows| (&rows.labels[..], &rows.weights[..])),
+        }
+    }
+}
+
+impl Rows {
+    /// Both labels are positive, over the rows of the first task. A row that is positive there counts by its weight in the
+    /// second task as well: without one its second label is not known.
+    fn fill(&mut self, [first, second]: [(&[f32], &[f32]); 2]) {
+        self.labels.clear();
+        self.weights.clear();
+        self.labels.extend(first.0.iter().zip(second.0).map(|(a, b)| if *a > 0.0 { a * b } else { 0.0 }));
+        let rows = first.0.iter().zip(first.1).zip(second.1);
+        self.weights.extend(rows.map(|((label, a), b)| if *label > 0.0 { a * b } else { *a }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Rows;
+
+    #[test]
+    fn a_row_that_did_not_click_has_no_conversion_whatever_is_written_there() {
+        let mut rows = Rows::default();
+        let clicks = ([0.0, 0.0, 1.0, 1.0, 1.0, 0.0], [1.0, 2.0, 1.0, 0.5, 1.0, 0.0]);
+        let conversions = ([0.0, 1.0, 0.0, 1.0, 0.0, 1.0], [0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
+        rows.fill([(&clicks.0, &clicks.1), (&conversions.0, &conversions.1)]);
+        assert_eq!(rows.labels, [0.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
+        assert_eq!(rows.weights, [1.0, 2.0, 1.0, 0.5, 0.0, 0.0]);
+    }
+}
