@@ -2,6 +2,7 @@
 //! process of its own.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::Command;
 
 use ple_data::{Batch, GeneratorConfig, RowSource, SourceSize, ali_ccp_schema, generate_split};
@@ -100,14 +101,24 @@ const CASES: [Case; 12] = [
 pub(crate) fn measure(options: &MemoryOfRuns) -> Result<Value, String> {
     if let Some(case) = options.case {
         let case = CASES.get(case).ok_or_else(|| format!("there are {} runs", CASES.len()))?;
-        return run(case);
+        let own = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let folder = options.folder.as_deref().unwrap_or(own.path());
+        let rows = rows(case, folder)?;
+        return if options.make { Ok(Value::Null) } else { run(case, rows, folder) };
     }
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut found = Vec::new();
     for (number, case) in CASES.iter().enumerate() {
         let threads = case.threads.to_string();
-        let words = ["memory", "--threads", &threads, "--case", &number.to_string()];
-        let output = Command::new(&program).args(words).output().map_err(|error| error.to_string())?;
+        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let start = |more: &[&str]| {
+            let words = ["memory", "--threads", &threads, "--case", &number.to_string()];
+            let mut command = Command::new(&program);
+            command.args(words).arg("--folder").arg(folder.path()).args(more).output()
+        };
+        let is_in_files = case.source == Source::Shards || case.features == Features::Lists;
+        let made = if is_in_files { start(&["--make"]).map(drop) } else { Ok(()) };
+        let output = made.and_then(|()| start(&[])).map_err(|error| error.to_string())?;
         let text = String::from_utf8_lossy(&output.stdout);
         let line = text.lines().last().unwrap_or_default();
         let value: Value = serde_json::from_str(line)
@@ -139,13 +150,19 @@ fn model_config(case: &Case) -> ModelConfig {
     }
 }
 
-/// Does a run from its rows to its model, and says what it was said to need and what it took.
-fn run(case: &Case) -> Result<Value, String> {
-    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+/// The rows of a run, and what was needed to have them in memory.
+struct Rows {
+    train: RowSource,
+    validation: Option<RowSource>,
+    generated: SourceSize,
+}
+
+/// The rows of a run; files of them are made where they are not in the folder.
+fn rows(case: &Case, folder: &Path) -> Result<Rows, String> {
     let mut generated = SourceSize::default();
-    let (train, validation): (RowSource, Option<RowSource>) = match (case.features, case.source) {
-        (Features::Lists, source) => (workload::joined(case.rows, source, folder.path())?, None),
-        (_, Source::Shards) => (workload::shards(case.vocabulary, case.rows, folder.path())?.into(), None),
+    let (train, validation) = match (case.features, case.source) {
+        (Features::Lists, source) => (workload::joined(case.rows, source, folder)?, None),
+        (_, Source::Shards) => (workload::shards(case.vocabulary, case.rows, folder)?.into(), None),
         (_, Source::Memory) => {
             let vocabulary = match case.vocabulary {
                 Vocabulary::Full => ple_data::Vocabulary::Full,
@@ -157,10 +174,12 @@ fn run(case: &Case) -> Result<Value, String> {
             (data.train.table.into(), Some(data.val.table.into()))
         }
     };
-    if generated.rows == 0 {
-        // The peak is that of the run from here on, not of the rows that were made for it.
-        let _ = std::fs::write("/proc/self/clear_refs", "5");
-    }
+    Ok(Rows { train, validation, generated })
+}
+
+/// Does a run from its rows to its model, and says what it was said to need and what it took.
+fn run(case: &Case, rows: Rows, folder: &Path) -> Result<Value, String> {
+    let Rows { train, validation, generated } = rows;
     let at_the_end = if case.onnx { AtTheEnd::Onnx { weight_bytes: 4 } } else { AtTheEnd::Nothing };
     let mut sizes = RunSizes {
         vocabulary: VocabularyFrom::Setting,
@@ -192,9 +211,9 @@ fn run(case: &Case) -> Result<Value, String> {
     let mut seen = vec![("training", peak_bytes())];
     if let (true, Some(test)) = (case.onnx, test) {
         model.evaluate_source(&test).map_err(text)?;
-        model.save(folder.path(), &report.facts).map_err(text)?;
+        model.save(folder, &report.facts).map_err(text)?;
         seen.push(("saving", peak_bytes()));
-        write_onnx(&model, &test, folder.path())?;
+        write_onnx(&model, &test, folder)?;
         seen.push(("proof", peak_bytes()));
     }
     let phases: BTreeMap<&str, u64> =
@@ -211,7 +230,7 @@ fn run(case: &Case) -> Result<Value, String> {
     }))
 }
 
-fn write_onnx(model: &RankingModel, rows: &RowSource, folder: &std::path::Path) -> Result<(), String> {
+fn write_onnx(model: &RankingModel, rows: &RowSource, folder: &Path) -> Result<(), String> {
     let RowSource::Memory(table) = rows else { return Ok(()) };
     let mut batch = Batch::new();
     table.gather(&(0..512).collect::<Vec<_>>(), &mut batch);

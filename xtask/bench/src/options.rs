@@ -150,6 +150,12 @@ pub(crate) struct MemoryOfRuns {
     /// One run by its number, in this process; without it each in a process of its own.
     #[arg(long)]
     pub case: Option<usize>,
+    /// A folder for the rows of that run.
+    #[arg(long, requires = "case")]
+    pub folder: Option<PathBuf>,
+    /// Make the rows, and nothing else: memory that was used for it is not given back before the process ends.
+    #[arg(long, requires = "folder")]
+    pub make: bool,
 }
 
 /// The sizes of the vocabularies.

@@ -42,9 +42,12 @@ pub(crate) fn prepare(options: &Prepare) -> Result<Value, String> {
     }))
 }
 
-/// Raw files of so many training rows, prepared in a folder.
+/// Raw files of so many training rows, prepared in a folder unless they are there.
 pub(crate) fn prepared(rows: usize, folder: &Path) -> Result<Prepared, String> {
     let (raw, out) = (folder.join("raw"), folder.join("prepared"));
+    if out.is_dir() {
+        return Prepared::open(&out).map_err(|error| error.to_string());
+    }
     raw_files(rows, &raw)?;
     prepare_ali_ccp(&raw, &out, &RawConfig::default(), &|_| ()).map_err(|error| error.to_string())?;
     fs::remove_dir_all(&raw).map_err(|error| error.to_string())?;

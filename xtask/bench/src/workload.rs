@@ -30,8 +30,11 @@ pub(crate) fn table(vocabulary: Vocabulary, rows: usize) -> Result<Table, String
 /// together.
 pub(crate) fn shards(vocabulary: Vocabulary, rows: usize, folder: &Path) -> Result<ParquetShards, String> {
     for (shard, start) in (0..rows).step_by(ROWS_PER_SHARD).enumerate() {
-        let table = rows_of(vocabulary, start..rows.min(start + ROWS_PER_SHARD))?;
         let path = folder.join(format!("part-{shard:05}.parquet"));
+        if path.is_file() {
+            continue;
+        }
+        let table = rows_of(vocabulary, start..rows.min(start + ROWS_PER_SHARD))?;
         write_parquet(&table, path).map_err(|error| error.to_string())?;
     }
     let schema = ali_ccp_schema(&sizes(vocabulary), EMBEDDING_DIM);
