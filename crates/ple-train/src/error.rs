@@ -22,10 +22,8 @@ use crate::nearest::{nearest, nearest_key};
 /// use ple_train::metrics::Metric;
 ///
 /// let error: TrainError = "acu".parse::<Metric>().unwrap_err();
-/// assert_eq!(
-///     error.to_string(),
-///     "there is no metric `acu`\nexpected: one of auc, log_loss, mse, rmse, mae, r2\nnext: did you mean `auc`?"
-/// );
+/// assert!(error.to_string().starts_with("there is no metric `acu`\nexpected: one of auc, log_loss, "));
+/// assert!(error.to_string().ends_with("\nnext: did you mean `auc`?"));
 /// assert_eq!(error.exit_code(), 2);
 /// ```
 #[derive(Debug, Error)]
