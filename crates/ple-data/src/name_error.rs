@@ -33,7 +33,7 @@ pub enum NameError {
 
     /// Two things of a model would have one name.
     #[error(
-        "{first} and {second} would both be called `{name}` in the model\nexpected: a name of its own for each feature, task, list of weights and table of bins\nnext: rename one of the two"
+        "{first} and {second} would both be called `{name}` in the model\nexpected: different names for all features, tasks, lists of weights and tables of bins\nnext: rename one of the two"
     )]
     NameCollision {
         /// The name.

@@ -1,4 +1,5 @@
-//! `schema.json` of a prepared folder as a file: sealed by a hash of its own text, and read back only as it was written.
+//! `schema.json` of a prepared folder as a file. It contains a hash of its text, and a file whose text has another hash is
+//! refused.
 
 use std::io;
 use std::path::Path;

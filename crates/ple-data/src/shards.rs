@@ -291,7 +291,7 @@ impl ParquetShards {
         hash.digest()
     }
 
-    /// What windows take in memory: those that are ready or in use, with the lists of users that are mapped; what decoders
+    /// What windows take in memory: those that are ready or in use, with the lists of users that are in memory; what decoders
     /// hold besides; and the most rows of a window.
     pub(crate) fn window_bytes(&self) -> (u64, u64, u64) {
         let of_window = self.largest_group.saturating_mul(self.groups_per_window as u64);
@@ -308,7 +308,8 @@ impl ParquetShards {
         self.groups.len().div_ceil(self.groups_per_window) as u64
     }
 
-    /// The ids in the lists of all rows, those of users as if all users had as many rows.
+    /// The ids in the lists of all rows. Those in the lists of users are estimated: each user is taken to have the same number
+    /// of rows.
     pub(crate) fn n_list_ids(&self) -> u64 {
         let of_users = self.lists.as_ref().map_or(0, |(lists, _)| lists.n_ids_of_rows(self.rows as u64));
         self.list_ids.saturating_add(of_users)

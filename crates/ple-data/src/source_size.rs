@@ -17,7 +17,7 @@ use crate::schema::{FeatureKind, FeatureSchema};
 /// The size of some rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SourceSize {
-    /// The number of rows; of CSV files that have not been read, about so many.
+    /// The number of rows. For CSV files that have not been read it is an estimate from their size.
     pub rows: u64,
     /// The ids of all lists together.
     pub list_ids: u64,

@@ -245,7 +245,7 @@ impl Table {
         Table { origin, ..self }
     }
 
-    /// The bytes of the rows in memory, and of the lists of users that are mapped beside them.
+    /// The bytes of the rows in memory, and of the lists of users that are held beside them.
     pub(crate) fn bytes(&self) -> u64 {
         let of_sequence = |column: &SequenceColumn| {
             let weights = column.weights.as_ref().map_or(0, Vec::len);
@@ -256,7 +256,8 @@ impl Table {
         self.contents.records.bytes() + sequences + keys + self.lists.as_ref().map_or(0, UserLists::bytes)
     }
 
-    /// The ids in all lists; those of users count as often as a user has rows, if all users have as many.
+    /// The ids in the lists of all rows. Those in the lists of users are estimated: each user is taken to have the same number
+    /// of rows.
     pub(crate) fn n_list_ids(&self) -> u64 {
         let own: u64 = self.contents.sequences.iter().map(|column| column.ids.len() as u64).sum();
         own + self.lists.as_ref().map_or(0, |lists| lists.n_ids_of_rows(self.rows() as u64))

@@ -238,12 +238,12 @@ impl UserLists {
         self.joined.len()
     }
 
-    /// The bytes of the mapped files, all of which were read when they were checked.
+    /// The bytes of the lists in memory; those of large files stay in the files.
     pub(crate) fn bytes(&self) -> u64 {
         self.lists.bytes()
     }
 
-    /// The ids in the lists of so many rows, if all users have as many rows.
+    /// An estimate of the ids in the lists of `rows` rows: each user is taken to have the same number of rows.
     pub(crate) fn n_ids_of_rows(&self, rows: u64) -> u64 {
         let all = u128::from(self.lists.n_ids()) * u128::from(rows) / (self.users().max(1) as u128);
         u64::try_from(all).unwrap_or(u64::MAX)

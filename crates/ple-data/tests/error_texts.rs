@@ -241,7 +241,7 @@ fn cases() -> Vec<(DataError, ExitKind, &'static str)> {
             schema_error(vec![Feature::sparse("age.bins", 3, 2), binned(&[0.5])], vec![click()], &[]),
             Configuration,
             "the feature `age.bins` and the bins of the feature `age` would both be called `age.bins` in the model\n\
-             expected: a name of its own for each feature, task, list of weights and table of bins\n\
+             expected: different names for all features, tasks, lists of weights and tables of bins\n\
              next: rename one of the two",
         ),
         (
@@ -252,7 +252,7 @@ fn cases() -> Vec<(DataError, ExitKind, &'static str)> {
             ),
             Configuration,
             "the weights of the sequence `history` and the feature `history.weights` would both be called `history.weights` in the model\n\
-             expected: a name of its own for each feature, task, list of weights and table of bins\n\
+             expected: different names for all features, tasks, lists of weights and tables of bins\n\
              next: rename one of the two",
         ),
         (
@@ -263,7 +263,7 @@ fn cases() -> Vec<(DataError, ExitKind, &'static str)> {
             ),
             Configuration,
             "the weights of the sequence `history` and the task `history.weights` would both be called `history.weights` in the model\n\
-             expected: a name of its own for each feature, task, list of weights and table of bins\n\
+             expected: different names for all features, tasks, lists of weights and tables of bins\n\
              next: rename one of the two",
         ),
         (

@@ -94,7 +94,7 @@ pub enum NnError {
     },
     /// The table of a feature, and that of another one's bins, would have one name.
     #[error(
-        "the feature `{feature}` and the bins of the feature `{binned}` would both be called `{feature}` in the model\nexpected: a name of its own for each table\nnext: rename one of the two"
+        "the feature `{feature}` and the bins of the feature `{binned}` would both be called `{feature}` in the model\nexpected: different names for all tables\nnext: rename one of the two"
     )]
     BinsCollision {
         /// The feature with a table.

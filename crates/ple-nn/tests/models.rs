@@ -390,7 +390,7 @@ fn what_cannot_be_built_is_an_error() {
     assert_eq!(
         default().check(features, tasks(1)).unwrap_err().to_string(),
         "the feature `d0.bins` and the bins of the feature `d0` would both be called `d0.bins` in the model\n\
-         expected: a name of its own for each table\nnext: rename one of the two"
+         expected: different names for all tables\nnext: rename one of the two"
     );
 }
 

@@ -43,14 +43,14 @@ impl Targets {
 }
 
 impl Rows {
-    /// Both labels are positive, over the rows of the first task. A row that is positive there counts by its weight in the
-    /// second task as well: without one its second label is not known.
+    /// Both labels are positive, over the rows of the first task and by its weights. A row that is positive there and has no
+    /// weight in the second task is left out, since its second label is not known.
     fn fill(&mut self, [first, second]: [(&[f32], &[f32]); 2]) {
         self.labels.clear();
         self.weights.clear();
         self.labels.extend(first.0.iter().zip(second.0).map(|(a, b)| if *a > 0.0 { a * b } else { 0.0 }));
         let rows = first.0.iter().zip(first.1).zip(second.1);
-        self.weights.extend(rows.map(|((label, a), b)| if *label > 0.0 { a * b } else { *a }));
+        self.weights.extend(rows.map(|((label, a), b)| if *label > 0.0 && *b == 0.0 { 0.0 } else { *a }));
     }
 }
 
@@ -62,7 +62,7 @@ mod tests {
     fn a_row_that_did_not_click_has_no_conversion_whatever_is_written_there() {
         let mut rows = Rows::default();
         let clicks = ([0.0, 0.0, 1.0, 1.0, 1.0, 0.0], [1.0, 2.0, 1.0, 0.5, 1.0, 0.0]);
-        let conversions = ([0.0, 1.0, 0.0, 1.0, 0.0, 1.0], [0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
+        let conversions = ([0.0, 1.0, 0.0, 1.0, 0.0, 1.0], [0.0, 0.0, 1.0, 0.5, 0.0, 0.0]);
         rows.fill([(&clicks.0, &clicks.1), (&conversions.0, &conversions.1)]);
         assert_eq!(rows.labels, [0.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
         assert_eq!(rows.weights, [1.0, 2.0, 1.0, 0.5, 0.0, 0.0]);

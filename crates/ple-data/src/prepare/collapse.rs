@@ -14,8 +14,8 @@ pub struct CollapsedColumn {
     pub left: u64,
 }
 
-/// The training rows of which is counted what their values become: all of them up to this number, else about as many, which
-/// a hash of each row's place chooses.
+/// The check counts the values of all training rows up to this number. Of more rows it takes a sample of about this size; a
+/// hash of a row's place decides whether the row is in it.
 const MOST_ROWS: u64 = 1 << 18;
 
 /// Counts raw and scaled values.
