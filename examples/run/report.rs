@@ -1,12 +1,13 @@
 //! The result of a run: a table for people, one JSON object for programs. Either has every metric that a task has, and
 //! the reason of each that has no value.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use comfy_table::{Table, presets};
 use ple_data::TaskType;
 use ple_onnx::ExportReport;
-use ple_train::metrics::{Measured, TaskMetrics};
+use ple_train::metrics::{Measured, Metric, TaskMetrics};
 use ple_train::{Ended, FitReport};
 use serde_json::{Map, Value, json};
 
@@ -95,13 +96,17 @@ impl Outcome {
         let tasks = self.test.iter().enumerate().filter(|(_, task)| task.task_type == task_type);
         let best = |index: usize| self.best_possible.get(index).copied().flatten();
         let known = tasks.clone().any(|(index, _)| best(index).is_some());
+        // A metric that one task was asked for has a column, which is empty for the others.
+        let metrics_of_any: BTreeSet<&Metric> =
+            tasks.clone().flat_map(|(_, task)| task.values.keys()).collect();
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
         for (index, metrics) in tasks {
             let mut row = vec![("task".to_owned(), metrics.task.clone())];
-            for (metric, measured) in &metrics.values {
+            for metric in &metrics_of_any {
                 let test = if row.len() == 1 { "test " } else { "" };
-                row.push((format!("{test}{}", metric.heading()), measured.to_string()));
+                let measured = metrics.values.get(*metric).map(Measured::to_string).unwrap_or_default();
+                row.push((format!("{test}{}", metric.heading()), measured));
                 if row.len() == 2 && known {
                     let best = best(index).map_or_else(|| "not known".to_owned(), |best| best.to_string());
                     row.push(("best possible".to_owned(), best));

@@ -168,3 +168,32 @@ fn a_run_that_had_ended_says_so_when_it_goes_on() {
     assert_eq!(again["rows_per_second"], Value::Null);
     assert_eq!((&again["test"], &again["rows"]), (&first["test"], &first["rows"]));
 }
+
+#[test]
+fn a_metric_of_one_task_has_a_column_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = r#"{"training": {"early_stopping": {"decide_by": "click.auc",
+        "watch": {"each": ["click.auc", "click.ece@10"]}}}}"#;
+    std::fs::write(folder.path().join("settings.json"), settings).unwrap();
+    let mut command = Command::new(ali_ccp());
+    command
+        .arg("--settings")
+        .arg(folder.path().join("settings.json"))
+        .arg("--out")
+        .arg(folder.path().join("out"));
+    let output = command.args(["--rows", "20000", "--epochs", "1"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<&str> =
+        text.lines().skip_while(|line| !line.trim_start().starts_with("task")).take(3).collect();
+    // The columns begin at the same place in each line.
+    let cell = |line: &str, heading: &str| {
+        let start = lines[0].find(heading).unwrap();
+        line[start..].split("  ").next().unwrap().trim().to_owned()
+    };
+    for (line, task) in lines[1..].iter().zip(["click", "conversion"]) {
+        assert_eq!((cell(line, "task"), cell(line, "rows")), (task.to_owned(), "2000".to_owned()), "{text}");
+    }
+    assert!(cell(lines[1], "ECE@10").parse::<f64>().is_ok(), "{text}");
+    assert_eq!(cell(lines[2], "ECE@10"), "", "{text}");
+}
