@@ -189,7 +189,8 @@ multiversion! {
 
 multiversion! {
     fn update_rows(step: &AdamStep, data: &mut [f32], dim: usize, stride: usize, rows: &[u32], gradients: &[f32]) -> u32 {
-        let mut magnitude = 0;
+        // A magnitude for each lane, since a maximum over the lanes at the end of each row takes as long as its arithmetic.
+        let mut magnitudes = [0; LANES];
         for (index, (&row, gradient)) in rows.iter().zip(gradients.chunks_exact(dim)).enumerate() {
             if let Some(&ahead) = rows.get(index + ROWS_AHEAD) {
                 prefetch(data, ahead as usize * stride, stride);
@@ -197,11 +198,21 @@ multiversion! {
             let values = &mut data[row as usize * stride..][..stride];
             let (weights, moments) = values.split_at_mut(dim);
             let (m, v) = moments.split_at_mut(dim);
-            for (((weight, m), v), &gradient) in weights.iter_mut().zip(m).zip(v).zip(gradient) {
-                magnitude = step.step(weight, m, v, gradient).max(magnitude);
+            let (weights, last_weights) = weights.as_chunks_mut::<LANES>();
+            let ((m, last_m), (v, last_v)) = (m.as_chunks_mut::<LANES>(), v.as_chunks_mut::<LANES>());
+            let (gradient, last_gradient) = gradient.as_chunks::<LANES>();
+            for (((weights, m), v), gradient) in weights.iter_mut().zip(m).zip(v).zip(gradient) {
+                for lane in 0..LANES {
+                    let found = step.step(&mut weights[lane], &mut m[lane], &mut v[lane], gradient[lane]);
+                    magnitudes[lane] = found.max(magnitudes[lane]);
+                }
+            }
+            let last = last_weights.iter_mut().zip(last_m).zip(last_v).zip(last_gradient);
+            for ((((weight, m), v), &gradient), magnitude) in last.zip(&mut magnitudes) {
+                *magnitude = step.step(weight, m, v, gradient).max(*magnitude);
             }
         }
-        magnitude
+        magnitudes.into_iter().max().unwrap_or(0)
     }
 }
 
