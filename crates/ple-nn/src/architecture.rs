@@ -52,7 +52,7 @@ pub(crate) trait Design {
     }
 
     /// Adds its parameters to a store.
-    fn build(&self, builder: &mut Builder<'_>, site: Site) -> Arc<dyn Body>;
+    fn build(&self, builder: &mut Builder<'_>, site: Site<'_>) -> Arc<dyn Body>;
 
     /// Draws what stands between the embeddings and the outputs.
     fn draw(&self, sketch: &mut Sketch<'_>);
@@ -73,9 +73,9 @@ pub(crate) trait Design {
 
 /// Where a body is built.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Site {
-    /// The number of tasks.
-    pub(crate) n_tasks: usize,
+pub(crate) struct Site<'s> {
+    /// The tasks.
+    pub(crate) tasks: &'s [TaskSpec],
     /// The columns of the embedding matrix.
     pub(crate) input_dim: usize,
     /// The normalisation of experts, bottoms and towers, and that of gates.

@@ -54,6 +54,19 @@ pub enum NnError {
         /// The most values that a part may have.
         limit: u64,
     },
+    /// Tasks that are not those that an architecture is for.
+    #[error(
+        "{model} cannot learn from the labels {}\nexpected: {expected}\nnext: correct the labels in the schema, or choose another model",
+        found.join(", ")
+    )]
+    OtherTasks {
+        /// The architecture.
+        model: &'static str,
+        /// The tasks that it is for.
+        expected: &'static str,
+        /// The tasks that there are.
+        found: Vec<String>,
+    },
     /// A rate outside of `[0, 1)`.
     #[error(
         "{setting} is {value:?}\nexpected: a rate from 0 to below 1\nnext: correct it in the settings of the model"
@@ -64,7 +77,7 @@ pub enum NnError {
         /// What it was.
         value: f32,
     },
-    /// A deviation that no distribution has.
+    /// A deviation or a weight that is negative or not finite.
     #[error(
         "{setting} is {value:?}\nexpected: a finite number from 0\nnext: correct it in the settings of the model"
     )]

@@ -13,6 +13,8 @@ pub struct Head {
     pub kind: TaskKind,
     /// The task whose rows and labels it is judged by; none where no label says what it predicts.
     pub task: Option<usize>,
+    /// The task whose label has to be positive in the rows that it is judged by; none where all rows of the task count.
+    pub given: Option<usize>,
     /// The label that its loss compares it with.
     pub learns: Learns,
 }
@@ -75,6 +77,7 @@ pub(crate) fn one_for_each(tasks: &[TaskSpec]) -> Vec<Head> {
         name: spec.name.clone(),
         kind: spec.kind,
         task: Some(task),
+        given: None,
         learns: Learns::Task(task),
     };
     tasks.iter().enumerate().map(head).collect()

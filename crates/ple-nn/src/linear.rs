@@ -36,7 +36,7 @@ pub type Part = (String, usize);
 #[derive(Clone, Debug)]
 pub struct Linear {
     weight: MatrixId,
-    bias: MatrixId,
+    bias: Option<MatrixId>,
     groups: usize,
 }
 
@@ -44,6 +44,16 @@ impl Linear {
     /// A layer whose parts read one input of `fan_in` columns.
     pub fn new(builder: &mut Builder<'_>, parts: &[Part], fan_in: usize) -> Self {
         Self::with_groups(builder, parts, fan_in, 1)
+    }
+
+    /// A layer whose parts read one input of `fan_in` columns, and add nothing to it.
+    pub fn without_bias(builder: &mut Builder<'_>, parts: &[Part], fan_in: usize) -> Self {
+        let weights: Vec<_> = parts
+            .iter()
+            .map(|&(_, width)| builder.initialization.weight(builder.random, fan_in, width))
+            .collect();
+        let weight = builder.store.add_matrix(&named(parts, "weight"), side_by_side(&weights), Role::Decayed);
+        Self { weight, bias: None, groups: 1 }
     }
 
     /// A layer whose parts, all of one width, each read their own `fan_in` columns.
@@ -59,21 +69,23 @@ impl Linear {
             weights.push(initialization.weight(builder.random, fan_in, width));
             biases.push(initialization.bias(builder.random, fan_in, width));
         }
-        let named = |what: &str| -> Vec<Part> {
-            parts.iter().map(|(prefix, width)| (format!("{prefix}.{what}"), *width)).collect()
-        };
         let (weight, bias) = (side_by_side(&weights), side_by_side(&biases));
         Self {
-            weight: builder.store.add_matrix(&named("weight"), weight, Role::Decayed),
-            bias: builder.store.add_matrix(&named("bias"), bias, Role::Decayed),
+            weight: builder.store.add_matrix(&named(parts, "weight"), weight, Role::Decayed),
+            bias: Some(builder.store.add_matrix(&named(parts, "bias"), bias, Role::Decayed)),
             groups,
         }
     }
 
     /// Records the map.
     pub fn forward(&self, tape: &mut Tape<'_>, x: Var) -> Var {
-        tape.linear(x, self.weight, Some(self.bias), self.groups)
+        tape.linear(x, self.weight, self.bias, self.groups)
     }
+}
+
+/// The names of one kind of the parts' parameters, and their widths.
+fn named(parts: &[Part], what: &str) -> Vec<Part> {
+    parts.iter().map(|(prefix, width)| (format!("{prefix}.{what}"), *width)).collect()
 }
 
 fn side_by_side(parts: &[Array2<f32>]) -> Array2<f32> {

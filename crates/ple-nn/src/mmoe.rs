@@ -126,8 +126,8 @@ impl Design for MmoeConfig {
         check_towers(&self.towers, tasks.len())
     }
 
-    fn build(&self, builder: &mut Builder<'_>, site: Site) -> Arc<dyn Body> {
-        Arc::new(Mmoe::new(builder, self, site.n_tasks, site.input_dim, site.norms))
+    fn build(&self, builder: &mut Builder<'_>, site: Site<'_>) -> Arc<dyn Body> {
+        Arc::new(Mmoe::new(builder, self, site.tasks.len(), site.input_dim, site.norms))
     }
 
     /// One mixture for each task over the same experts.

@@ -163,7 +163,7 @@ impl Model {
         let builder = &mut Builder { store, random, initialization: config.initialization };
         let bank = EmbeddingBank::new(builder, features, config.embedding_deviation);
         let norms = [config.norm, config.gate_norm];
-        let site = Site { n_tasks: tasks.len(), input_dim: bank.output_dim(), norms };
+        let site = Site { tasks, input_dim: bank.output_dim(), norms };
         let body = config.architecture.design().build(builder, site);
         store.mark_first_values();
         Self { checked, bank, body }

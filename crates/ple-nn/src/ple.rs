@@ -158,8 +158,8 @@ impl Design for PleConfig {
         check_towers(&self.towers, tasks.len())
     }
 
-    fn build(&self, builder: &mut Builder<'_>, site: Site) -> Arc<dyn Body> {
-        Arc::new(Ple::new(builder, self, site.n_tasks, site.input_dim, site.norms))
+    fn build(&self, builder: &mut Builder<'_>, site: Site<'_>) -> Arc<dyn Body> {
+        Arc::new(Ple::new(builder, self, site.tasks.len(), site.input_dim, site.norms))
     }
 
     /// The levels, each with the experts of all streams and a gate for each.

@@ -127,8 +127,8 @@ impl Design for SharedBottomConfig {
         check_towers(&self.towers, tasks.len())
     }
 
-    fn build(&self, builder: &mut Builder<'_>, site: Site) -> Arc<dyn Body> {
-        Arc::new(SharedBottom::new(builder, self, site.n_tasks, site.input_dim, site.norms[0]))
+    fn build(&self, builder: &mut Builder<'_>, site: Site<'_>) -> Arc<dyn Body> {
+        Arc::new(SharedBottom::new(builder, self, site.tasks.len(), site.input_dim, site.norms[0]))
     }
 
     fn draw(&self, sketch: &mut Sketch<'_>) {

@@ -73,9 +73,9 @@ pub use kernel::transcendental::sigmoid;
 pub use non_finite::{NonFinite, Origin};
 pub use op_times::{Direction, OpTime, OpTimes};
 pub use ops::{
-    BatchNorm, BatchNormParams, BceWithLogits, Dice, Dropout, Embedding, GatedExperts, Input, LeakyRelu,
-    Linear, Mixture, Op, Pooling, Prelu, Projection, Relu, Segment, Sigmoid, Softmax, SquaredError,
-    Uncertainty, UncertaintyTerm, WeightedSum,
+    BatchNorm, BatchNormParams, BceWithLogits, Calibration, Dice, Dropout, Embedding, GatedExperts, Input,
+    JointLogit, LeakyRelu, Linear, Mixture, Op, Pooling, Prelu, Projection, Relu, RowDots, Segment, Sigmoid,
+    Softmax, SquaredError, Uncertainty, UncertaintyTerm, WeightedSum,
 };
 pub use replay::ReferenceParams;
 pub use store::{Entry, MatrixId, NamedBlock, ParamStore, Role, Snapshot, TableId};

@@ -85,6 +85,9 @@ fn every_operation_has_a_gradient_check() {
         losses,
         embedding,
         linear_map_of_an_embedding,
+        joint_logits,
+        dot_products_of_rows,
+        calibrations,
     ] {
         check();
     }
@@ -349,6 +352,89 @@ proptest! {
             let (y, z) = (tape.projection(y, ones), tape.projection(z, Array2::ones((rows, 2))));
             tape.weighted_sum(&[(y, 1.0), (z, 0.5)])
         });
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(24))]
+    #[test]
+    fn joint_logits(rows in 1_usize..20, width in 1_usize..3, size in 0.1_f32..10.0, seed: u64) {
+        let random = &mut Random::seed_from_u64(seed);
+        let store = ParamStore::new();
+        let [a, b] = [(); 2].map(|()| normal(random, rows, width, size));
+        let ones = Array2::ones((rows, width));
+        check(&store, |tape| {
+            let (a, b) = (tape.variable(a.view()), tape.variable(b.view()));
+            let z = tape.joint_logit(a, b);
+            // One that is read twice, also by one operation.
+            let again = tape.joint_logit(z, a);
+            let z = tape.joint_logit(again, again);
+            tape.projection(z, ones.clone())
+        });
+    }
+
+    #[test]
+    fn dot_products_of_rows(rows in 1_usize..200, width in 1_usize..9, pairs in 1_usize..4, seed: u64) {
+        let random = &mut Random::seed_from_u64(seed);
+        let store = ParamStore::new();
+        let x = normal(random, rows, width * (pairs + 1), 1.0);
+        let weights = normal(random, rows, pairs, 1.0);
+        check(&store, |tape| {
+            let x = tape.variable(x.view());
+            let blocks: Vec<Var> =
+                (0..=pairs).map(|block| x.columns(block * width..(block + 1) * width)).collect();
+            // A block is a factor of several pairs, and both factors of one.
+            let y = tape.row_dots(&blocks[..pairs], &blocks[1..], 0.7);
+            let squares = tape.row_dots(&blocks[..pairs], &blocks[..pairs], -0.2);
+            let (y, squares) = (tape.projection(y, weights.clone()), tape.projection(squares, weights.clone()));
+            tape.weighted_sum(&[(y, 1.0), (squares, 1.0)])
+        });
+    }
+
+    #[test]
+    fn calibrations(rows in 1_usize..40, weight in 0.1_f32..3.0, seed: u64) {
+        let random = &mut Random::seed_from_u64(seed);
+        let store = ParamStore::new();
+        let [a, b] = [(); 2].map(|()| normal(random, rows, 1, 3.0));
+        check(&store, |tape| {
+            let (a, b) = (tape.variable(a.view()), tape.variable(b.view()));
+            tape.calibration(a, b, weight)
+        });
+    }
+}
+
+/// `ln(pq)` and `ln(1 - pq)` by way of the joint logit, against sums in which nothing cancels.
+#[test]
+fn the_log_of_two_probabilities_is_exact_for_logits_of_any_size() {
+    let store = ParamStore::new();
+    let ln_2 = std::f64::consts::LN_2;
+    // Logits, -ln(pq) and -ln(1 - pq).
+    let cases = [
+        (1e4, 1e4, 0.0, 1e4 - ln_2),
+        (-1e4, -1e4, 2e4, 0.0),
+        (1e4, -1e4, 1e4, 0.0),
+        (-3e4, 2.0, 3e4 + (-2.0_f64).exp().ln_1p(), 0.0),
+        (20.0, 30.0, (-20.0_f64).exp() + (-30.0_f64).exp(), 20.0 - (-10.0_f64).exp().ln_1p()),
+        (0.0, 0.0, 4.0_f64.ln(), (4.0_f64 / 3.0).ln()),
+        (40.0, 0.0, ln_2, ln_2),
+    ];
+    for (a, b, both, not_both) in cases {
+        for (label, expected) in [(1.0, both), (0.0, not_both)] {
+            let labels = [label];
+            let mut tape = Tape::new(&store, Workspace::new(), Mode::Train { dropout_seed: 0 });
+            let logits = [a, b].map(|logit: f32| tape.variable(ndarray::array![[logit]].view()));
+            let z = tape.joint_logit(logits[0], logits[1]);
+            let loss = tape.bce_with_logits(z, &labels, &[1.0]);
+            let found = f64::from(tape.scalar(loss));
+            assert!(
+                (found - expected).abs() <= 3e-6 * expected.abs(),
+                "{a} {b} {label}: {found}, {expected}"
+            );
+            let (gradients, _) = tape.backward(loss);
+            for logit in logits {
+                assert!(gradients.input(logit).unwrap()[[0, 0]].is_finite());
+            }
+        }
     }
 }
 

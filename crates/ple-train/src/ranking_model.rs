@@ -230,12 +230,17 @@ impl RankingModel {
     fn score(&self, table: &Table, outputs: &[Vec<f32>], scored: &mut [Scored]) -> Result<(), TrainError> {
         self.check_outputs(table, outputs)?;
         scored.par_iter_mut().enumerate().for_each(|(task, scored)| {
-            let outputs = &outputs[self.model.head_of_task(task)];
-            let rows = table.labels(task).zip(table.weights(task)).zip(outputs);
-            for ((label, weight), &output) in rows.filter(|((_, weight), _)| *weight != 0.0) {
-                scored.outputs.push(output);
-                scored.labels.push(label);
-                scored.weights.push(weight);
+            let head = self.model.head_of_task(task);
+            let mut given = self.model.heads()[head].given.map(|task| table.labels(task));
+            let rows = table.labels(task).zip(table.weights(task)).zip(&outputs[head]);
+            for ((label, weight), &output) in rows {
+                let happened =
+                    given.as_mut().is_none_or(|labels| labels.next().is_some_and(|label| label > 0.0));
+                if weight != 0.0 && happened {
+                    scored.outputs.push(output);
+                    scored.labels.push(label);
+                    scored.weights.push(weight);
+                }
             }
         });
         Ok(())

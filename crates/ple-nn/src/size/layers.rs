@@ -203,7 +203,9 @@ pub(crate) fn towers(
     norm: Norm,
 ) {
     match configs {
-        [config] => tower_group(recorder, streams, fan_in, n_tasks, config, norm),
+        [config] => {
+            tower_group(recorder, streams, fan_in, n_tasks, config, norm);
+        }
         _ => configs.chunk_by(|a, b| a == b).for_each(|run| {
             tower_group(recorder, streams, fan_in, run.len() as u64, &run[0], norm);
         }),
@@ -217,7 +219,18 @@ pub(crate) fn tower_group(
     n: u64,
     config: &MlpConfig,
     norm: Norm,
-) {
+) -> Place {
     let (hidden, dim) = layers(recorder, n, config, norm, 0, (streams, fan_in));
-    linear(recorder, hidden, dim, n, n, n);
+    linear(recorder, hidden, dim, n, n, n)
+}
+
+/// A linear map without bias of all columns of a value to `width`.
+pub(crate) fn bare_linear(recorder: &mut Recorder, x: Place, fan_in: u64, width: u64) -> Place {
+    let matrices = vec![fan_in.saturating_mul(width)];
+    recorder.step(Step { inputs: vec![x], width, matrices, ..Step::default() })
+}
+
+/// An operation without parameters, that keeps nothing for its backward pass.
+pub(crate) fn operation(recorder: &mut Recorder, inputs: &[Place], width: u64) -> Place {
+    recorder.step(Step { inputs: inputs.to_vec(), width, ..Step::default() })
 }

@@ -9,6 +9,7 @@ mod columns;
 mod features;
 mod lookup;
 mod outputs;
+mod pairs;
 mod products;
 mod rows;
 mod tables;
@@ -77,6 +78,8 @@ pub(crate) fn emit(
             }
             Step::Softmax { x, groups } => emitter.softmax(*x, *groups),
             Step::Dice { x, alpha } => emitter.dice(*x, alpha),
+            Step::JointLogit { first, second } => emitter.joint_logit(*first, *second),
+            Step::RowDots { left, right, scale } => emitter.row_dots(left, right, *scale),
             Step::Mixture { .. } => {
                 return Err(OnnxError::Structure { detail: "a mixture was not folded".to_owned() });
             }

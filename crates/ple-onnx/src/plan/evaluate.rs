@@ -63,6 +63,20 @@ impl Evaluation<'_, '_> {
                         *x *= alpha + sigmoid((*x - mean) / deviation) * (1.0 - alpha);
                     }
                 }),
+                Step::JointLogit { first, second } => {
+                    let mut z = block(&values, *first).to_owned();
+                    z.zip_mut_with(&block(&values, *second), |a, b| *a = joint_logit(*a, *b));
+                    z
+                }
+                Step::RowDots { left, right, scale } => {
+                    let pairs = left.iter().zip(right).map(|(&left, &right)| {
+                        let products = &block(&values, left) * &block(&values, right);
+                        (products.sum_axis(Axis(1)) * f64::from(*scale)).insert_axis(Axis(1))
+                    });
+                    let pairs: Vec<_> = pairs.collect();
+                    let views: Vec<_> = pairs.iter().map(|pair| pair.view()).collect();
+                    side_by_side(&views, self.sample.batch)
+                }
                 Step::Mixture { .. } => {
                     return Err(OnnxError::Structure { detail: "a mixture was not folded".to_owned() });
                 }
@@ -231,6 +245,13 @@ fn by_group(x: ArrayView2<'_, f64>, groups: usize, each: impl Fn(usize, &mut [f6
 
 fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
+}
+
+/// `-ln(exp(-a) + exp(-b) + exp(-a - b))`.
+fn joint_logit(a: f64, b: f64) -> f64 {
+    let terms = [-a, -b, -a - b];
+    let largest = terms.into_iter().fold(f64::NEG_INFINITY, f64::max);
+    -largest - terms.map(|term| (term - largest).exp()).iter().sum::<f64>().ln()
 }
 
 fn block<'v>(values: &'v [Array2<f64>], block: Block) -> ArrayView2<'v, f64> {

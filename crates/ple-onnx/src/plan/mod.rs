@@ -85,6 +85,10 @@ pub(crate) enum Step {
     Dice { x: Block, alpha: Vec<f32> },
     /// Gated mixtures of experts side by side: each gate's columns are those of the next experts.
     Mixture { gates: Vec<Block>, experts: Vec<Block> },
+    /// The logit of two events that both happen, see [`ple_tensor::Tape::joint_logit`].
+    JointLogit { first: Block, second: Block },
+    /// `scale Σ leftᵢ rightᵢ` in each row, a column for each pair.
+    RowDots { left: Vec<Block>, right: Vec<Block>, scale: f32 },
     /// A step that a pass has made part of another one.
     Gone,
 }
@@ -230,6 +234,8 @@ impl Plan {
             Step::Mixture { gates, experts } => {
                 experts.first().map_or(0, |expert| gates.len() * expert.width)
             }
+            Step::JointLogit { first, .. } => first.width,
+            Step::RowDots { left, .. } => left.len(),
             Step::Gone => 0,
         }
     }
@@ -262,6 +268,8 @@ impl Step {
             | Step::Softmax { x, .. }
             | Step::Dice { x, .. } => vec![*x],
             Step::Mixture { gates, experts } => [&gates[..], &experts[..]].concat(),
+            Step::JointLogit { first, second } => vec![*first, *second],
+            Step::RowDots { left, right, .. } => [&left[..], &right[..]].concat(),
         }
     }
 
@@ -278,6 +286,8 @@ impl Step {
                 .flat_map(|mixture| std::iter::once(&mut mixture.gate).chain(&mut mixture.sources))
                 .collect(),
             Step::Mixture { gates, experts } => gates.iter_mut().chain(experts).collect(),
+            Step::JointLogit { first, second } => vec![first, second],
+            Step::RowDots { left, right, .. } => left.iter_mut().chain(right).collect(),
         }
     }
 }

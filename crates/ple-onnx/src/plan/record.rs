@@ -52,6 +52,12 @@ pub(crate) fn record(tape: &Tape<'_>, outputs: &[Var], names: &FeatureNames) -> 
                 gates: op.gates.iter().map(|&gate| block(gate)).collect(),
                 experts: op.experts.iter().map(|&expert| block(expert)).collect(),
             },
+            Op::JointLogit(op) => Step::JointLogit { first: block(op.first), second: block(op.second) },
+            Op::RowDots(op) => Step::RowDots {
+                left: op.left.iter().map(|&left| block(left)).collect(),
+                right: op.right.iter().map(|&right| block(right)).collect(),
+                scale: op.scale,
+            },
             other => return Err(OnnxError::Operation { operation: other.name() }),
         });
     }

@@ -2,18 +2,21 @@
 
 mod batch_norm;
 mod bce_with_logits;
+mod calibration;
 mod dice;
 mod dropout;
 mod embedded_linear;
 mod embedding;
 #[cfg(test)]
 pub(crate) mod faulty;
+mod joint_logit;
 mod leaky_relu;
 mod linear;
 mod mixture;
 mod prelu;
 mod projection;
 mod relu;
+mod row_dots;
 mod sigmoid;
 mod softmax;
 mod squared_error;
@@ -31,15 +34,18 @@ use crate::workspace::Workspace;
 
 pub use batch_norm::{BatchNorm, BatchNormParams};
 pub use bce_with_logits::BceWithLogits;
+pub use calibration::Calibration;
 pub use dice::Dice;
 pub use dropout::Dropout;
 pub use embedding::{Embedding, Pooling, Segment};
+pub use joint_logit::JointLogit;
 pub use leaky_relu::LeakyRelu;
 pub use linear::Linear;
 pub use mixture::{GatedExperts, Mixture};
 pub use prelu::Prelu;
 pub use projection::Projection;
 pub use relu::Relu;
+pub use row_dots::RowDots;
 pub use sigmoid::Sigmoid;
 pub use softmax::Softmax;
 pub use squared_error::SquaredError;
@@ -138,6 +144,9 @@ operations! {
     SquaredError(SquaredError<'a>) = "squared error",
     WeightedSum(WeightedSum) = "weighted sum",
     Uncertainty(Uncertainty) = "uncertainty weighting",
+    JointLogit(JointLogit) = "joint logit",
+    RowDots(RowDots) = "dot products of rows",
+    Calibration(Calibration) = "calibration",
     Projection(Projection) = "projection",
     #[cfg(test)]
     Faulty(faulty::Faulty) = "faulty",
@@ -156,6 +165,7 @@ impl Op<'_> {
             Op::Dropout(op) => op.release(workspace),
             Op::Embedding(op) => op.release(workspace),
             Op::Mixture(op) => op.release(workspace),
+            Op::RowDots(op) => op.release(workspace),
             _ => {}
         }
     }
