@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch_norm::Norm;
 use crate::diagram::Sketch;
 use crate::error::NnError;
+use crate::esmm::EsmmConfig;
 use crate::heads::{Head, Outputs, one_for_each};
 use crate::init::Builder;
 use crate::mlp::MlpConfig;
@@ -206,6 +207,8 @@ architectures! {
     Mmoe(MmoeConfig),
     /// One perceptron for all tasks.
     SharedBottom(SharedBottomConfig),
+    /// Entire-space Multi-task Model.
+    Esmm(EsmmConfig),
 }
 
 fn unknown(found: &str, known: Vec<&'static str>) -> NnError {

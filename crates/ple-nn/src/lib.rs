@@ -1,4 +1,4 @@
-//! Embeddings, experts, gates and the multi-task models that are made of them: PLE, MMOE and the shared bottom.
+//! Embeddings, experts, gates and the multi-task models that are made of them: PLE, MMOE, the shared bottom, ESMM.
 //!
 //! # Brief overview
 //!
@@ -33,6 +33,7 @@ mod architecture;
 mod heads;
 
 mod cgc;
+mod esmm;
 mod mmoe;
 mod ple;
 mod shared_bottom;
@@ -49,6 +50,7 @@ pub use batch_norm::{BatchNorm1d, Norm};
 pub use cgc::{CgcLayer, CgcShape, SharedStream, Source, Streams};
 pub use embedding_bank::{BankInput, EmbeddingBank, SequenceInput, first_embedding};
 pub use error::NnError;
+pub use esmm::{Esmm, EsmmConfig, SecondLabel};
 pub use expert::{Expert, Experts};
 pub use feature::{Bins, FeatureKind, FeatureSpec, Pooling};
 pub use gate::Gate;
