@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ple_tensor::{Tape, Var};
 use serde::{Deserialize, Serialize};
 
+use crate::aitm::AitmConfig;
 use crate::batch_norm::Norm;
 use crate::diagram::Sketch;
 use crate::error::NnError;
@@ -209,6 +210,8 @@ architectures! {
     SharedBottom(SharedBottomConfig),
     /// Entire-space Multi-task Model.
     Esmm(EsmmConfig),
+    /// Adaptive Information Transfer Multi-task.
+    Aitm(AitmConfig),
 }
 
 fn unknown(found: &str, known: Vec<&'static str>) -> NnError {

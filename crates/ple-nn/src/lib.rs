@@ -1,4 +1,4 @@
-//! Embeddings, experts, gates and the multi-task models that are made of them: PLE, MMOE, the shared bottom, ESMM.
+//! Embeddings, experts, gates and the multi-task models that are made of them: PLE, MMOE, the shared bottom, ESMM, AITM.
 //!
 //! # Brief overview
 //!
@@ -32,6 +32,7 @@ mod tower;
 mod architecture;
 mod heads;
 
+mod aitm;
 mod cgc;
 mod esmm;
 mod mmoe;
@@ -45,6 +46,7 @@ pub mod rechub;
 mod size;
 
 pub use activation::{Activation, ActivationLayer};
+pub use aitm::{Aitm, AitmConfig};
 pub use architecture::{Architecture, ModelName};
 pub use batch_norm::{BatchNorm1d, Norm};
 pub use cgc::{CgcLayer, CgcShape, SharedStream, Source, Streams};
