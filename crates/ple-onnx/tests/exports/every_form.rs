@@ -1,7 +1,7 @@
 //! Every architecture, activation, norm, kind of feature, and form of inputs and outputs.
 
-use ple_nn::{Activation, ModelConfig, TaskKind};
-use ple_onnx::{ExportOptions, ExternalData, Inputs, Outputs};
+use ple_nn::{Activation, Architecture, MlpConfig, ModelConfig, TaskKind};
+use ple_onnx::{ExportOptions, ExternalData, Inputs, Outputs, Precision};
 
 use crate::models::{NORMS, architectures, features, sampled, task};
 
@@ -34,6 +34,28 @@ fn every_architecture_and_activation_agrees() {
                 let model = sampled(config.clone(), features(), tasks, 17, index as u64);
                 let report = model.export(&ExportOptions::default(), &path);
                 let report = report.unwrap_or_else(|error| panic!("{error}\n{config:?}"));
+                assert_eq!(report.proved_rows, 17);
+            }
+        }
+    }
+}
+
+/// All models that can be asked for by name; two events in order are tasks that each of them takes.
+#[test]
+fn every_named_model_agrees_in_every_precision() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    for (index, model) in Architecture::known().iter().enumerate() {
+        let [expert, tower] = [[6], [4]].map(MlpConfig::new);
+        let architecture = Architecture::named(model.name, expert, tower).unwrap();
+        let tasks = ["click", "buy"].map(|name| task(name, TaskKind::Classification)).to_vec();
+        let config = ModelConfig { architecture, ..ModelConfig::default() };
+        let sampled = sampled(config, features(), tasks, 17, index as u64);
+        for outputs in [Outputs::PerTask, Outputs::Matrix] {
+            for precision in [Precision::F32, Precision::F16, Precision::Int8] {
+                let options = ExportOptions { outputs, precision, ..ExportOptions::default() };
+                let report = sampled.export(&options, &path);
+                let report = report.unwrap_or_else(|error| panic!("{error}\n{} {precision}", model.name));
                 assert_eq!(report.proved_rows, 17);
             }
         }
