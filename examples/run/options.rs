@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use ple_data::MemoryRoom;
 use ple_nn::{Architecture, MlpConfig, ModelConfig, ModelName};
 use ple_onnx::Precision;
-use ple_train::{SaveEvery, TableUpdates, TrainConfig, TrainError};
+use ple_train::{Loss, SaveEvery, TableUpdates, TrainConfig, TrainError};
 
 use super::settings::read_settings;
 use crate::program::failure::Failure;
@@ -32,6 +32,10 @@ pub(crate) struct RunOptions {
     /// Which rows of the embedding tables a step changes.
     #[arg(long, value_enum)]
     pub tables: Option<TablesName>,
+    /// The loss of a task, as in minutes=huber@2, and with it the link of its predictions: see docs/tutorial.md. May be given
+    /// for several tasks.
+    #[arg(long, value_name = "TASK=LOSS", value_parser = parse_loss)]
+    pub loss: Vec<(String, Loss)>,
     /// A JSON file with any of the settings of model and training, as `{"model": {...}, "training": {...}}`.
     #[arg(long)]
     pub settings: Option<PathBuf>,
@@ -79,7 +83,7 @@ impl RunOptions {
         model: ModelConfig,
         training: TrainConfig,
     ) -> Result<(ModelConfig, TrainConfig), Failure> {
-        let (model, mut training) = match &self.settings {
+        let (mut model, mut training) = match &self.settings {
             Some(path) => read_settings(path, model, training)?,
             None => (model, training),
         };
@@ -89,6 +93,8 @@ impl RunOptions {
         if let Some(tables) = self.tables {
             training.optimizer.tables = tables.into();
         }
+        training.losses.extend(self.loss.iter().cloned());
+        training.set_links(&mut model);
         training.check()?;
         Ok((model, training))
     }
@@ -154,6 +160,14 @@ fn parse_save_every(text: &str) -> Result<SaveEvery, String> {
         (Ok(minutes), "m") => Ok(SaveEvery::Time(Duration::from_secs(minutes.saturating_mul(60)))),
         (Ok(_), unit) => Err(format!("`{unit}` is no unit of time here; expected s or m")),
     }
+}
+
+/// A task and its loss.
+fn parse_loss(text: &str) -> Result<(String, Loss), String> {
+    let (task, loss) =
+        text.split_once('=').ok_or("expected a task and a loss, as in minutes=huber@2".to_owned())?;
+    let loss = loss.parse::<Loss>().map_err(|error| error.to_string())?;
+    Ok((task.to_owned(), loss))
 }
 
 /// The updates of embedding tables by name.

@@ -192,7 +192,7 @@ mod tests {
             (
                 "{\"training\": {\"decide_by\": \"a.auc\"}}",
                 "s.json, line 1: there is no setting `training.decide_by`\nexpected: one of `epochs`, `batch_size`, `seed`, \
-                 `optimizer`, `balance`, `early_stopping`, `evaluate_every`\nnext: did you mean \
+                 `optimizer`, `losses`, `balance`, `early_stopping`, `evaluate_every`\nnext: did you mean \
                  `training.early_stopping.decide_by`?",
             ),
             (
@@ -217,7 +217,17 @@ mod tests {
             (
                 "{\"training\": {\"optimizer\": {\"schedule\": \"cosin\"}}}",
                 "s.json, line 1: `training.optimizer.schedule` is \"cosin\"\nexpected: `constant` or `cosine`, as in \
-                 \"constant\"\nnext: correct `training.optimizer.schedule`",
+                 \"constant\"\nnext: did you mean `cosine`?",
+            ),
+            (
+                "{\"training\": {\"losses\": {\n\"minutes\": \"hubr\"}}}",
+                "s.json, line 2: `training.losses.minutes` is \"hubr\"\nexpected: one of `binary_cross_entropy`, \
+                 `squared_error`, `poisson`, `huber`\nnext: did you mean `huber`?",
+            ),
+            (
+                "{\"model\": {\"heads\": {\"visits\": {\n\"link\": \"expo\"}}}}",
+                "s.json, line 2: `model.heads.visits.link` is \"expo\"\nexpected: one of `identity`, `sigmoid`, \
+                 `exp`\nnext: did you mean `exp`?",
             ),
             (
                 "[1, 2]",

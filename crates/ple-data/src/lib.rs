@@ -62,6 +62,7 @@
 // What the columns mean.
 mod distinct;
 mod infer;
+mod label_range;
 mod moments;
 mod names;
 mod quantiles;
@@ -160,6 +161,7 @@ pub use content_hash::{ContentHash, HashSyntax};
 pub use error::DataError;
 pub use generate::{Generated, GeneratedSplit, GeneratorConfig, generate, generate_rows, generate_split};
 pub use infer::{Roles, infer_schema, infer_schema_within};
+pub use label_range::LabelRange;
 pub use local_files::local_files;
 pub use memory::{MemoryCause, MemoryNeed, MemoryPart, MemoryShortage};
 pub use memory_room::{Bytes, MemoryLimit, MemoryRoom};

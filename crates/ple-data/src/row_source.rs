@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::error::DataError;
+use crate::label_range::LabelRange;
 use crate::order::{BatchPlan, EpochOrder, LastBatch, Shuffle};
 use crate::row_origin::RowOrigin;
 use crate::schema::FeatureSchema;
@@ -88,6 +89,18 @@ impl RowSource {
         match self {
             RowSource::Memory(table) => TaskCounts::of(table, task),
             RowSource::Shards(shards) => shards.task_counts()[task],
+        }
+    }
+
+    /// The labels of one task; nothing unless it is a regression that has rows.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such task.
+    pub fn label_range(&self, task: usize) -> Option<LabelRange> {
+        match self {
+            RowSource::Memory(table) => LabelRange::of(table, task),
+            RowSource::Shards(shards) => shards.label_ranges()[task],
         }
     }
 

@@ -9,6 +9,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::content_hash::ContentHash;
 use crate::describe::parts::files_of;
 use crate::error::DataError;
+use crate::label_range::LabelRange;
 use crate::order::Window;
 use crate::parquet_limits::guarded;
 use crate::parquet_source::{ParquetSource, sources};
@@ -80,6 +81,7 @@ pub struct ParquetShards {
     groups_per_window: usize,
     rows: usize,
     tasks: Vec<TaskCounts>,
+    labels: Vec<Option<LabelRange>>,
     config: StreamConfig,
     origin: RowOrigin,
 }
@@ -189,6 +191,7 @@ impl ParquetShards {
         opened.iter().try_for_each(|opened| origin.add(&opened.origin))?;
         let (mut shards, mut groups, mut group_rows) = (Vec::new(), Vec::new(), Vec::new());
         let (mut largest_group, mut tasks) = (1, vec![TaskCounts::default(); schema.n_tasks()]);
+        let mut labels = vec![None; schema.n_tasks()];
         let list_ids = opened.iter().map(|opened| opened.list_ids).sum();
         for ((source, opened), contents) in files.into_iter().zip(opened).zip(contents) {
             for (group, &(rows, n_values)) in opened.groups.iter().enumerate() {
@@ -198,6 +201,9 @@ impl ParquetShards {
             }
             for (all, task) in tasks.iter_mut().zip(opened.tasks) {
                 all.add(task);
+            }
+            for (all, task) in labels.iter_mut().zip(opened.labels) {
+                *all = LabelRange::of_both(*all, task);
             }
             shards.push(Shard { source, footer: opened.footer, contents });
         }
@@ -217,6 +223,7 @@ impl ParquetShards {
             groups_per_window,
             rows,
             tasks,
+            labels,
             config,
             origin,
         })
@@ -245,6 +252,11 @@ impl ParquetShards {
     /// The rows and positives of each task.
     pub fn task_counts(&self) -> &[TaskCounts] {
         &self.tasks
+    }
+
+    /// The labels of each task, of a regression that has rows.
+    pub fn label_ranges(&self) -> &[Option<LabelRange>] {
+        &self.labels
     }
 
     /// The rows of each group, and the number of groups to a window.
@@ -351,6 +363,7 @@ struct Opened {
     groups: Vec<(u32, u64)>,
     list_ids: u64,
     tasks: Vec<TaskCounts>,
+    labels: Vec<Option<LabelRange>>,
 }
 
 impl Opened {
@@ -375,17 +388,19 @@ impl Opened {
                 FeatureSchema { features: Vec::new(), keys: Vec::new(), labels: schema.labels.clone() };
             let labels = Arc::new(labels);
             let mut tasks = vec![TaskCounts::default(); labels.n_tasks()];
+            let mut ranges = vec![None; labels.n_tasks()];
             let mut of_group = TableContents::empty(&labels);
             for (group, &(rows, _)) in groups.iter().enumerate() {
                 of_group.clear_for(&labels, rows as usize);
                 append_row_groups(source, &labels, &metadata, std::iter::once(group), &mut of_group)?;
                 let mut table = Table::assembled(Arc::clone(&labels), of_group);
-                for (task, counts) in tasks.iter_mut().enumerate() {
+                for (task, (counts, range)) in tasks.iter_mut().zip(&mut ranges).enumerate() {
                     counts.add(TaskCounts::of(&table, task));
+                    *range = LabelRange::of_both(*range, LabelRange::of(&table, task));
                 }
                 of_group = table.take_contents();
             }
-            Ok(Opened { footer, origin, groups, list_ids, tasks })
+            Ok(Opened { footer, origin, groups, list_ids, tasks, labels: ranges })
         })
     }
 }

@@ -67,6 +67,30 @@ pub enum NnError {
         /// The tasks that there are.
         found: Vec<String>,
     },
+    /// A head of a task that there is not.
+    #[error(
+        "heads: there is no task `{found}`\nexpected: one of {}{}",
+        listed(known),
+        nearest_line(nearest.as_deref())
+    )]
+    UnknownTask {
+        /// The name.
+        found: String,
+        /// The tasks that there are.
+        known: Vec<String>,
+        /// The one whose name is nearest, if one is near.
+        nearest: Option<String>,
+    },
+    /// A link of another kind of task.
+    #[error(
+        "heads: the link of `{task}` is `{link}`\nexpected: `sigmoid`, since the label says whether something happens\nnext: correct heads.{task}.link in the settings of the model, or make the label one of regression in the schema"
+    )]
+    OtherLink {
+        /// The task.
+        task: String,
+        /// Its link.
+        link: &'static str,
+    },
     /// A rate outside of `[0, 1)`.
     #[error(
         "{setting} is {value:?}\nexpected: a rate from 0 to below 1\nnext: correct it in the settings of the model"
@@ -159,7 +183,7 @@ pub enum NnError {
     },
 }
 
-fn listed(names: &[&str]) -> String {
+fn listed(names: &[impl std::fmt::Display]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 

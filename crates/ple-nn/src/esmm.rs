@@ -11,6 +11,7 @@ use crate::diagram::{Sketch, Stream};
 use crate::error::NnError;
 use crate::heads::{Head, Learns, Outputs};
 use crate::init::Builder;
+use crate::link::Link;
 use crate::mlp::MlpConfig;
 use crate::model::{TaskKind, TaskSpec};
 use crate::rechub::{RechubColumns, RechubSizes};
@@ -136,13 +137,8 @@ impl Design for EsmmConfig {
 
     fn heads(&self, tasks: &[TaskSpec]) -> Vec<Head> {
         let [first, second] = [0, 1].map(|task| tasks.get(task).map_or("", |task| task.name.as_str()));
-        let head = |name: String, task, given, learns| Head {
-            name,
-            kind: TaskKind::Classification,
-            task,
-            given,
-            learns,
-        };
+        let head =
+            |name: String, task, given, learns| Head { name, link: Link::Sigmoid, task, given, learns };
         let click = head(first.to_owned(), Some(0), None, Learns::Task(0));
         let [conversion, both] = match self.second_label {
             SecondLabel::GivenFirst => [

@@ -2,15 +2,16 @@
 
 use ple_tensor::{Tape, Var};
 
-use crate::model::{TaskKind, TaskSpec};
+use crate::link::Link;
+use crate::model::TaskSpec;
 
 /// One prediction of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     /// Its name: of the column of predictions, and of the output in ONNX.
     pub name: String,
-    /// What its logit means.
-    pub kind: TaskKind,
+    /// What its logit stands for.
+    pub link: Link,
     /// The task whose rows and labels it is judged by; none where no label says what it predicts.
     pub task: Option<usize>,
     /// The task whose label has to be positive in the rows that it is judged by; none where all rows of the task count.
@@ -75,7 +76,7 @@ impl Outputs {
 pub(crate) fn one_for_each(tasks: &[TaskSpec]) -> Vec<Head> {
     let head = |(task, spec): (usize, &TaskSpec)| Head {
         name: spec.name.clone(),
-        kind: spec.kind,
+        link: Link::of(spec.kind),
         task: Some(task),
         given: None,
         learns: Learns::Task(task),

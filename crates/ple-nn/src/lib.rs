@@ -31,6 +31,7 @@ mod tower;
 
 mod architecture;
 mod heads;
+mod link;
 
 mod aitm;
 mod cgc;
@@ -59,9 +60,10 @@ pub use gate::Gate;
 pub use heads::{Head, Learns, Outputs};
 pub use init::{Builder, Initialization};
 pub use linear::{Linear, Part};
+pub use link::Link;
 pub use mlp::{Mlp, MlpConfig};
 pub use mmoe::{Mmoe, MmoeConfig};
-pub use model::{CheckedModel, Model, ModelConfig, TaskKind, TaskSpec};
+pub use model::{CheckedModel, HeadConfig, Model, ModelConfig, TaskKind, TaskSpec};
 pub use nearest::nearest;
 pub use ple::{Ple, PleConfig};
 pub use shared_bottom::{SharedBottom, SharedBottomConfig};

@@ -1,6 +1,6 @@
 //! A whole model, described once: configuration in, logits out; training, inference and export run the same code.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use ndarray::Array2;
@@ -15,17 +15,19 @@ use crate::error::NnError;
 use crate::feature::{FeatureSpec, check_features};
 use crate::heads::{Head, Outputs};
 use crate::init::{Builder, Initialization};
+use crate::link::Link;
 use crate::mlp::{MlpConfig, check_rate};
+use crate::nearest::nearest;
 use crate::ple::PleConfig;
 use crate::size::check_countable;
 
-/// What a task's logit means.
+/// What a task's labels are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TaskKind {
-    /// A probability, by way of the sigmoid.
+    /// 0 or 1: whether something happens.
     Classification,
-    /// The value itself.
+    /// Numbers.
     Regression,
 }
 
@@ -35,7 +37,7 @@ pub enum TaskKind {
 pub struct TaskSpec {
     /// Its name.
     pub name: String,
-    /// What its logit means.
+    /// What its labels are.
     pub kind: TaskKind,
 }
 
@@ -55,6 +57,18 @@ pub struct ModelConfig {
     pub embedding_deviation: f32,
     /// The dropout rate of the embedding matrix.
     pub embedding_dropout: f32,
+    /// What the heads of tasks are where they are not what the task's kind gives, by the names of the tasks.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub heads: BTreeMap<String, HeadConfig>,
+}
+
+/// The head of a task as somebody asks for it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HeadConfig {
+    /// What its logit stands for; what [`Link::of`] the task's kind says without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<Link>,
 }
 
 impl Default for ModelConfig {
@@ -74,6 +88,7 @@ impl Default for ModelConfig {
             initialization: Initialization::Torch,
             embedding_deviation: 1e-4,
             embedding_dropout: 0.0,
+            heads: BTreeMap::new(),
         }
     }
 }
@@ -115,10 +130,31 @@ impl ModelConfig {
             return Err(NnError::BadDeviation { setting, value });
         }
         self.architecture.design().check(&tasks)?;
-        let heads = self.architecture.design().heads(&tasks);
+        let heads = self.heads(&tasks)?;
         let checked = CheckedModel { config: self, features, tasks, heads };
         check_countable(&checked)?;
         Ok(checked)
+    }
+
+    /// What the architecture predicts, with the links of the configuration.
+    fn heads(&self, tasks: &[TaskSpec]) -> Result<Vec<Head>, NnError> {
+        let mut heads = self.architecture.design().heads(tasks);
+        for (name, HeadConfig { link }) in &self.heads {
+            let Some(task) = tasks.iter().position(|task| task.name == *name) else {
+                return Err(NnError::UnknownTask {
+                    found: name.clone(),
+                    known: tasks.iter().map(|task| task.name.clone()).collect(),
+                    nearest: nearest(name, tasks.iter().map(|task| task.name.as_str())).map(str::to_owned),
+                });
+            };
+            let Some(link) = *link else { continue };
+            if !link.fits(tasks[task].kind) {
+                return Err(NnError::OtherLink { task: name.clone(), link: link.name() });
+            }
+            let of_task = |head: &&mut Head| head.task == Some(task) || head.learns.task() == Some(task);
+            heads.iter_mut().filter(of_task).for_each(|head| head.link = link);
+        }
+        Ok(heads)
     }
 }
 
@@ -206,16 +242,18 @@ impl Model {
         self.body.forward(tape, x)
     }
 
-    /// Records what the logit of each head stands for: the probability of a classification, the value of a regression.
+    /// Records what the logit of each head stands for: see [`Link`].
     pub fn predictions(&self, tape: &mut Tape<'_>, logits: &[Var]) -> Vec<Var> {
         let mut predictions = tape.list();
-        for (head, &logit) in self.heads().iter().zip(logits) {
-            predictions.push(match head.kind {
-                TaskKind::Classification => tape.sigmoid(logit),
-                TaskKind::Regression => logit,
-            });
+        for (head, &logit) in logits.iter().enumerate() {
+            predictions.push(self.prediction(tape, head, logit));
         }
         predictions
+    }
+
+    /// Records what the logit of one head stands for.
+    pub fn prediction(&self, tape: &mut Tape<'_>, head: usize, logit: Var) -> Var {
+        self.heads()[head].link.record(tape, logit)
     }
 
     /// Predictions in evaluation mode, `[batch, heads]`, and the workspace for the next call.

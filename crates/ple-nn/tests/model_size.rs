@@ -78,6 +78,7 @@ fn config() -> impl Strategy<Value = (ModelConfig, usize)> {
                     embedding_dropout,
                     initialization: Initialization::Torch,
                     embedding_deviation: 0.1,
+                    heads: Default::default(),
                 };
                 (config, n_tasks)
             },

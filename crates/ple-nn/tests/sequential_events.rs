@@ -206,7 +206,7 @@ fn esmm_has_three_heads_and_says_what_each_learns() {
     let heads = |second_label| build(esmm(&[&[3]], second_label), Norm::None, 2).1.heads().to_vec();
     let head = |name: &str, task, given, learns| Head {
         name: name.to_owned(),
-        kind: TaskKind::Classification,
+        link: ple_nn::Link::Sigmoid,
         task,
         given,
         learns,

@@ -69,13 +69,13 @@ pub use gradients::{Gradients, RowGradients};
 pub use kernel::adam::{AdamStep, Written};
 pub use kernel::instruction_set::{INSTRUCTION_SET_VARIABLE, InstructionSet, InstructionSetError};
 pub use kernel::team::{for_each_in_parallel, in_team};
-pub use kernel::transcendental::sigmoid;
+pub use kernel::transcendental::{exp, sigmoid};
 pub use non_finite::{NonFinite, Origin};
 pub use op_times::{Direction, OpTime, OpTimes};
 pub use ops::{
-    BatchNorm, BatchNormParams, BceWithLogits, Calibration, Dice, Dropout, Embedding, GatedExperts, Input,
-    JointLogit, LeakyRelu, Linear, Mixture, Op, Pooling, Prelu, Projection, Relu, RowDots, Segment, Sigmoid,
-    Softmax, SquaredError, Uncertainty, UncertaintyTerm, WeightedSum,
+    BatchNorm, BatchNormParams, BceWithLogits, Calibration, Dice, Dropout, Embedding, Exp, GatedExperts,
+    Input, JointLogit, LeakyRelu, Linear, Mixture, Op, Pointwise, PointwiseLoss, Pooling, Prelu, Projection,
+    Relu, RowDots, Segment, Sigmoid, Softmax, SquaredError, Uncertainty, UncertaintyTerm, WeightedSum,
 };
 pub use replay::ReferenceParams;
 pub use store::{Entry, MatrixId, NamedBlock, ParamStore, Role, Snapshot, TableId};

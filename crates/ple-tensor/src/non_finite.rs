@@ -36,7 +36,7 @@ impl Op<'_> {
     fn origin(&self) -> Origin {
         match self {
             Op::Input(_) | Op::Embedding(_) => Origin::Embedding,
-            Op::BceWithLogits(_) | Op::SquaredError(_) => Origin::Loss,
+            Op::Pointwise(_) => Origin::Loss,
             Op::WeightedSum(_) | Op::Uncertainty(_) => Origin::Total,
             _ => Origin::Network,
         }

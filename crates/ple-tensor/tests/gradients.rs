@@ -177,6 +177,7 @@ proptest! {
         check_unary(random, 1.0, groups, |tape, x| tape.relu(x));
         check_unary(random, 1.0, groups, |tape, x| tape.leaky_relu(x, 0.01));
         check_unary(random, 3.0, groups, |tape, x| tape.sigmoid(x));
+        check_unary(random, 1.0, groups, |tape, x| tape.exp(x));
         check_unary(random, 3.0, groups, move |tape, x| tape.softmax(x, groups));
         check_unary(random, 1.0, groups, |tape, x| tape.dropout(x, 0.4));
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::TrainError;
-use ple_nn::{TaskKind, TaskSpec};
+use crate::objective::Objective;
 
 /// The strategy that balances the tasks, as it is written in a configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -16,8 +16,9 @@ pub enum Balance {
     Mean,
     /// The sum of the losses, each with a fixed weight, in the order of the tasks.
     Weights(Vec<f32>),
-    /// Uncertainty weighting: `exp(-s) * loss + s / 2` for a classification task, `exp(-s) * loss / 2 + s / 2` for a
-    /// regression task, with one learned s a task that starts at 0 and has no weight decay. The total may be negative.
+    /// Uncertainty weighting: `exp(-s) * loss + s / 2` for a negative log likelihood, `exp(-s) * loss / 2 + s / 2` for a
+    /// squared distance (squared error, Huber), with one learned s a task that starts at 0 and has no weight decay. The
+    /// total may be negative.
     ///
     /// Source: A. Kendall, Y. Gal and R. Cipolla, "Multi-Task Learning Using Uncertainty to Weigh Losses", CVPR 2018.
     #[default]
@@ -41,7 +42,7 @@ impl Balancer {
     ///
     /// # Errors
     /// [`TrainError::Setting`] for weights that do not fit the tasks, or with which nothing would be learned.
-    pub fn new(balance: &Balance, tasks: &[TaskSpec], store: &mut ParamStore) -> Result<Self, TrainError> {
+    pub fn new(balance: &Balance, tasks: &[Objective], store: &mut ParamStore) -> Result<Self, TrainError> {
         let strategy = match balance {
             Balance::Mean => Strategy::Fixed(vec![1.0 / tasks.len() as f32; tasks.len()]),
             Balance::Weights(weights) => {
@@ -70,12 +71,8 @@ impl Balancer {
                 tasks
                     .iter()
                     .map(|task| {
-                        let name = log_variance_name(&task.name);
-                        let factor = match task.kind {
-                            TaskKind::Classification => 1.0,
-                            TaskKind::Regression => 0.5,
-                        };
-                        (log_variance(store, &name), factor)
+                        let name = log_variance_name(&task.task);
+                        (log_variance(store, &name), task.loss.uncertainty_factor())
                     })
                     .collect(),
             ),

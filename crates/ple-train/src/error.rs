@@ -4,12 +4,13 @@
 use std::path::PathBuf;
 
 use ple_data::DataError;
-use ple_files::{ExitKind, FileError};
-use ple_nn::NnError;
+use ple_files::FileError;
+use ple_nn::{Link, NnError};
 use ple_tensor::InstructionSetError;
 use thiserror::Error;
 
 use crate::finite::NotFinite;
+use crate::losses::Loss;
 use crate::metrics::{Metric, Undefined};
 use crate::nearest::{nearest, nearest_key};
 
@@ -89,6 +90,47 @@ pub enum TrainError {
     UnknownMetric {
         /// The name found.
         found: String,
+    },
+
+    /// A loss's name is not known.
+    #[error("there is no loss `{found}`\nexpected: one of {}\nnext: {}", list(&loss_names()), hint(found, &loss_names()))]
+    UnknownLoss {
+        /// The name found.
+        found: String,
+    },
+
+    /// A loss that is not for the link of the task's head.
+    #[error(
+        "the loss of `{task}` is `{loss}`, which is for the link `{}`; the model's is `{}`\nexpected: one of {}\nnext: choose one of these, or make {} the link of `{task}` in the settings of the model",
+        loss.link().name(),
+        link.name(),
+        list(&losses_of(*link)),
+        loss.link().name()
+    )]
+    LossOfOtherLink {
+        /// The task.
+        task: String,
+        /// Its loss.
+        loss: Loss,
+        /// The link of its head.
+        link: Link,
+    },
+
+    /// Labels that a loss has no meaning for.
+    #[error(
+        "the labels of `{task}` go from {least} to {most}\nexpected: {expected}, for the loss `{loss}`\nnext: correct the label's column, or choose another loss"
+    )]
+    LabelOfLoss {
+        /// The task.
+        task: String,
+        /// Its loss.
+        loss: Loss,
+        /// The least label of the training rows.
+        least: f32,
+        /// The largest one.
+        most: f32,
+        /// What the labels have to be.
+        expected: &'static str,
     },
 
     /// A task's name is not known.
@@ -329,50 +371,6 @@ pub enum TrainError {
 }
 
 impl TrainError {
-    /// The kind of end that a program comes to by this error.
-    pub fn kind(&self) -> ExitKind {
-        match self {
-            Self::Data(error) => error.kind(),
-            Self::File(error) => error.kind(),
-            Self::Model(_)
-            | Self::InstructionSet(_)
-            | Self::UnknownMetric { .. }
-            | Self::UnknownTask { .. }
-            | Self::WatchSyntax { .. }
-            | Self::MetricOfOtherType { .. }
-            | Self::MixedMetrics { .. }
-            | Self::Setting { .. }
-            | Self::OtherState { .. }
-            | Self::UnfinishedRun { .. }
-            | Self::NotOfARun { .. }
-            | Self::OtherRun { .. } => ExitKind::Configuration,
-            Self::NotFinite(_) => ExitKind::NotFinite,
-            Self::OneClass { .. }
-            | Self::Request { .. }
-            | Self::OtherModel { .. }
-            | Self::OtherTransformation { .. }
-            | Self::WatchedUndefined { .. }
-            | Self::CheckpointValue { .. }
-            | Self::CheckpointConfig { .. }
-            | Self::CheckpointSize { .. }
-            | Self::CheckpointTensor { .. }
-            | Self::CheckpointDamaged { .. }
-            | Self::CheckpointName { .. }
-            | Self::CheckpointVersion { .. }
-            | Self::CheckpointKey { .. } => ExitKind::BadData,
-            Self::CheckpointMissing { .. }
-            | Self::NothingToResume { .. }
-            | Self::CheckpointFileMissing { .. } => ExitKind::MissingInput,
-        }
-    }
-
-    /// The code that a program ends with, which is that of the [kind](Self::kind).
-    pub fn exit_code(&self) -> u8 {
-        self.kind().code()
-    }
-}
-
-impl TrainError {
     /// The same error, where so many rows were predicted before those that it counts.
     pub fn after_rows(self, rows: usize) -> Self {
         match self {
@@ -384,6 +382,14 @@ impl TrainError {
 
 fn metric_names() -> Vec<&'static str> {
     Metric::all().iter().map(Metric::name).collect()
+}
+
+fn loss_names() -> Vec<&'static str> {
+    Loss::all().iter().map(Loss::name).collect()
+}
+
+fn losses_of(link: Link) -> Vec<&'static str> {
+    Loss::all().iter().filter(|loss| loss.link() == link).map(Loss::name).collect()
 }
 
 fn list(names: &[impl ToString]) -> String {

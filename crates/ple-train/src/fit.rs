@@ -13,6 +13,7 @@ use crate::early_stopping::{EarlyStopper, StopReason};
 use crate::error::TrainError;
 use crate::memory::check_run;
 use crate::metrics::{LabelCounts, TaskMetrics};
+use crate::objective::Objective;
 use crate::observer::{Evaluation, Observer};
 use crate::ranking_model::RankingModel;
 use crate::run::Run;
@@ -246,6 +247,9 @@ fn check(
             found: input.train.rows().to_string(),
             expected: "at least 2".to_owned(),
         });
+    }
+    for (task, objective) in Objective::of_tasks(&model.model, &config.losses)?.iter().enumerate() {
+        objective.check_labels(task, &input.train)?;
     }
     for (task, label) in model.schema.labels.iter().enumerate() {
         let TaskCounts { rows, positives } = input.train.task_counts(task);

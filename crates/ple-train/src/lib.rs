@@ -34,7 +34,7 @@
 //!
 //! - [`RankingModel`], and [`feature_specs`], [`task_specs`] and [`bank_input`], which join a schema's columns to a model;
 //! - [`TrainConfig`], [`RunInput`] and [`fit`]: epochs, evaluations, early stopping, checkpoints, the best weights;
-//! - [`TrainState`], the way of one batch through a step: [`task_losses`], then [`Balance`], then [`Adam`];
+//! - [`TrainState`], the way of one batch through a step: [`task_losses`] by each task's [`Loss`], then [`Balance`], then [`Adam`];
 //! - [`Observer`]: how a program hears of a run, and ends it;
 //! - [`metrics`]: exact AUC with ties, log loss and regression errors, per task, undefined with a reason;
 //! - [`early_stopping`]: when to stop and which evaluation to keep, by one or several metrics;
@@ -54,14 +54,18 @@ pub mod checkpoint;
 mod drawing;
 pub mod early_stopping;
 mod error;
+mod error_kind;
+mod evaluation;
 mod finite;
 mod fit;
 mod judging;
 mod loading;
+mod losses;
 mod memory;
 pub mod metrics;
 mod nearest;
 mod numbers_known;
+mod objective;
 mod observer;
 mod optimizer;
 pub mod parity;
@@ -84,7 +88,9 @@ pub use finite::{Extreme, NotFinite, Number};
 pub use fit::{
     Checkpoints, Ended, FitReport, RunInput, SaveEvery, Start, fit, fit_with_moments, instruction_set,
 };
+pub use losses::*;
 pub use memory::{AtTheEnd, MemoryPhase, RunMemory, RunSizes, VocabularyFrom};
+pub use objective::Objective;
 pub use observer::{Control, Evaluation, Observer, RunStart, StepProgress};
 pub use optimizer::{Adam, AdamConfig, DecayKind, LearningRate, TableUpdates};
 pub use ple_files::{ExitKind, FileError};

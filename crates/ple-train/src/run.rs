@@ -12,6 +12,7 @@ use crate::early_stopping::{Decision, EarlyStopper, Snapshot};
 use crate::error::TrainError;
 use crate::finite::{Extreme, NotFinite, first_in_state};
 use crate::fit::{Ended, FitReport, RunInput, SaveEvery, instruction_set};
+use crate::objective::Objective;
 use crate::observer::{Control, Evaluation, Observer, RunStart, StepProgress};
 use crate::optimizer::Adam;
 use crate::ranking_model::RankingModel;
@@ -39,6 +40,7 @@ pub(crate) struct Run<'a> {
     pub(crate) folder: Option<RunFolder>,
     /// Whether the last step has an evaluation to come, which was interrupted.
     pub(crate) evaluation_to_come: bool,
+    objectives: Vec<Objective>,
     balancer: Balancer,
     workspace: Workspace,
     plan: BatchPlan,
@@ -58,7 +60,8 @@ impl<'a> Run<'a> {
         let shuffle = Shuffle::Seeded(RunSeed(config.seed).stream("shuffle", 0));
         let plan = BatchPlan { batch_size: config.batch_size, last_batch: LastBatch::Keep, shuffle };
         let steps_per_epoch = input.train.order(plan, 0).n_batches();
-        let balancer = Balancer::new(&config.balance, model.model.tasks(), &mut model.store)?;
+        let objectives = Objective::of_tasks(&model.model, &config.losses)?;
+        let balancer = Balancer::new(&config.balance, &objectives, &mut model.store)?;
         let n_steps = config.epochs.saturating_mul(steps_per_epoch as u64);
         let optimizer = Adam::new(config.optimizer.clone(), n_steps, &mut model.store)?;
         let facts = RunFacts {
@@ -93,6 +96,7 @@ impl<'a> Run<'a> {
             optimizer,
             stopper,
             report,
+            objectives,
             balancer,
             plan,
             steps_per_epoch,
@@ -189,6 +193,7 @@ impl<'a> Run<'a> {
             schema,
             model: &self.model.model,
             store: &mut self.model.store,
+            objectives: &self.objectives,
             balancer: &self.balancer,
             optimizer: &mut self.optimizer,
             targets: Targets::default(),

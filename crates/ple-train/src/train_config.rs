@@ -1,10 +1,14 @@
 //! A run as it is written in a configuration.
 
+use std::collections::BTreeMap;
+
+use ple_nn::ModelConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::balance::Balance;
 use crate::early_stopping::EarlyStopping;
 use crate::error::TrainError;
+use crate::losses::Loss;
 use crate::optimizer::AdamConfig;
 
 /// The settings of a training run. The defaults are the tutorial's.
@@ -19,6 +23,9 @@ pub struct TrainConfig {
     pub seed: u64,
     /// The optimiser.
     pub optimizer: AdamConfig,
+    /// The losses of tasks where they are not the [default of the link](Loss::of), by the names of the tasks.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub losses: BTreeMap<String, Loss>,
     /// How the losses of several tasks become one.
     pub balance: Balance,
     /// When to stop before the last epoch, where there is validation data.
@@ -45,6 +52,7 @@ impl Default for TrainConfig {
             batch_size: 1024,
             seed: 2020,
             optimizer: AdamConfig::default(),
+            losses: BTreeMap::new(),
             balance: Balance::default(),
             early_stopping: EarlyStopping::new(5),
             evaluate_every: Every::Epoch,
@@ -53,6 +61,13 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
+    /// Gives the tasks whose losses are named here the links of these losses, unless the model's settings name one.
+    pub fn set_links(&self, model: &mut ModelConfig) {
+        for (task, loss) in &self.losses {
+            model.heads.entry(task.clone()).or_default().link.get_or_insert(loss.link());
+        }
+    }
+
     /// Checks the settings that need no data.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use ple_tensor::{Gradients, Mode, ParamStore, Tape, Workspace, Written, in_team}
 use crate::balance::Balancer;
 use crate::bridge::bank_input;
 use crate::finite::{NotFinite, Number, first_in_gradients, first_in_state};
+use crate::objective::Objective;
 use crate::optimizer::Adam;
 use crate::targets::Targets;
 use crate::task_losses::task_losses;
@@ -21,6 +22,8 @@ pub struct TrainState<'m> {
     pub model: &'m Model,
     /// Its parameters.
     pub store: &'m mut ParamStore,
+    /// What each task learns by.
+    pub objectives: &'m [Objective],
     /// The strategy that balances the tasks.
     pub balancer: &'m Balancer,
     /// The optimiser.
@@ -59,13 +62,13 @@ impl TrainState<'_> {
         let caught_up = self.optimizer.catch_up(self.store, self.model.bank(), &input);
         self.check_written(caught_up)?;
 
-        let (heads, n_tasks) = (self.model.heads(), self.model.tasks().len());
+        let heads = self.model.heads();
         self.targets.fill(heads, batch);
         let mut values = self.workspace.zeros(batch.rows(), heads.len());
         let mut tape =
             Tape::new(self.store, std::mem::take(&mut self.workspace), Mode::Train { dropout_seed });
         let outputs = self.model.forward(&mut tape, &input);
-        let losses = task_losses(&mut tape, heads, n_tasks, &outputs.logits, (batch, &self.targets));
+        let losses = task_losses(&mut tape, heads, self.objectives, &outputs.logits, (batch, &self.targets));
         let mut total = self.balancer.total(&mut tape, &losses);
         for &auxiliary in &outputs.auxiliary {
             total = tape.weighted_sum(&[(total, 1.0), (auxiliary, 1.0)]);

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use ple_data::{
@@ -13,8 +14,8 @@ use ple_tensor::{Entry, ParamStore, Role, Workspace};
 use ple_train::checkpoint::RunFacts;
 use ple_train::early_stopping::{EarlyStopping, Watch};
 use ple_train::{
-    Adam, AdamConfig, Balance, Balancer, Checkpoints, Every, NotFinite, RankingModel, RunInput, RunSeed,
-    TableUpdates, Targets, TrainConfig, TrainError, TrainState, feature_specs, fit, task_specs,
+    Adam, AdamConfig, Balance, Balancer, Checkpoints, Every, NotFinite, Objective, RankingModel, RunInput,
+    RunSeed, TableUpdates, Targets, TrainConfig, TrainError, TrainState, feature_specs, fit, task_specs,
 };
 use proptest::prelude::*;
 use rand::rngs::SmallRng;
@@ -75,6 +76,7 @@ struct Run {
     batch: Batch,
     model: Model,
     store: ParamStore,
+    objectives: Vec<Objective>,
     balancer: Balancer,
     adam: Adam,
     step: u64,
@@ -87,11 +89,12 @@ impl Run {
         let checked = ModelConfig::default().check(features, tasks).unwrap();
         let mut store = ParamStore::new();
         let model = Model::new(&mut store, checked, &mut RunSeed(seed).generator("initialization", 0));
-        let balancer = Balancer::new(balance, model.tasks(), &mut store).unwrap();
+        let objectives = Objective::of_tasks(&model, &BTreeMap::new()).unwrap();
+        let balancer = Balancer::new(balance, &objectives, &mut store).unwrap();
         let adam = Adam::new(AdamConfig { tables, ..AdamConfig::default() }, 100, &mut store).unwrap();
         let mut batch = Batch::new();
         table.gather(&(0..ROWS as u32).collect::<Vec<_>>(), &mut batch);
-        Self { table, batch, model, store, balancer, adam, step: 0 }
+        Self { table, batch, model, store, objectives, balancer, adam, step: 0 }
     }
 
     fn step(&mut self) -> Result<(), NotFinite> {
@@ -100,6 +103,7 @@ impl Run {
             schema: self.table.schema(),
             model: &self.model,
             store: &mut self.store,
+            objectives: &self.objectives,
             balancer: &self.balancer,
             optimizer: &mut self.adam,
             targets: Targets::default(),
@@ -353,7 +357,7 @@ fn the_advice_fits_the_cause() {
     );
     assert_eq!(
         ends(|columns, _| columns.labels[11] = 1e21),
-        "the loss of minutes is not finite at epoch 1, step 1: first in output of squared error, row 0\nexpected: finite \
+        "the loss of minutes is not finite at epoch 1, step 1: first in output of pointwise loss, row 0\nexpected: finite \
          values everywhere\nnext: look for extreme labels and row weights, and scale them (the largest value of this batch \
          is 1e21, in row 5 of minutes)"
     );

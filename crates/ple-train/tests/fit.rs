@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use ple_data::{
@@ -15,8 +16,9 @@ use ple_train::early_stopping::{EarlyStopping, Watch};
 use ple_train::metrics::Metric;
 use ple_train::{
     Adam, AdamConfig, Balance, Balancer, Checkpoints, Control, DecayKind, Ended, Evaluation, Every,
-    FileError, FitReport, LearningRate, NotFinite, Number, Observer, RankingModel, RunInput, RunSeed,
-    StepProgress, TableUpdates, Targets, TrainConfig, TrainError, TrainState, feature_specs, fit, task_specs,
+    FileError, FitReport, LearningRate, NotFinite, Number, Objective, Observer, RankingModel, RunInput,
+    RunSeed, StepProgress, TableUpdates, Targets, TrainConfig, TrainError, TrainState, feature_specs, fit,
+    task_specs,
 };
 
 /// 1,500 training rows of a seed whose every split has positives of both tasks.
@@ -554,10 +556,12 @@ fn take_step(
     optimizer: &mut Adam,
     batch: &Batch,
 ) -> (Vec<Option<f32>>, f32) {
+    let objectives = Objective::of_tasks(model, &BTreeMap::new()).unwrap();
     let mut state = TrainState {
         schema,
         model,
         store,
+        objectives: &objectives,
         balancer,
         optimizer,
         targets: Targets::default(),
@@ -582,7 +586,8 @@ fn a_task_without_rows_in_a_batch_adds_nothing_to_its_step() {
         let checked = ModelConfig::default().check(feature_specs(&schema), task_specs(&schema)).unwrap();
         let mut store = ParamStore::new();
         let model = ple_nn::Model::new(&mut store, checked, &mut RunSeed(1).generator("initialization", 0));
-        let balancer = Balancer::new(&Balance::Uwl, model.tasks(), &mut store).unwrap();
+        let objectives = Objective::of_tasks(&model, &BTreeMap::new()).unwrap();
+        let balancer = Balancer::new(&Balance::Uwl, &objectives, &mut store).unwrap();
         let mut optimizer = Adam::new(AdamConfig::default(), 1, &mut store).unwrap();
         let mut batch = Batch::new();
         rows.gather(&(0..200).collect::<Vec<_>>(), &mut batch);
@@ -624,7 +629,8 @@ fn what_belongs_to_a_task_without_rows_takes_no_step() {
     let checked = config.check(feature_specs(&schema), task_specs(&schema)).unwrap();
     let mut store = ParamStore::new();
     let model = ple_nn::Model::new(&mut store, checked, &mut RunSeed(1).generator("initialization", 0));
-    let balancer = Balancer::new(&Balance::Uwl, model.tasks(), &mut store).unwrap();
+    let objectives = Objective::of_tasks(&model, &BTreeMap::new()).unwrap();
+    let balancer = Balancer::new(&Balance::Uwl, &objectives, &mut store).unwrap();
     let mut optimizer = Adam::new(AdamConfig::default(), 2, &mut store).unwrap();
     let mut snapshots = Vec::new();
     for inside in [[1.0, 1.0], [1.0, 0.0]] {

@@ -25,7 +25,7 @@ pub(super) enum Fault {
     /// A key that is no setting.
     Unknown { key: Key, expected: String, nearest: Option<String> },
     /// A setting with a value that it cannot have.
-    Form { key: Key, found: String, expected: String },
+    Form { key: Key, found: String, expected: String, nearest: Option<String> },
 }
 
 impl Fault {
@@ -60,15 +60,16 @@ impl Fault {
                     "{file}, line {line}: there is no setting `{name}`\nexpected: {expected}\nnext: {next}"
                 )
             }
-            Fault::Form { key, found, expected } => {
+            Fault::Form { key, found, expected, nearest } => {
                 let name = match key.path.is_empty() {
                     true => "the file".to_owned(),
                     false => format!("`{}`", key.name()),
                 };
-                format!(
-                    "{file}, line {}: {name} is {found}\nexpected: {expected}\nnext: correct {name}",
-                    key.line
-                )
+                let next = match nearest {
+                    Some(nearest) => format!("did you mean `{nearest}`?"),
+                    None => format!("correct {name}"),
+                };
+                format!("{file}, line {}: {name} is {found}\nexpected: {expected}\nnext: {next}", key.line)
             }
         }
     }
@@ -84,7 +85,7 @@ pub(super) fn culprit(
 ) -> Fault {
     let (mut path, mut error): (Vec<&str>, _) = (Vec::new(), error);
     let (mut default, mut value) = (Some(defaults), changes);
-    while let (Some(Value::Object(known)), Value::Object(object)) = (default, value) {
+    while let (None | Some(Value::Object(_)), Value::Object(object)) = (default, value) {
         let alone = |name: &str, value: &Value| {
             let name = std::iter::once(name);
             path.iter().copied().chain(name).rev().fold(value.clone(), |value, name| {
@@ -95,7 +96,7 @@ pub(super) fn culprit(
             object.iter().find_map(|(name, value)| Some((name, value, works(&alone(name, value)).err()?)));
         let Some((name, member, its_error)) = failing else { break };
         path.push(name);
-        (default, value, error) = (known.get(name), member, its_error);
+        (default, value, error) = (default.and_then(|known| known.get(name)), member, its_error);
     }
     let key = match path.is_empty() {
         true => Key { path: Vec::new(), line: 1 },
@@ -105,8 +106,20 @@ pub(super) fn culprit(
     let expected = message.split_once(", expected ").map_or(message.as_str(), |(_, expected)| expected);
     match message.starts_with("unknown field") {
         true => Fault::Unknown { nearest: nearest(&path), expected: expected.to_owned(), key },
-        false => Fault::Form { found: value.to_string(), expected: form(expected, default, &path), key },
+        false => Fault::Form {
+            found: value.to_string(),
+            expected: form(expected, default, &path),
+            nearest: nearest_variant(&message),
+            key,
+        },
     }
+}
+
+/// The choice that was meant, in a message of serde such as ``unknown variant `cosin`, expected `constant` or `cosine` ``.
+fn nearest_variant(message: &str) -> Option<String> {
+    let mut names = message.strip_prefix("unknown variant ")?.split('`').skip(1).step_by(2);
+    let found = names.next()?;
+    ple_nn::nearest(found, names).map(str::to_owned)
 }
 
 /// What serde expects, in words, and the default as an example.

@@ -1,10 +1,11 @@
 //! Where a training step's time goes, operation by operation.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use ple_data::{Batch, BatchPlan, EpochOrder, LastBatch, Shuffle};
 use ple_tensor::{Direction, Workspace};
-use ple_train::{Adam, AdamConfig, Balance, Balancer, RankingModel, RunSeed, Targets, TrainState};
+use ple_train::{Adam, AdamConfig, Balance, Balancer, Objective, RankingModel, RunSeed, Targets, TrainState};
 use serde_json::{Value, json};
 
 use crate::options::Profile;
@@ -26,7 +27,8 @@ pub(crate) fn measure(options: &Profile) -> Result<Value, String> {
     let model = RankingModel::new(table.schema().clone(), config, RunSeed(workload::SEED));
     let model = model.map_err(|error| error.to_string())?;
     let (schema, network, mut store) = (model.schema(), model.model(), model.store().clone());
-    let balancer = Balancer::new(&Balance::Uwl, network.tasks(), &mut store).map_err(|e| e.to_string())?;
+    let objectives = Objective::of_tasks(network, &BTreeMap::new()).map_err(|e| e.to_string())?;
+    let balancer = Balancer::new(&Balance::Uwl, &objectives, &mut store).map_err(|e| e.to_string())?;
     let n_steps = (WARM_UP + options.steps) as u64;
     let mut optimizer = Adam::new(AdamConfig::default(), n_steps, &mut store).map_err(|e| e.to_string())?;
     let shuffle = Shuffle::Seeded(workload::SEED);
@@ -50,6 +52,7 @@ pub(crate) fn measure(options: &Profile) -> Result<Value, String> {
             schema,
             model: network,
             store: &mut store,
+            objectives: &objectives,
             balancer: &balancer,
             optimizer: &mut optimizer,
             targets: Targets::default(),

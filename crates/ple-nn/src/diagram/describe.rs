@@ -193,9 +193,9 @@ impl Sketch<'_> {
 
     /// The output of a head.
     pub(crate) fn output(&mut self, head: usize, stream: Stream, sources: &[usize]) {
-        let Head { name, kind, .. } = &self.heads[head];
+        let Head { name, link, .. } = &self.heads[head];
         let node = Node {
-            kind: NodeKind::Output { name: name.clone(), kind: *kind },
+            kind: NodeKind::Output { name: name.clone(), link: *link },
             stream,
             widths: vec![1],
             layers: String::new(),

@@ -1,7 +1,6 @@
 //! The words of the figure: what stands in a box, the same in every format.
 
 use super::structure::{Diagram, FeatureGroup, FeatureGroupKind, LevelNames, Node, NodeKind, Stream};
-use crate::TaskKind;
 
 impl Diagram {
     /// What stands in a node's box: its title, then what it does and how many learned values it has.
@@ -31,13 +30,7 @@ impl Diagram {
             }
             NodeKind::Part(part) => vec![self.owned(node, part.name), chain, parameters],
             NodeKind::Tower => vec![self.owned(node, "tower"), chain, parameters],
-            NodeKind::Output { name, kind } => {
-                let what = match kind {
-                    TaskKind::Classification => "probability",
-                    TaskKind::Regression => "value",
-                };
-                vec![name.clone(), what.to_owned()]
-            }
+            NodeKind::Output { name, link } => vec![name.clone(), link.predicts().to_owned()],
         }
     }
 

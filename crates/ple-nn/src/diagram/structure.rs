@@ -64,8 +64,8 @@ pub enum NodeKind {
     Output {
         /// Its name.
         name: String,
-        /// What it means.
-        kind: crate::TaskKind,
+        /// What its logit stands for.
+        link: crate::Link,
     },
 }
 

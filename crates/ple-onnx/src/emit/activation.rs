@@ -15,6 +15,7 @@ impl Emitter<'_> {
         match map {
             Map::Relu => self.graph.node("Relu", &[&input], Vec::new()),
             Map::Sigmoid => self.graph.node("Sigmoid", &[&input], Vec::new()),
+            Map::Exp => self.graph.node("Exp", &[&input], Vec::new()),
             Map::LeakyRelu { slope } => {
                 self.graph.node("LeakyRelu", &[&input], vec![AttributeProto::float("alpha", *slope)])
             }

@@ -225,6 +225,7 @@ fn mapped(x: ArrayView2<'_, f64>, map: &Map) -> Array2<f64> {
     match map {
         Map::Relu => x.mapv(|x| x.max(0.0)),
         Map::Sigmoid => x.mapv(sigmoid),
+        Map::Exp => x.mapv(f64::exp),
         Map::LeakyRelu { slope } => x.mapv(|x| if x < 0.0 { x * f64::from(*slope) } else { x }),
         Map::Prelu { slopes, .. } => by_group(x, slopes.len(), |group, row| {
             row.iter_mut().filter(|x| **x < 0.0).for_each(|x| *x *= f64::from(slopes[group]));

@@ -98,6 +98,7 @@ pub(crate) enum Step {
 pub(crate) enum Map {
     Relu,
     Sigmoid,
+    Exp,
     LeakyRelu {
         slope: f32,
     },

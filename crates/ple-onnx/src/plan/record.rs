@@ -40,6 +40,7 @@ pub(crate) fn record(tape: &Tape<'_>, outputs: &[Var], names: &FeatureNames) -> 
             Op::BatchNorm(op) => Step::Scale(scale(store, block(op.x), &op.params)),
             Op::Relu(op) => Step::Map { x: block(op.x), map: Map::Relu },
             Op::Sigmoid(op) => Step::Map { x: block(op.x), map: Map::Sigmoid },
+            Op::Exp(op) => Step::Map { x: block(op.x), map: Map::Exp },
             Op::LeakyRelu(op) => Step::Map { x: block(op.x), map: Map::LeakyRelu { slope: op.slope } },
             Op::Prelu(op) => {
                 let names: Vec<String> = named(store, op.slope).into_iter().map(|(name, _)| name).collect();

@@ -1,6 +1,6 @@
 //! Every architecture, activation, norm, kind of feature, and form of inputs and outputs.
 
-use ple_nn::{Activation, Architecture, MlpConfig, ModelConfig, TaskKind};
+use ple_nn::{Activation, Architecture, HeadConfig, Link, MlpConfig, ModelConfig, TaskKind};
 use ple_onnx::{ExportOptions, ExternalData, Inputs, Outputs, Precision};
 
 use crate::models::{NORMS, architectures, features, sampled, task};
@@ -59,6 +59,21 @@ fn every_named_model_agrees_in_every_precision() {
                 assert_eq!(report.proved_rows, 17);
             }
         }
+    }
+}
+
+#[test]
+fn every_link_agrees_in_every_precision() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    let tasks = Link::ALL.map(|link| task(link.name(), TaskKind::Regression)).to_vec();
+    let heads = Link::ALL.map(|link| (link.name().to_owned(), HeadConfig { link: Some(link) }));
+    let config = ModelConfig { heads: heads.into(), ..ModelConfig::default() };
+    let sampled = sampled(config, features(), tasks, 17, 3);
+    for precision in [Precision::F32, Precision::F16, Precision::Int8] {
+        let options = ExportOptions { precision, ..ExportOptions::default() };
+        let report = sampled.export(&options, &path);
+        assert_eq!(report.unwrap_or_else(|error| panic!("{error}\n{precision}")).proved_rows, 17);
     }
 }
 

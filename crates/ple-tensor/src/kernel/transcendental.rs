@@ -7,7 +7,7 @@ use super::instruction_set::multiversion;
 
 /// `exp(x)` in f32, within 2 units in the last place; 0 below -87.3, infinite above 88.7.
 #[inline]
-pub(crate) fn exp(x: f32) -> f32 {
+pub fn exp(x: f32) -> f32 {
     // Adding and subtracting 1.5 x 2^23 rounds to the nearest integer without a call.
     const ROUND: f32 = 12_582_912.0;
     const LN_2_HIGH: f32 = 0.693_359_4;

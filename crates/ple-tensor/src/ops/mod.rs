@@ -7,12 +7,14 @@ mod dice;
 mod dropout;
 mod embedded_linear;
 mod embedding;
+mod exp;
 #[cfg(test)]
 pub(crate) mod faulty;
 mod joint_logit;
 mod leaky_relu;
 mod linear;
 mod mixture;
+mod pointwise;
 mod prelu;
 mod projection;
 mod relu;
@@ -38,10 +40,12 @@ pub use calibration::Calibration;
 pub use dice::Dice;
 pub use dropout::Dropout;
 pub use embedding::{Embedding, Pooling, Segment};
+pub use exp::Exp;
 pub use joint_logit::JointLogit;
 pub use leaky_relu::LeakyRelu;
 pub use linear::Linear;
 pub use mixture::{GatedExperts, Mixture};
+pub use pointwise::{Pointwise, PointwiseLoss};
 pub use prelu::Prelu;
 pub use projection::Projection;
 pub use relu::Relu;
@@ -136,12 +140,12 @@ operations! {
     LeakyRelu(LeakyRelu) = "leaky relu",
     Prelu(Prelu) = "prelu",
     Sigmoid(Sigmoid) = "sigmoid",
+    Exp(Exp) = "exp",
     Dice(Dice) = "dice",
     Softmax(Softmax) = "softmax",
     Dropout(Dropout) = "dropout",
     Mixture(Mixture) = "mixture of experts",
-    BceWithLogits(BceWithLogits<'a>) = "binary cross-entropy",
-    SquaredError(SquaredError<'a>) = "squared error",
+    Pointwise(Pointwise<'a>) = "pointwise loss",
     WeightedSum(WeightedSum) = "weighted sum",
     Uncertainty(Uncertainty) = "uncertainty weighting",
     JointLogit(JointLogit) = "joint logit",

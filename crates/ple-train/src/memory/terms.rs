@@ -4,8 +4,8 @@ use ple_data::{FeatureSchema, MemoryCause, MemoryNeed, MemoryPart, SourceSize};
 use ple_nn::{CheckedModel, ModelSize};
 
 use super::{AtTheEnd, MemoryPhase, RunSizes, part};
+use crate::evaluation::EVALUATION_ROWS;
 use crate::optimizer::TableUpdates;
-use crate::ranking_model::EVALUATION_ROWS;
 use crate::run::MOST_BATCHES_TOGETHER;
 use crate::train_config::TrainConfig;
 

@@ -1,11 +1,13 @@
 //! One golden file run through the project's own training step.
 
+use std::collections::BTreeMap;
+
 use std::collections::HashSet;
 
 use ndarray::{Array2, s};
 use ple_data::{Batch, FeatureSchema};
+use ple_nn::Model;
 use ple_nn::rechub::{Layout, RechubColumns, rechub_name};
-use ple_nn::{Model, TaskKind};
 use ple_tensor::{Entry, Gradients, ParamStore, Workspace};
 
 use super::compare::Report;
@@ -13,6 +15,7 @@ use super::golden::{GoldenBalance, GoldenFile, ParityError};
 use super::rebuild::{batch, rebuild};
 use crate::balance::{Balance, Balancer};
 use crate::bridge::bank_input;
+use crate::objective::Objective;
 use crate::optimizer::{Adam, AdamConfig, TableUpdates};
 use crate::ranking_model::RankingModel;
 use crate::targets::Targets;
@@ -36,7 +39,8 @@ pub fn check_golden(golden: &GoldenFile, tables: TableUpdates) -> Result<Report,
         GoldenBalance::Mean => Balance::Weights(vec![columns.weight; schema.n_tasks()]),
         GoldenBalance::Uwl => Balance::Uwl,
     };
-    let balancer = Balancer::new(&balance, model.tasks(), &mut store).map_err(|e| golden.model_error(e))?;
+    let objectives = Objective::of_tasks(&model, &BTreeMap::new()).map_err(|e| golden.model_error(e))?;
+    let balancer = Balancer::new(&balance, &objectives, &mut store).map_err(|e| golden.model_error(e))?;
     let adam = AdamConfig {
         learning_rate: config.lr,
         weight_decay: config.weight_decay,
@@ -57,6 +61,7 @@ pub fn check_golden(golden: &GoldenFile, tables: TableUpdates) -> Result<Report,
         schema: &schema,
         model: &model,
         store: &mut store,
+        objectives: &objectives,
         balancer: &balancer,
         optimizer: &mut optimizer,
         targets: Targets::default(),
@@ -67,10 +72,7 @@ pub fn check_golden(golden: &GoldenFile, tables: TableUpdates) -> Result<Report,
         let pass = pass.map_err(|first| golden.model_error(first.to_string()))?;
         let logits = pass.logits.rows().into_iter();
         let logits = logits.flat_map(|row| columns.heads.iter().map(move |&head| (head, row[head])));
-        let outputs = logits.map(|(head, logit)| match model.heads()[head].kind {
-            TaskKind::Classification => ple_tensor::sigmoid(logit),
-            TaskKind::Regression => logit,
-        });
+        let outputs = logits.map(|(head, logit)| model.heads()[head].link.value(logit));
         let name = format!("batch{step}.out.train");
         report.compare("out.train", &name, outputs, golden.floats(&name, batch.rows() * n_columns)?);
         let name = format!("batch{step}.task_loss");

@@ -9,8 +9,9 @@ use ple_data::{Batch, GeneratorConfig, Vocabulary, generate};
 use ple_nn::ModelConfig;
 use ple_tensor::{ParamStore, Workspace};
 use ple_train::{
-    Adam, AdamConfig, Balance, Balancer, RunSeed, Targets, TrainState, feature_specs, task_specs,
+    Adam, AdamConfig, Balance, Balancer, Objective, RunSeed, Targets, TrainState, feature_specs, task_specs,
 };
+use std::collections::BTreeMap;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -24,12 +25,14 @@ fn largest_of_a_step(batch_size: u32) -> usize {
     let checked = ModelConfig::default().check(feature_specs(&schema), task_specs(&schema)).unwrap();
     let mut store = ParamStore::new();
     let model = ple_nn::Model::new(&mut store, checked, &mut RunSeed(1).generator("initialization", 0));
-    let balancer = Balancer::new(&Balance::Uwl, model.tasks(), &mut store).unwrap();
+    let objectives = Objective::of_tasks(&model, &BTreeMap::new()).unwrap();
+    let balancer = Balancer::new(&Balance::Uwl, &objectives, &mut store).unwrap();
     let mut optimizer = Adam::new(AdamConfig::default(), 6, &mut store).unwrap();
     let mut state = TrainState {
         schema: &schema,
         model: &model,
         store: &mut store,
+        objectives: &objectives,
         balancer: &balancer,
         optimizer: &mut optimizer,
         targets: Targets::default(),

@@ -1,0 +1,12 @@
+//! The losses of tasks: their names, the links that they are for, and what each adds to a step.
+
+mod binary_cross_entropy;
+mod definition;
+mod huber;
+mod loss;
+mod poisson;
+mod squared_error;
+
+pub use huber::Huber;
+pub use loss::Loss;
+pub use poisson::Poisson;
