@@ -8,7 +8,7 @@ use ple_tensor::PointwiseLoss;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::definition::{Definition, Labels, Settings};
-use super::{huber, poisson};
+use super::{focal, huber, poisson};
 use crate::error::TrainError;
 
 /// Makes the enum and the ways through it. A loss is one line; of several for one link the first is the default.
@@ -76,6 +76,8 @@ losses! {
     with settings {
         /// Squared near the label and absolute far from it, see [`Huber`](huber::Huber).
         Huber(huber::Huber),
+        /// For few positives, see [`Focal`](focal::Focal).
+        Focal(focal::Focal),
     }
 }
 

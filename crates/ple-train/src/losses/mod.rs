@@ -2,11 +2,14 @@
 
 mod binary_cross_entropy;
 mod definition;
+mod focal;
 mod huber;
+mod logistic;
 mod loss;
 mod poisson;
 mod squared_error;
 
+pub use focal::Focal;
 pub use huber::Huber;
 pub use loss::Loss;
 pub use poisson::Poisson;
