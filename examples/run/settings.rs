@@ -222,7 +222,7 @@ mod tests {
             (
                 "{\"training\": {\"losses\": {\n\"minutes\": \"hubr\"}}}",
                 "s.json, line 2: `training.losses.minutes` is \"hubr\"\nexpected: one of `binary_cross_entropy`, \
-                 `squared_error`, `poisson`, `huber`, `focal`\nnext: did you mean `huber`?",
+                 `squared_error`, `poisson`, `huber`, `focal`, `label_smoothing`\nnext: did you mean `huber`?",
             ),
             (
                 "{\"model\": {\"heads\": {\"visits\": {\n\"link\": \"expo\"}}}}",

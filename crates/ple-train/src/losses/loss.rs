@@ -8,7 +8,7 @@ use ple_tensor::PointwiseLoss;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::definition::{Definition, Labels, Settings};
-use super::{focal, huber, poisson};
+use super::{focal, huber, label_smoothing, poisson};
 use crate::error::TrainError;
 
 /// Makes the enum and the ways through it. A loss is one line; of several for one link the first is the default.
@@ -78,6 +78,8 @@ losses! {
         Huber(huber::Huber),
         /// For few positives, see [`Focal`](focal::Focal).
         Focal(focal::Focal),
+        /// Labels moved towards 1/2, see [`LabelSmoothing`](label_smoothing::LabelSmoothing).
+        LabelSmoothing(label_smoothing::LabelSmoothing),
     }
 }
 

@@ -4,6 +4,7 @@ mod binary_cross_entropy;
 mod definition;
 mod focal;
 mod huber;
+mod label_smoothing;
 mod logistic;
 mod loss;
 mod poisson;
@@ -11,5 +12,6 @@ mod squared_error;
 
 pub use focal::Focal;
 pub use huber::Huber;
+pub use label_smoothing::LabelSmoothing;
 pub use loss::Loss;
 pub use poisson::Poisson;
