@@ -188,7 +188,7 @@ pub fn gradient_check<'a>(
         let (tensor, computed) = match target {
             Target::Matrix(index) => {
                 let (id, tensor) = (matrix_ids[index], store.matrix_name(matrix_ids[index]));
-                if !reach.matrix(id)[column] && expected.abs() > options.absolute {
+                if !reach.matrix(id.index())[column] && expected.abs() > options.absolute {
                     return Err(GradientMismatch::Reach { tensor, row, column, expected });
                 }
                 (tensor, gradients.matrix(id).map_or(0.0, |g| g[[row, column]]))

@@ -15,15 +15,34 @@ pub struct RowGradients {
     pub values: Vec<f32>,
 }
 
+/// The new values of buffers that a forward pass in training gives, in its order: the running statistics of batch norm.
+#[derive(Debug, Default)]
+pub struct Buffers {
+    values: Vec<(MatrixId, Array2<f32>)>,
+}
+
+impl Buffers {
+    pub(crate) fn push(&mut self, buffer: (MatrixId, Array2<f32>)) {
+        self.values.push(buffer);
+    }
+
+    pub(crate) fn into_matrices(self) -> impl Iterator<Item = Array2<f32>> {
+        self.values.into_iter().map(|(_, matrix)| matrix)
+    }
+}
+
 /// The result of a backward pass.
 ///
-/// A matrix or table that the loss does not depend on has no gradient, rather than one of zeros.
+/// A matrix or table that the loss does not depend on has no gradient, rather than one of zeros. What gradients are to each
+/// other is in [`SharedParameters`](crate::SharedParameters), [`Gradients::dot`], [`Gradients::norm`] and
+/// [`Gradients::add_scaled`].
 #[derive(Debug, Default)]
 pub struct Gradients {
     pub(crate) matrices: Vec<Option<Array2<f32>>>,
+    /// None where every matrix with a gradient is reached in all columns.
     pub(crate) reach: Option<Reach>,
     pub(crate) tables: Vec<Option<RowGradients>>,
-    pub(crate) buffers: Vec<(MatrixId, Array2<f32>)>,
+    pub(crate) buffers: Buffers,
     pub(crate) inputs: Vec<(Var, Array2<f32>)>,
 }
 
@@ -36,7 +55,7 @@ impl Gradients {
     /// Which columns of a matrix the loss depends on; none where it depends on all of them. The gradient of the others is
     /// zero.
     pub fn reached_columns(&self, id: MatrixId) -> Option<&[bool]> {
-        let columns = self.reach.as_ref()?.matrix(id);
+        let columns = self.reach.as_ref()?.matrix(id.index());
         columns.contains(&false).then_some(columns)
     }
 
@@ -47,7 +66,13 @@ impl Gradients {
 
     /// The new values of buffers: the running statistics of batch norm, in the order of the forward pass.
     pub fn buffers(&self) -> &[(MatrixId, Array2<f32>)] {
-        &self.buffers
+        &self.buffers.values
+    }
+
+    /// The same gradients with the new values of buffers that [`Tape::backward_each`](crate::Tape::backward_each) gives beside
+    /// them.
+    pub fn with_buffers(self, buffers: Buffers) -> Self {
+        Self { buffers, ..self }
     }
 
     /// The gradient of an input recorded by [`Tape::variable`](crate::Tape::variable).

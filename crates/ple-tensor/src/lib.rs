@@ -48,6 +48,7 @@ mod first_values;
 mod store;
 mod table;
 
+mod gradient_sums;
 mod gradients;
 mod node_gradient;
 mod non_finite;
@@ -65,7 +66,8 @@ mod replay;
 mod kernel;
 
 pub use gradient_check::{GradientCheck, GradientMismatch, GradientReport, gradient_check};
-pub use gradients::{Gradients, RowGradients};
+pub use gradient_sums::SharedParameters;
+pub use gradients::{Buffers, Gradients, RowGradients};
 pub use kernel::adam::{AdamStep, Written};
 pub use kernel::instruction_set::{INSTRUCTION_SET_VARIABLE, InstructionSet, InstructionSetError};
 pub use kernel::team::{for_each_in_parallel, in_team};

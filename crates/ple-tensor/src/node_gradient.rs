@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use ndarray::{Array2, ArrayViewMut2, s};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 
 use crate::kernel::gemm::Start;
 
@@ -41,6 +41,12 @@ impl NodeGradient {
             Start::Result
         };
         (start, self.values.slice_mut(s![.., columns]))
+    }
+
+    /// The whole gradient so far.
+    pub(crate) fn filled(&mut self) -> ArrayView2<'_, f32> {
+        self.fill_unwritten();
+        self.values.view()
     }
 
     /// The whole gradient, and whether there may be columns that nobody has written.

@@ -7,7 +7,7 @@ use crate::tape::Node;
 use crate::var::Var;
 
 /// The columns that are reached so far, of every node and of every matrix.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Reach {
     nodes: Vec<Vec<bool>>,
     matrices: Vec<Vec<bool>>,
@@ -30,9 +30,14 @@ impl Reach {
         reach
     }
 
-    /// Whether each column of a matrix is reached.
-    pub(crate) fn matrix(&self, id: MatrixId) -> &[bool] {
-        &self.matrices[id.index()]
+    /// That of matrices alone.
+    pub(crate) fn of_matrices(matrices: Vec<Vec<bool>>) -> Self {
+        Self { nodes: Vec::new(), matrices }
+    }
+
+    /// Whether each column of a matrix is reached, by the matrix's number.
+    pub(crate) fn matrix(&self, index: usize) -> &[bool] {
+        &self.matrices[index]
     }
 
     /// All columns of a value.

@@ -4,7 +4,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 
-use crate::gradients::Gradients;
+use crate::gradients::{Buffers, Gradients};
 use crate::kernel::gemm::Start;
 use crate::kernel::rows::{for_each_block, for_each_run};
 use crate::node_gradient::NodeGradient;
@@ -215,11 +215,103 @@ impl<'a> Tape<'a> {
         self.workspace
     }
 
-    /// The gradients of a scalar with respect to every parameter that it depends on.
+    /// The gradients of a scalar with respect to every parameter that it depends on, and the new values of buffers.
     ///
     /// # Panics
     /// If `loss` is not `[1, 1]`, or the tape was recorded in evaluation mode.
     pub fn backward(mut self, loss: Var) -> (Gradients, Workspace) {
+        let mut gradients = self.gradients_of(loss);
+        let (buffers, workspace) = self.end();
+        gradients.buffers = buffers;
+        (gradients, workspace)
+    }
+
+    /// The gradients of several scalars, each by a reverse pass of its own over the one forward pass, and the new values of
+    /// buffers, which are those of the forward pass.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ple_tensor::{Mode, ParamStore, Role, Tape, Workspace};
+    ///
+    /// let mut store = ParamStore::new();
+    /// let weight = store.add("weight", array![[2.0, 5.0]], Role::Decayed);
+    /// let mut tape = Tape::new(&store, Workspace::new(), Mode::Train { dropout_seed: 0 });
+    /// let x = tape.input(array![[3.0]].view());
+    /// let y = tape.linear(x, weight, None, 1);
+    /// let losses = [y.columns(0..1), y.columns(1..2)];
+    /// let (each, _buffers, _workspace) = tape.backward_each(&losses);
+    /// assert_eq!(each[0].matrix(weight), Some(array![[3.0, 0.0]].view()));
+    /// assert_eq!(each[1].matrix(weight), Some(array![[0.0, 3.0]].view()));
+    /// ```
+    ///
+    /// # Panics
+    /// As [`Tape::backward`].
+    pub fn backward_each(mut self, losses: &[Var]) -> (Vec<Gradients>, Buffers, Workspace) {
+        let each = losses.iter().map(|&loss| self.gradients_of(loss)).collect();
+        let (buffers, workspace) = self.end();
+        (each, buffers, workspace)
+    }
+
+    /// The gradients of a scalar, by a reverse pass that leaves the tape as it is.
+    fn gradients_of(&mut self, loss: Var) -> Gradients {
+        let walked = std::iter::repeat_n(true, loss.node() + 1);
+        let (mut gradients, _) = self.reverse(loss, walked, |_| false);
+        gradients.reach = gradients.reach.take().map(|_| Reach::of(&self.nodes, self.store, loss));
+        gradients
+    }
+
+    /// The gradient of a scalar at some values, `[batch, width]` each, in their order; none where it does not depend on
+    /// one. Only the operations between them and the scalar are walked through. No value may depend on another one. Memory
+    /// that is given back to [`Tape::recycle`] costs no allocation the next time.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use ple_tensor::{Mode, ParamStore, Tape, Workspace};
+    ///
+    /// let store = ParamStore::new();
+    /// let mut tape = Tape::new(&store, Workspace::new(), Mode::Train { dropout_seed: 0 });
+    /// let x = tape.variable(array![[-1.0, 2.0]].view());
+    /// let y = tape.relu(x);
+    /// let loss = tape.squared_error(y.columns(1..2), &[0.0], &[1.0]);
+    /// assert_eq!(tape.gradient_at(loss, &[y]), [Some(array![[0.0, 4.0]])]);
+    /// ```
+    ///
+    /// # Panics
+    /// As [`Tape::backward`].
+    pub fn gradient_at(&mut self, loss: Var, values: &[Var]) -> Vec<Option<Array2<f32>>> {
+        let mut walked = vec![false; loss.node() + 1];
+        let is_asked = |index: usize| values.iter().any(|value| value.node() == index);
+        for index in 0..walked.len() {
+            let inputs = self.nodes[index].op.operation().inputs();
+            let depends = inputs.into_iter().any(|input| walked[input.node()] || is_asked(input.node()));
+            walked[index] = depends;
+        }
+        let (gradients, mut of_nodes) = self.reverse(loss, walked.iter().copied(), is_asked);
+        let at = |value: &Var| {
+            let gradient = of_nodes[value.node()].as_mut()?.filled().slice_move(s![.., value.range()]);
+            let mut copy = self.workspace.matrix(gradient.nrows(), gradient.ncols());
+            copy.assign(&gradient);
+            Some(copy)
+        };
+        let found = values.iter().map(at).collect();
+        of_nodes.into_iter().flatten().for_each(|gradient| self.workspace.recycle(gradient.finish().0));
+        self.workspace.recycle_gradients(gradients);
+        found
+    }
+
+    /// Takes the memory of a matrix back, such as one of [`Tape::gradient_at`].
+    pub fn recycle(&mut self, matrix: Array2<f32>) {
+        self.workspace.recycle(matrix);
+    }
+
+    /// The reverse loop, through the nodes that are walked: the gradients of parameters, and of the nodes that were not
+    /// walked or are `kept`. A reach, still empty, says that columns may be left that the loss does not depend on.
+    fn reverse(
+        &mut self,
+        loss: Var,
+        walked: impl DoubleEndedIterator<Item = bool> + ExactSizeIterator,
+        kept: impl Fn(usize) -> bool,
+    ) -> (Gradients, Vec<Option<NodeGradient>>) {
         assert!(!matches!(self.mode, Mode::Evaluate), "backward of a tape that was recorded for evaluation");
         assert_eq!(self.value(loss).dim(), (1, 1), "backward needs a loss of one value");
         let gradients = Gradients {
@@ -230,7 +322,7 @@ impl<'a> Tape<'a> {
         let mut pass = BackwardPass {
             store: self.store,
             node_gradients: self.nodes.iter().map(|_| None).collect(),
-            workspace: self.workspace,
+            workspace: std::mem::take(&mut self.workspace),
             gradients,
             nodes: &self.nodes,
         };
@@ -239,7 +331,11 @@ impl<'a> Tape<'a> {
         }
         pass.accumulate(loss, |mut gradient| gradient.fill(1.0));
         let mut reaches_all = true;
-        for (index, node) in self.nodes.iter().enumerate().rev() {
+        for (index, is_walked) in walked.enumerate().rev() {
+            let node = &self.nodes[index];
+            if !is_walked || kept(index) {
+                continue;
+            }
             if let Some((mut gradient, filled)) = pass.node_gradients[index].take().map(NodeGradient::finish)
             {
                 reaches_all &= !filled;
@@ -258,15 +354,22 @@ impl<'a> Tape<'a> {
                 }
             }
         }
-        let (mut gradients, mut workspace) = (pass.gradients, pass.workspace);
-        gradients.reach = (!reaches_all).then(|| Reach::of(&self.nodes, self.store, loss));
+        let BackwardPass { mut gradients, workspace, node_gradients, .. } = pass;
+        self.workspace = workspace;
+        gradients.reach = (!reaches_all).then(Reach::default);
+        (gradients, node_gradients)
+    }
+
+    /// Ends a pass with derivatives: the new values of buffers, and all memory.
+    fn end(mut self) -> (Buffers, Workspace) {
+        let mut buffers = Buffers::default();
         for node in self.nodes.drain(..) {
             let (op, matrices) = node.into_matrices();
-            op.release(Some(&mut gradients.buffers), &mut workspace);
-            matrices.for_each(|matrix| workspace.recycle(matrix));
+            op.release(Some(&mut buffers), &mut self.workspace);
+            matrices.for_each(|matrix| self.workspace.recycle(matrix));
         }
-        workspace.nodes = emptied(self.nodes);
-        (gradients, workspace)
+        self.workspace.nodes = emptied(self.nodes);
+        (buffers, self.workspace)
     }
 }
 

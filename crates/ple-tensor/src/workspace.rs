@@ -142,7 +142,7 @@ impl Workspace {
     pub fn recycle_gradients(&mut self, gradients: Gradients) {
         gradients.matrices.into_iter().flatten().for_each(|matrix| self.recycle(matrix));
         gradients.inputs.into_iter().for_each(|(_, matrix)| self.recycle(matrix));
-        gradients.buffers.into_iter().for_each(|(_, matrix)| self.recycle(matrix));
+        gradients.buffers.into_matrices().for_each(|matrix| self.recycle(matrix));
         for rows in gradients.tables.into_iter().flatten() {
             self.row_values.push(rows.values);
             self.ids.push(rows.rows);

@@ -6,6 +6,7 @@ pub(crate) mod bags;
 pub(crate) mod column_blocks;
 pub(crate) mod columns;
 pub(crate) mod distinct_rows;
+pub(crate) mod dots;
 pub(crate) mod gather;
 pub(crate) mod gemm;
 pub(crate) mod instruction_set;

@@ -5,6 +5,7 @@ use std::ops::Range;
 use ndarray::Array2;
 
 use super::{Op, Operation};
+use crate::gradients::Buffers;
 use crate::kernel::columns::sum_rows;
 use crate::kernel::rows::for_each_block;
 use crate::kernel::vectors::{self, NormColumns};
@@ -201,11 +202,7 @@ fn norm_columns<'s>(
 }
 
 impl BatchNorm {
-    pub(crate) fn release(
-        self,
-        buffers: Option<&mut Vec<(MatrixId, Array2<f32>)>>,
-        workspace: &mut Workspace,
-    ) {
+    pub(crate) fn release(self, buffers: Option<&mut Buffers>, workspace: &mut Workspace) {
         workspace.recycle(self.statistics);
         if let Some([mean, variance]) = self.new_statistics {
             match buffers {

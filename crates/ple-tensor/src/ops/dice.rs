@@ -88,7 +88,7 @@ impl Operation for Dice {
     }
 
     fn reach(&self, reached: &[bool], reach: &mut Reach) {
-        let groups = by_group(reached, reach.matrix(self.alpha).len());
+        let groups = by_group(reached, reach.matrix(self.alpha.index()).len());
         reach.columns_of(self.x, repeated(&groups, reached.len() / groups.len()));
         reach.columns_of_matrix(self.alpha, groups);
     }

@@ -27,6 +27,7 @@ mod weighted_sum;
 
 use ndarray::Array2;
 
+use crate::gradients::Buffers;
 use crate::reach::Reach;
 use crate::replay::Replay;
 use crate::store::{MatrixId, ParamStore};
@@ -159,11 +160,7 @@ operations! {
 impl Op<'_> {
     /// Moves what the operation saved beside its value to those who need it: new running statistics to `buffers`, memory
     /// to the workspace.
-    pub(crate) fn release(
-        self,
-        buffers: Option<&mut Vec<(MatrixId, Array2<f32>)>>,
-        workspace: &mut Workspace,
-    ) {
+    pub(crate) fn release(self, buffers: Option<&mut Buffers>, workspace: &mut Workspace) {
         match self {
             Op::BatchNorm(op) => op.release(buffers, workspace),
             Op::Dropout(op) => op.release(workspace),

@@ -70,7 +70,7 @@ impl Operation for Prelu {
     }
 
     fn reach(&self, reached: &[bool], reach: &mut Reach) {
-        let groups = by_group(reached, reach.matrix(self.slope).len());
+        let groups = by_group(reached, reach.matrix(self.slope.index()).len());
         reach.columns_of(self.x, repeated(&groups, reached.len() / groups.len()));
         reach.columns_of_matrix(self.slope, groups);
     }
