@@ -48,6 +48,7 @@ mod first_values;
 mod store;
 mod table;
 
+mod backward;
 mod gradient_sums;
 mod gradients;
 mod node_gradient;

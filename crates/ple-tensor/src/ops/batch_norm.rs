@@ -5,6 +5,7 @@ use std::ops::Range;
 use ndarray::Array2;
 
 use super::{Op, Operation};
+use crate::backward::BackwardPass;
 use crate::gradients::Buffers;
 use crate::kernel::columns::sum_rows;
 use crate::kernel::rows::for_each_block;
@@ -12,7 +13,7 @@ use crate::kernel::vectors::{self, NormColumns};
 use crate::reach::Reach;
 use crate::replay::Replay;
 use crate::store::MatrixId;
-use crate::tape::{BackwardPass, Mode, Tape};
+use crate::tape::{Mode, Tape};
 use crate::var::Var;
 use crate::workspace::Workspace;
 

@@ -3,9 +3,10 @@
 use ndarray::{Array2, arr2};
 
 use super::{Op, Operation};
+use crate::backward::BackwardPass;
 use crate::kernel::transcendental::sigmoid;
 use crate::replay::Replay;
-use crate::tape::{BackwardPass, Tape};
+use crate::tape::Tape;
 use crate::var::Var;
 
 /// `weight Σ max(sigmoid(later) - sigmoid(earlier), 0) / batch`: see [`Tape::calibration`].

@@ -3,13 +3,14 @@
 use ndarray::Array2;
 
 use super::{Op, Operation};
+use crate::backward::BackwardPass;
 use crate::kernel::columns::sum_rows;
 use crate::kernel::rows::{for_each_row, row};
 use crate::kernel::transcendental::sigmoid;
 use crate::reach::{Reach, by_group, repeated};
 use crate::replay::Replay;
 use crate::store::MatrixId;
-use crate::tape::{BackwardPass, Tape};
+use crate::tape::Tape;
 use crate::var::Var;
 
 /// Added to each squared deviation, as in torch-rechub.

@@ -5,10 +5,11 @@ use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::{Op, Operation};
+use crate::backward::BackwardPass;
 use crate::kernel::rows::{for_each_block, for_each_run};
 use crate::reach::Reach;
 use crate::replay::Replay;
-use crate::tape::{BackwardPass, Mode, Tape};
+use crate::tape::{Mode, Tape};
 use crate::var::Var;
 use crate::workspace::Workspace;
 

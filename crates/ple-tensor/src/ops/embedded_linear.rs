@@ -12,6 +12,7 @@ use ndarray::{ArrayView2, ArrayViewMut2, Axis, s};
 
 use super::Op;
 use super::embedding::{Embedding, Factors, Segment, accumulate_segments};
+use crate::backward::BackwardPass;
 use crate::gradients::RowGradients;
 use crate::kernel::column_blocks::{BLOCK, ColumnBlocks};
 use crate::kernel::distinct_rows::{DistinctRows, PIECE, sum_readings};
@@ -22,7 +23,6 @@ use crate::kernel::rows::for_each_block;
 use crate::kernel::scratch::Pool;
 use crate::kernel::team::for_each_in_parallel;
 use crate::store::{MatrixId, ParamStore, TableId};
-use crate::tape::BackwardPass;
 use crate::var::Var;
 
 static WEIGHTS: Pool = Pool::new();

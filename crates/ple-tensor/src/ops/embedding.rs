@@ -7,6 +7,7 @@ use std::ops::Range;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
 
 use super::{Op, Operation};
+use crate::backward::BackwardPass;
 pub use crate::kernel::bags::Pooling;
 use crate::kernel::bags::{Bags, pool};
 use crate::kernel::gather::{Rows, gather};
@@ -18,7 +19,7 @@ use crate::kernel::team::for_each_in_parallel;
 use crate::replay::Replay;
 use crate::store::{MatrixId, ParamStore, TableId};
 use crate::table::Table;
-use crate::tape::{BackwardPass, Mode, Tape};
+use crate::tape::{Mode, Tape};
 use crate::var::Var;
 use crate::workspace::{Workspace, emptied};
 

@@ -3,11 +3,12 @@
 use ndarray::{Array2, aview1};
 
 use super::{Op, Operation};
+use crate::backward::BackwardPass;
 use crate::gradients::RowGradients;
 use crate::reach::Reach;
 use crate::replay::Replay;
 use crate::store::{MatrixId, TableId};
-use crate::tape::{BackwardPass, Tape};
+use crate::tape::Tape;
 use crate::var::Var;
 
 /// What is wrong with a [`Faulty`] operation.

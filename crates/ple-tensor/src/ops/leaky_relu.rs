@@ -3,9 +3,10 @@
 use ndarray::Array2;
 
 use super::{Op, Operation};
+use crate::backward::BackwardPass;
 use crate::reach::Reach;
 use crate::replay::Replay;
-use crate::tape::{BackwardPass, Tape};
+use crate::tape::Tape;
 use crate::var::Var;
 
 /// `y = x` above zero, `slope * x` below: see [`Tape::leaky_relu`].

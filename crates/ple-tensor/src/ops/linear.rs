@@ -3,6 +3,7 @@
 use ndarray::{Array2, ArrayView2, Axis, s};
 
 use super::{Op, Operation, embedded_linear};
+use crate::backward::BackwardPass;
 use crate::kernel::columns::{add_column_sums, sum_rows};
 use crate::kernel::gemm::{Product, Start, gemm};
 use crate::kernel::one_column::{add_weight_gradient, dot_products, input_gradient};
@@ -11,7 +12,7 @@ use crate::kernel::scratch::{Pool, Scratch};
 use crate::reach::{Reach, by_group, repeated};
 use crate::replay::Replay;
 use crate::store::MatrixId;
-use crate::tape::{BackwardPass, Tape};
+use crate::tape::Tape;
 use crate::var::Var;
 use crate::workspace::emptied;
 

@@ -4,11 +4,12 @@
 use ndarray::{Array2, ArrayView2, s};
 
 use super::{Op, Operation};
+use crate::backward::BackwardPass;
 use crate::kernel::rows::for_each_block;
 use crate::kernel::vectors::{expert_gradient, gate_gradient, mix};
 use crate::reach::Reach;
 use crate::replay::Replay;
-use crate::tape::{BackwardPass, Tape};
+use crate::tape::Tape;
 use crate::var::Var;
 use crate::workspace::{Workspace, emptied};
 

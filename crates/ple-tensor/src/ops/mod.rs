@@ -27,11 +27,11 @@ mod weighted_sum;
 
 use ndarray::Array2;
 
+use crate::backward::BackwardPass;
 use crate::gradients::Buffers;
 use crate::reach::Reach;
 use crate::replay::Replay;
 use crate::store::{MatrixId, ParamStore};
-use crate::tape::BackwardPass;
 use crate::var::Var;
 use crate::workspace::Workspace;
 

@@ -5,11 +5,12 @@ use std::fmt;
 use ndarray::{Array2, arr2, s};
 
 use super::{Op, Operation};
+use crate::backward::BackwardPass;
 use crate::kernel::rows::BLOCK_ROWS;
 use crate::kernel::team::for_each_in_parallel;
 use crate::reach::Reach;
 use crate::replay::Replay;
-use crate::tape::{BackwardPass, Tape};
+use crate::tape::Tape;
 use crate::var::Var;
 
 /// A loss `l(z, y)` of one row, for its logit z and its label y: its definition and its derivative.

@@ -3,11 +3,12 @@
 use ndarray::Array2;
 
 use super::{Op, Operation};
+use crate::backward::BackwardPass;
 use crate::kernel::rows::{for_each_row, row};
 use crate::reach::{Reach, by_group, repeated};
 use crate::replay::Replay;
 use crate::store::MatrixId;
-use crate::tape::{BackwardPass, Tape};
+use crate::tape::Tape;
 use crate::var::Var;
 
 /// `y = x` above zero, `slope * x` below: see [`Tape::prelu`].

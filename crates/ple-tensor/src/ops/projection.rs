@@ -3,8 +3,9 @@
 use ndarray::{Array2, arr2};
 
 use super::{Op, Operation};
+use crate::backward::BackwardPass;
 use crate::replay::Replay;
-use crate::tape::{BackwardPass, Tape};
+use crate::tape::Tape;
 use crate::var::Var;
 
 /// `y = Σ weight * x` over all elements: see [`Tape::projection`].

@@ -3,11 +3,12 @@
 use ndarray::Array2;
 
 use super::{Op, Operation};
+use crate::backward::BackwardPass;
 use crate::kernel::rows::for_each_run;
 use crate::kernel::vectors;
 use crate::reach::Reach;
 use crate::replay::Replay;
-use crate::tape::{BackwardPass, Tape};
+use crate::tape::Tape;
 use crate::var::Var;
 
 /// `y = max(x, 0)`: see [`Tape::relu`].

@@ -3,9 +3,10 @@
 use ndarray::{Array2, s};
 
 use super::{Op, Operation};
+use crate::backward::BackwardPass;
 use crate::kernel::rows::for_each_block;
 use crate::replay::Replay;
-use crate::tape::{BackwardPass, Tape};
+use crate::tape::Tape;
 use crate::var::Var;
 use crate::workspace::Workspace;
 

@@ -3,10 +3,11 @@
 use ndarray::Array2;
 
 use super::{Op, Operation};
+use crate::backward::BackwardPass;
 use crate::kernel::transcendental::sigmoid;
 use crate::reach::Reach;
 use crate::replay::Replay;
-use crate::tape::{BackwardPass, Tape};
+use crate::tape::Tape;
 use crate::var::Var;
 
 /// `y = 1 / (1 + exp(-x))`: see [`Tape::sigmoid`].

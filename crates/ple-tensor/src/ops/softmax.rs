@@ -3,12 +3,13 @@
 use ndarray::Array2;
 
 use super::{Op, Operation};
+use crate::backward::BackwardPass;
 use crate::kernel::rows::{for_each_block, row};
 use crate::kernel::scratch::Pool;
 use crate::kernel::softmax::{softmax_columns, softmax_gradient};
 use crate::reach::{Reach, by_group, repeated};
 use crate::replay::Replay;
-use crate::tape::{BackwardPass, Tape};
+use crate::tape::Tape;
 use crate::var::Var;
 
 static COLUMNS: Pool = Pool::new();

@@ -3,10 +3,11 @@
 use ndarray::{Array2, arr2};
 
 use super::{Op, Operation};
+use crate::backward::BackwardPass;
 use crate::kernel::transcendental::exp_f64;
 use crate::replay::Replay;
 use crate::store::MatrixId;
-use crate::tape::{BackwardPass, Tape};
+use crate::tape::Tape;
 use crate::var::Var;
 
 /// One task of an uncertainty-weighted total.
