@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use crate::ali_ccp_raw::RawError;
 use crate::bucket_error::BucketError;
+use crate::group_columns::NoGroupColumn;
 use crate::memory::MemoryShortage;
 use crate::name_error::NameError;
 use crate::nearest::nearest_line;
@@ -122,6 +123,10 @@ pub enum DataError {
         /// The column of the file whose name is nearest.
         nearest: Option<String>,
     },
+
+    /// Rows in memory lack a column to group them by.
+    #[error(transparent)]
+    NoGroupColumn(#[from] NoGroupColumn),
 
     /// A file names a column twice.
     #[error("{}: the column `{column}` occurs twice\nexpected: each column once\nnext: remove or rename one of the two", path.display())]

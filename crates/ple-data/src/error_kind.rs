@@ -27,6 +27,7 @@ impl DataError {
             | DataError::Offsets { .. }
             | DataError::Fractions { .. }
             | DataError::NotStreamed { .. }
+            | DataError::NoGroupColumn(_)
             | DataError::OutputColumn { .. } => ExitKind::Configuration,
             DataError::Memory(shortage) if shortage.largest.cause == MemoryCause::Setting => {
                 ExitKind::Configuration

@@ -33,7 +33,7 @@ impl Table {
         }
         let options = FormatOptions::new();
         let mut text = String::new();
-        for key in &contents.keys {
+        for key in self.keys() {
             let Ok(formatter) = ArrayFormatter::try_new(key, &options) else {
                 // A type without a text form still counts by its length.
                 hash.update(&(key.len() as u64).to_le_bytes());

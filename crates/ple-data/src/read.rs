@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow_array::{Array, ArrayRef};
 
 use crate::error::DataError;
+use crate::group_columns::{besides_features, check_type};
 use crate::parquet_limits::corrupt;
 use crate::read_csv::read_csv;
 use crate::read_parquet::{read_parquet, read_verified_parquet};
@@ -112,4 +113,43 @@ pub fn read_tables(paths: &[impl AsRef<Path>], schema: &FeatureSchema) -> Result
     }
     table.join_keys(&keys).map_err(|error| corrupt(first.as_ref(), &error))?;
     Ok(table.with_origin(origin))
+}
+
+/// The same with columns that are no part of the schema, by which rows are to be [grouped](crate::GroupNumbers): integers,
+/// booleans or text. Sparse features and keys of the schema are there as it is, and are not kept twice.
+///
+/// The array of such a column stays in memory as it is in a file: 8 bytes a row for 64-bit integers.
+///
+/// # Errors
+///
+/// Those of [`read_tables`], and [`DataError::WrongType`] for a column of another type.
+///
+/// # Panics
+///
+/// If no file is given.
+pub fn read_tables_keeping(
+    paths: &[impl AsRef<Path>],
+    schema: &FeatureSchema,
+    columns: &[impl AsRef<str>],
+) -> Result<Table, DataError> {
+    let columns: Vec<&str> = columns.iter().map(AsRef::as_ref).collect();
+    let mut kept = besides_features(schema, &columns);
+    kept.retain(|column| !schema.keys.iter().any(|key| key == column));
+    read_kept(paths, schema, &kept)
+}
+
+/// The same with columns none of which is a key of the schema.
+pub(crate) fn read_kept(
+    paths: &[impl AsRef<Path>],
+    schema: &FeatureSchema,
+    kept: &[&str],
+) -> Result<Table, DataError> {
+    let kept: Arc<[String]> = kept.iter().map(|&column| column.to_owned()).collect();
+    let mut read = schema.clone();
+    read.keys.extend(kept.iter().cloned());
+    let table = read_tables(paths, &read)?;
+    for (column, array) in kept.iter().zip(&table.keys()[schema.keys.len()..]) {
+        check_type(paths[0].as_ref(), column, array.data_type())?;
+    }
+    Ok(table.keeping(Arc::new(schema.clone()), kept))
 }

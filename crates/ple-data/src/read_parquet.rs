@@ -74,21 +74,22 @@ pub(crate) fn read_verified_parquet(path: &Path, schema: &FeatureSchema) -> Resu
     })
 }
 
-/// Appends the rows of some row groups of one file to others; their keys are left out.
+/// Appends the rows of some row groups of one file to others, and to each of `keys` the arrays of that key.
 pub(crate) fn append_row_groups(
     source: &ParquetSource,
     schema: &FeatureSchema,
     metadata: &ArrowReaderMetadata,
     groups: impl Iterator<Item = usize>,
     rows: &mut TableContents,
+    keys: &mut [Vec<ArrayRef>],
 ) -> Result<(), DataError> {
     let layout = ParquetLayout::new(source, schema, metadata)?;
     let mut piece = Piece { rows: std::mem::take(rows), keys: vec![Vec::new(); schema.keys.len()] };
     for group in groups {
         layout.append_group(metadata, group, &mut piece)?;
-        piece.keys.iter_mut().for_each(Vec::clear);
     }
     *rows = piece.rows;
+    keys.iter_mut().zip(piece.keys).for_each(|(all, more)| all.extend(more));
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::error::DataError;
+use crate::group_columns::{besides_features, check_groups};
 use crate::label_range::LabelRange;
 use crate::order::{BatchPlan, EpochOrder, LastBatch, Shuffle};
 use crate::row_origin::RowOrigin;
@@ -69,6 +70,38 @@ impl RowSource {
         match self {
             RowSource::Memory(table) => table.origin(),
             RowSource::Shards(shards) => shards.origin(),
+        }
+    }
+
+    /// The same rows with what is needed to [group](crate::GroupNumbers) them by some columns: of a table all of them have to
+    /// be there, of shards those that are no sparse features are read too, window by window.
+    ///
+    /// Windows have the same rows as without. Each row takes the bytes of these values besides.
+    ///
+    /// # Errors
+    ///
+    /// A column that is not there, with the nearest name, or is neither integers nor booleans nor text.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ple_data::{GeneratorConfig, RowSource, Vocabulary, generate};
+    ///
+    /// let table = generate(&GeneratorConfig { rows: 100, vocabulary: Vocabulary::Small, seed: 1 }).table;
+    /// let source = RowSource::from(table);
+    /// assert!(source.keeping(&["101"]).is_ok());
+    /// let error = source.keeping(&["1o1"]).unwrap_err().to_string();
+    /// assert!(error.starts_with("rows cannot be grouped by `1o1`, which is not there\nnearest: `101`\n"));
+    /// ```
+    pub fn keeping(&self, columns: &[&str]) -> Result<RowSource, DataError> {
+        match self {
+            RowSource::Memory(table) => {
+                columns.iter().try_for_each(|column| check_groups(table, column)).map(|()| self.clone())
+            }
+            RowSource::Shards(shards) => match besides_features(shards.schema(), columns) {
+                others if others.is_empty() => Ok(self.clone()),
+                others => Ok(RowSource::from(shards.keeping(&others)?)),
+            },
         }
     }
 

@@ -9,9 +9,10 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::content_hash::ContentHash;
 use crate::describe::parts::files_of;
 use crate::error::DataError;
+use crate::group_columns::{check_sources, of_one_type};
 use crate::label_range::LabelRange;
 use crate::order::Window;
-use crate::parquet_limits::guarded;
+use crate::parquet_limits::{corrupt, guarded};
 use crate::parquet_source::{ParquetSource, sources};
 use crate::read::FileFormat;
 use crate::read_parquet::{append_row_groups, n_values};
@@ -20,7 +21,7 @@ use crate::row_origin::RowOrigin;
 use crate::schema::{FeatureSchema, TaskType};
 use crate::source_size::list_ids_of_group;
 use crate::table::Table;
-use crate::table_contents::TableContents;
+use crate::table_contents::{TableContents, join_keys};
 use crate::user_lists::UserLists;
 
 /// How shards are read.
@@ -69,6 +70,8 @@ pub struct ParquetShards {
     schema: FeatureSchema,
     /// What is read: the schema without its keys, which nothing of a batch needs.
     read: Arc<FeatureSchema>,
+    /// Columns that are read besides, by which rows are grouped.
+    kept: Arc<[String]>,
     /// The lists of the rows' users, with the schema of rows to which they are joined.
     lists: Option<(UserLists, Arc<FeatureSchema>)>,
     shards: Vec<Shard>,
@@ -214,6 +217,7 @@ impl ParquetShards {
         Ok(Self {
             schema,
             read,
+            kept: Arc::default(),
             lists,
             shards,
             groups,
@@ -227,6 +231,17 @@ impl ParquetShards {
             config,
             origin,
         })
+    }
+
+    /// The same shards, of which these columns are read too; those that were kept before are not.
+    ///
+    /// # Errors
+    ///
+    /// A column that a file does not have, or has in a type by which rows cannot be grouped.
+    pub(crate) fn keeping(&self, columns: &[&str]) -> Result<Self, DataError> {
+        let sources: Vec<&ParquetSource> = self.shards.iter().map(|shard| &shard.source).collect();
+        check_sources(&sources, columns)?;
+        Ok(Self { kept: columns.iter().map(|&column| column.to_owned()).collect(), ..self.clone() })
     }
 
     /// The files, in order.
@@ -330,6 +345,8 @@ impl ParquetShards {
     /// Reads the rows of a window into memory that is used again.
     pub(crate) fn read_window(&self, window: &Window, mut rows: TableContents) -> Result<Table, DataError> {
         rows.clear_for(&self.read, window.positions.len());
+        let read = FeatureSchema { keys: self.kept.to_vec(), ..(*self.read).clone() };
+        let mut kept = vec![Vec::new(); self.kept.len()];
         let groups = window.groups.iter().map(|&group| self.groups[group]).collect::<Vec<_>>();
         for of_shard in groups.chunk_by(|a, b| a.shard == b.shard) {
             let shard = &self.shards[of_shard[0].shard as usize];
@@ -340,13 +357,20 @@ impl ParquetShards {
                 if footer != shard.footer {
                     return Err(DataError::ChangedWhileRead { path: path.to_path_buf() });
                 }
-                append_row_groups(&shard.source, &self.read, &metadata, groups, &mut rows)
+                append_row_groups(&shard.source, &read, &metadata, groups, &mut rows, &mut kept)?;
+                // Files may have different types of integers or of text, and what is joined is of one.
+                kept.iter_mut().flatten().try_for_each(|array| of_one_type(path, array))
             })?;
         }
-        Ok(match &self.lists {
+        for pieces in &kept {
+            rows.keys.push(join_keys(pieces).map_err(|error| corrupt(self.shards[0].source.path(), &error))?);
+        }
+        let table = match &self.lists {
             Some((lists, joined)) => lists.join(Arc::clone(joined), rows),
             None => Table::assembled(Arc::clone(&self.read), rows),
-        })
+        };
+        let schema = Arc::clone(table.schema_shared());
+        Ok(table.keeping(schema, Arc::clone(&self.kept)))
     }
 
     /// Memory to read a window into.
@@ -392,7 +416,14 @@ impl Opened {
             let mut of_group = TableContents::empty(&labels);
             for (group, &(rows, _)) in groups.iter().enumerate() {
                 of_group.clear_for(&labels, rows as usize);
-                append_row_groups(source, &labels, &metadata, std::iter::once(group), &mut of_group)?;
+                append_row_groups(
+                    source,
+                    &labels,
+                    &metadata,
+                    std::iter::once(group),
+                    &mut of_group,
+                    &mut [],
+                )?;
                 let mut table = Table::assembled(Arc::clone(&labels), of_group);
                 for (task, (counts, range)) in tasks.iter_mut().zip(&mut ranges).enumerate() {
                     counts.add(TaskCounts::of(&table, task));

@@ -66,6 +66,8 @@ pub struct Table {
     contents: TableContents,
     lists: Option<UserLists>,
     origin: RowOrigin,
+    /// The names of columns that are no part of the schema; their arrays are after those of its keys.
+    kept: Arc<[String]>,
 }
 
 impl Table {
@@ -91,8 +93,11 @@ impl Table {
     ///
     /// Those of [`Table::new`].
     pub fn with_schema(self, schema: FeatureSchema) -> Result<Self, DataError> {
-        let origin = self.origin.clone();
-        Ok(Table::new(schema, self.with_lists_copied()?.to_columns())?.with_origin(origin))
+        let (origin, kept) = (self.origin.clone(), Arc::clone(&self.kept));
+        let arrays = self.contents.keys[self.schema.keys.len()..].to_vec();
+        let mut table = Table::new(schema, self.with_lists_copied()?.to_columns())?.with_origin(origin);
+        table.contents.keys.extend(arrays);
+        Ok(Table { kept, ..table })
     }
 
     /// The number of rows.
@@ -116,7 +121,7 @@ impl Table {
             labels: numbers(layout.labels()),
             weights: layout.has_weights().then(|| numbers(layout.weights())),
             sequences: self.contents.sequences.clone(),
-            keys: self.contents.keys.clone(),
+            keys: self.keys().to_vec(),
         }
     }
 
@@ -193,12 +198,24 @@ impl Table {
 
     /// The key columns, one array for each key of the schema.
     pub fn keys(&self) -> &[ArrayRef] {
-        &self.contents.keys
+        &self.contents.keys[..self.schema.keys.len()]
+    }
+
+    /// The columns by which rows can be grouped besides the sparse features: the keys, and what was
+    /// [kept](crate::read_tables_keeping).
+    pub fn group_columns(&self) -> impl Iterator<Item = &str> {
+        self.schema.keys.iter().chain(self.kept.iter()).map(String::as_str)
+    }
+
+    /// The array of such a column.
+    pub(crate) fn group_array(&self, column: &str) -> Option<&ArrayRef> {
+        let place = self.group_columns().position(|name| name == column)?;
+        self.contents.keys.get(place)
     }
 
     /// The key columns with their names, as [`write_predictions`](crate::write_predictions) takes them.
     pub fn named_keys(&self) -> Vec<(String, ArrayRef)> {
-        self.schema.keys.iter().cloned().zip(self.contents.keys.iter().map(Arc::clone)).collect()
+        self.schema.keys.iter().cloned().zip(self.keys().iter().map(Arc::clone)).collect()
     }
 
     /// The key columns of some rows, in the order asked for.
@@ -207,7 +224,11 @@ impl Table {
     ///
     /// If an index is not below [`Table::rows`].
     pub fn key_batch(&self, indices: &[u32]) -> Vec<ArrayRef> {
-        if self.contents.keys.is_empty() {
+        self.taken(self.keys(), indices)
+    }
+
+    fn taken(&self, arrays: &[ArrayRef], indices: &[u32]) -> Vec<ArrayRef> {
+        if arrays.is_empty() {
             return Vec::new();
         }
         assert!(
@@ -217,7 +238,7 @@ impl Table {
         );
         let positions = UInt32Array::from(indices.to_vec());
         let taken = |key: &ArrayRef| take(key, &positions, None).expect("the indices are in range");
-        self.contents.keys.iter().map(taken).collect()
+        arrays.iter().map(taken).collect()
     }
 
     /// A table of some rows, in the order asked for; a row may be asked for twice.
@@ -229,10 +250,10 @@ impl Table {
         let contents = TableContents {
             records: self.contents.records.select(indices),
             sequences: self.contents.sequences.iter().map(|sequence| sequence.select(indices)).collect(),
-            keys: self.key_batch(indices),
+            keys: self.taken(&self.contents.keys, indices),
         };
-        let (lists, origin) = (self.lists.clone(), self.origin.clone());
-        Table { contents, schema: Arc::clone(&self.schema), lists, origin }
+        let (lists, origin, kept) = (self.lists.clone(), self.origin.clone(), Arc::clone(&self.kept));
+        Table { contents, schema: Arc::clone(&self.schema), lists, origin, kept }
     }
 
     /// Which transformation made the rows, as the files say that they were read from.
@@ -243,6 +264,22 @@ impl Table {
     /// The same rows, of which it is known where they come from.
     pub(crate) fn with_origin(self, origin: RowOrigin) -> Table {
         Table { origin, ..self }
+    }
+
+    /// The same rows under a schema without its last keys, which are columns that were kept: one that `kept` names for each.
+    pub(crate) fn keeping(self, schema: Arc<FeatureSchema>, kept: Arc<[String]>) -> Table {
+        debug_assert_eq!(schema.keys.len() + kept.len(), self.contents.keys.len());
+        Table { schema, kept, ..self }
+    }
+
+    /// The schema by reference.
+    pub(crate) fn schema_shared(&self) -> &Arc<FeatureSchema> {
+        &self.schema
+    }
+
+    /// The names of the columns that were kept.
+    pub(crate) fn kept(&self) -> &Arc<[String]> {
+        &self.kept
     }
 
     /// The bytes of the rows in memory, and of the lists of users that are held beside them.
@@ -288,12 +325,12 @@ impl Table {
 
     /// A table of rows that were checked while they were made.
     pub(crate) fn assembled(schema: Arc<FeatureSchema>, contents: TableContents) -> Table {
-        Table { schema, contents, lists: None, origin: RowOrigin::default() }
+        Table { schema, contents, lists: None, origin: RowOrigin::default(), kept: Arc::default() }
     }
 
     /// The same with the lists of users; the schema's last sequences are theirs.
     pub(crate) fn joined(schema: Arc<FeatureSchema>, contents: TableContents, lists: UserLists) -> Table {
-        Table { schema, contents, lists: Some(lists), origin: RowOrigin::default() }
+        Table { schema, contents, lists: Some(lists), origin: RowOrigin::default(), kept: Arc::default() }
     }
 
     /// The lists of the users of the rows, if any are joined.

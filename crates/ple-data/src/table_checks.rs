@@ -54,7 +54,7 @@ pub(crate) fn check_lengths(schema: &FeatureSchema, columns: &TableColumns) -> R
 }
 
 /// What errors call the "file" of a table that was made in memory.
-const MEMORY: &str = "table in memory";
+pub(crate) const MEMORY: &str = "table in memory";
 
 /// Fails at the first value that the schema does not allow.
 pub(crate) fn check_values(table: &Table) -> Result<(), DataError> {

@@ -8,7 +8,8 @@ use rayon::prelude::*;
 use crate::ali_ccp_raw::{CommonFeatures, ListsOfUser, RawError};
 use crate::batch::{Batch, SequenceBatch};
 use crate::error::DataError;
-use crate::read::read_tables;
+use crate::group_columns::besides_features;
+use crate::read::read_kept;
 use crate::records::Records;
 use crate::schema::{Feature, FeatureKind, FeatureSchema, Pooling};
 use crate::table::Table;
@@ -195,10 +196,31 @@ impl UserLists {
         paths: &[impl AsRef<Path>],
         schema: &FeatureSchema,
     ) -> Result<Table, DataError> {
+        self.read_tables_keeping(paths, schema, &[""; 0])
+    }
+
+    /// The same with columns by which rows are to be grouped, as [`read_tables_keeping`](crate::read_tables_keeping) has them.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`UserLists::read_tables`], and [`DataError::WrongType`] for a column by which rows cannot be grouped.
+    ///
+    /// # Panics
+    ///
+    /// If no file is given.
+    pub fn read_tables_keeping(
+        &self,
+        paths: &[impl AsRef<Path>],
+        schema: &FeatureSchema,
+        columns: &[impl AsRef<str>],
+    ) -> Result<Table, DataError> {
         let joined = Arc::new(self.joined_schema(schema)?);
-        let mut rows = read_tables(paths, &self.row_schema(schema)?)?;
-        let origin = rows.origin().clone();
-        Ok(self.join(joined, rows.take_contents()).with_origin(origin))
+        // The number of the user is read as a feature and is none of the joined rows, which can be grouped by it.
+        let mut columns = besides_features(schema, &columns.iter().map(AsRef::as_ref).collect::<Vec<_>>());
+        columns.retain(|column| !schema.keys.iter().any(|key| key == column));
+        let mut rows = read_kept(paths, &self.row_schema(schema)?, &columns)?;
+        let (origin, kept) = (rows.origin().clone(), Arc::clone(rows.kept()));
+        Ok(self.join(Arc::clone(&joined), rows.take_contents()).with_origin(origin).keeping(joined, kept))
     }
 
     /// The schema under which the files of the rows are read: the number of the user is a sparse feature after the others,
@@ -319,7 +341,8 @@ impl Table {
         let TableContents { records, keys, .. } = self.contents();
         let contents = TableContents { records: records.without_user(), sequences, keys: keys.clone() };
         let schema = Arc::new(self.schema().clone());
-        Ok(Table::assembled(schema, contents).with_origin(self.origin().clone()))
+        let table = Table::assembled(Arc::clone(&schema), contents).with_origin(self.origin().clone());
+        Ok(table.keeping(schema, Arc::clone(self.kept())))
     }
 }
 

@@ -23,6 +23,13 @@ fn click() -> Label {
     Label::new("click", TaskType::Classification)
 }
 
+/// What is said of a column by which a table cannot be grouped.
+fn group_error(column: &str) -> DataError {
+    let schema = FeatureSchema::new(vec![user()], vec![click()], vec![]).unwrap();
+    let columns = TableColumns { sparse: vec![0], labels: vec![1.0], ..TableColumns::default() };
+    RowSource::from(Table::new(schema, columns).unwrap()).keeping(&[column]).unwrap_err()
+}
+
 fn schema_error(features: Vec<Feature>, labels: Vec<Label>, keys: &[&str]) -> DataError {
     FeatureSchema::new(features, labels, keys.iter().map(|key| (*key).to_string()).collect()).unwrap_err()
 }
@@ -299,6 +306,13 @@ fn cases() -> Vec<(DataError, ExitKind, &'static str)> {
             "a.parquet: the file is encrypted\n\
              expected: a file without encryption, compressed by Snappy, Zstandard, LZ4 or gzip, or not at all\n\
              next: write the file again in such a way",
+        ),
+        (
+            group_error("usr"),
+            Configuration,
+            "rows cannot be grouped by `usr`, which is not there\n\
+             nearest: `user`\n\
+             next: name a sparse feature, a key of the schema, or another column that the reader is asked to keep",
         ),
         (
             schema_error(
