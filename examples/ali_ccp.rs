@@ -20,7 +20,7 @@ use ple_data::ali_ccp_raw::Prepared;
 use ple_data::{
     DataError, FeatureSchema, GeneratorConfig, Label, ParquetShards, PreparedFolder, Roles, RowOrigin,
     RowSource, SourceSize, SplitFiles, StreamConfig, TaskType, ali_ccp_schema, generate_split,
-    infer_schema_within, local_files, read_tables,
+    infer_schema_within, local_files, read_tables_keeping,
 };
 use ple_files::{MOST_TEXT_BYTES, read_text};
 use ple_nn::MlpConfig;
@@ -213,16 +213,20 @@ fn read(arguments: &Arguments, folder: &Path, planned: &Planned<'_>) -> Result<S
         let sizes = [size(&files.train)?, size(&files.validation)?, size(&files.test)?];
         planned.check(&schema, sizes, VocabularyFrom::Data)?;
     }
-    let part = |files: &[PathBuf]| -> Result<RowSource, DataError> {
+    // Shards are read again for what an evaluation asks for; of tables it is kept.
+    let part = |files: &[PathBuf], columns: &[String]| -> Result<RowSource, DataError> {
         let config = StreamConfig::default();
         Ok(match (arguments.stream, &lists) {
             (true, Some(lists)) => ParquetShards::open_joined(files, &schema, lists, config)?.into(),
             (true, None) => ParquetShards::open(files, &schema, config)?.into(),
-            (false, Some(lists)) => lists.read_tables(files, &schema)?.into(),
-            (false, None) => read_tables(files, &schema)?.into(),
+            (false, Some(lists)) => lists.read_tables_keeping(files, &schema, columns)?.into(),
+            (false, None) => read_tables_keeping(files, &schema, columns)?.into(),
         })
     };
-    let (train, validation, test) = (part(&files.train)?, part(&files.validation)?, part(&files.test)?);
+    let tasks: Vec<_> = schema.labels.iter().map(|label| (label.name.clone(), label.task)).collect();
+    let columns = planned.config.columns(&tasks)?;
+    let (train, validation, test) =
+        (part(&files.train, &[])?, part(&files.validation, &columns)?, part(&files.test, &columns)?);
     // Another schema may ask for other rows of a task.
     let recorded = prepared.as_ref().filter(|_| arguments.schema.is_none());
     compare_parts([("train", &train), ("val", &validation), ("test", &test)], recorded)?;

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use ple_data::{
     DenseBins, FeatureKind, FeatureSchema, Label, Roles, SourceSize, Table, TaskType, infer_schema_within,
-    quantile_edges, read_table,
+    quantile_edges, read_table, read_tables_keeping,
 };
 use ple_nn::{MlpConfig, ModelConfig, Norm};
 use ple_train::early_stopping::EarlyStopping;
@@ -110,10 +110,12 @@ fn read(arguments: &Arguments, planned: &Planned<'_>) -> Result<Splits, TrainErr
     planned.check(&schema, sizes, VocabularyFrom::Data)?;
     let train = read_table(&paths[0], &schema)?;
     let schema = with_bins(schema, &train, bins, embedding_dim)?;
+    let tasks: Vec<_> = schema.labels.iter().map(|label| (label.name.clone(), label.task)).collect();
+    let columns = planned.config.columns(&tasks)?;
     Ok(Splits {
         train: train.with_schema(schema.clone())?.into(),
-        validation: read_table(&paths[1], &schema)?.into(),
-        test: read_table(&paths[2], &schema)?.into(),
+        validation: read_tables_keeping(&paths[1..2], &schema, &columns)?.into(),
+        test: read_tables_keeping(&paths[2..], &schema, &columns)?.into(),
         raw_inputs: Vec::new(),
         vocabulary: VocabularyFrom::Data,
     })

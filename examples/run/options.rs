@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use ple_data::MemoryRoom;
 use ple_nn::{Architecture, MlpConfig, ModelConfig, ModelName};
 use ple_onnx::Precision;
+use ple_train::metrics::Metric;
 use ple_train::{Loss, SaveEvery, TableUpdates, TrainConfig, TrainError};
 
 use super::settings::read_settings;
@@ -36,6 +37,9 @@ pub(crate) struct RunOptions {
     /// for several tasks.
     #[arg(long, value_name = "TASK=LOSS", value_parser = parse_loss)]
     pub loss: Vec<(String, Loss)>,
+    /// A further metric of a task, as in click=ece@20: see docs/tutorial.md. May be given several times.
+    #[arg(long, value_name = "TASK=METRIC", value_parser = parse_metric)]
+    pub metric: Vec<(String, Metric)>,
     /// A JSON file with any of the settings of model and training, as `{"model": {...}, "training": {...}}`.
     #[arg(long)]
     pub settings: Option<PathBuf>,
@@ -94,6 +98,12 @@ impl RunOptions {
             training.optimizer.tables = tables.into();
         }
         training.losses.extend(self.loss.iter().cloned());
+        for (task, metric) in &self.metric {
+            let of_task = training.metrics.entry(task.clone()).or_default();
+            if !of_task.contains(metric) {
+                of_task.push(metric.clone());
+            }
+        }
         training.set_links(&mut model);
         training.check()?;
         Ok((model, training))
@@ -168,6 +178,14 @@ fn parse_loss(text: &str) -> Result<(String, Loss), String> {
         text.split_once('=').ok_or("expected a task and a loss, as in minutes=huber@2".to_owned())?;
     let loss = loss.parse::<Loss>().map_err(|error| error.to_string())?;
     Ok((task.to_owned(), loss))
+}
+
+/// A task and a metric.
+fn parse_metric(text: &str) -> Result<(String, Metric), String> {
+    let (task, metric) =
+        text.split_once('=').ok_or("expected a task and a metric, as in click=ece@20".to_owned())?;
+    let metric = metric.parse::<Metric>().map_err(|error| error.to_string())?;
+    Ok((task.to_owned(), metric))
 }
 
 /// The updates of embedding tables by name.

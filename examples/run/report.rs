@@ -56,6 +56,11 @@ impl Outcome {
                 console::say(format_args!("\n{task}: {served}"));
             }
         }
+        for TaskMetrics { task, groups, .. } in &self.test {
+            for (metric, groups) in groups.iter().filter(|(_, groups)| groups.have_left_out()) {
+                console::say(format_args!("\n{task}, {}: {groups}", metric.heading()));
+            }
+        }
         let why = match &self.report.ended {
             Ended::LastEpoch => "it reached its last epoch".to_owned(),
             Ended::Stalled(reason) => reason.to_string(),
@@ -186,6 +191,9 @@ fn task_json(metrics: &TaskMetrics, best: Option<Measured>, space: &str) -> Valu
         if let Measured::Undefined(reason) = measured {
             undefined.insert(name, json!(reason.to_string()));
         }
+    }
+    if !metrics.groups.is_empty() {
+        object.insert("groups".to_owned(), json!(metrics.groups));
     }
     if let Some(served) = &metrics.served {
         object.insert("served".to_owned(), json!(served));

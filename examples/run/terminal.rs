@@ -59,6 +59,9 @@ impl Terminal {
         for (metric, measured) in &metrics.values {
             let measured = measured.to_string();
             row += &format!("  {} {measured:>6}", metric.heading());
+            if let Some(groups) = metrics.groups.get(metric).filter(|groups| groups.have_left_out()) {
+                row += &format!(" ({groups})");
+            }
             if *metric == primary {
                 row += &format!(" {change:>7}");
             }

@@ -68,6 +68,9 @@ pub(crate) fn train_model(
     let mut terminal = Terminal::new(tasks.clone());
     let memory = memory::checked(options, &data, model.model().config(), config)?;
     model.allow(options.room());
+    model.judge_as(config).map_err(|error| of_file(options.settings.as_deref(), error))?;
+    // The test rows are judged when the training is over, and found wanting before it begins.
+    model.check_columns(&data.test)?;
     banner(&terminal, &model, &data, config, out, &memory);
 
     let input = RunInput {

@@ -9,9 +9,10 @@ use rayon::prelude::*;
 use crate::bridge::bank_input;
 use crate::error::TrainError;
 use crate::finite::{NotFinite, Number};
-use crate::metrics::{Measured, Rows, TaskMetrics, Undefined};
+use crate::metrics::{Measured, TaskMetrics, Undefined};
 use crate::observer::Control;
 use crate::ranking_model::RankingModel;
+use crate::scored::{Scored, columns};
 
 /// Rows to a forward pass of evaluation: fixed, so that results do not depend on the number of threads.
 pub(crate) const EVALUATION_ROWS: usize = 512;
@@ -56,19 +57,22 @@ impl RankingModel {
     /// # Errors
     /// [`TrainError::NotFinite`] for a logit, or a metric of finite logits, that is NaN or infinite.
     pub fn evaluate(&self, table: &Table) -> Result<Vec<TaskMetrics>, TrainError> {
-        let mut scored = vec![Scored::default(); self.schema.n_tasks()];
+        let mut scored = Scored::new(&self.metrics);
         self.score(table, &self.outputs(table), &mut scored)?;
-        self.metrics(&scored)
+        self.metrics(scored)
     }
 
     /// The same for rows that need not be in memory. What is kept of each row are its logits, labels and weights, in
-    /// the tasks that it belongs to: an exact AUC needs all of them.
+    /// the tasks that it belongs to: an exact AUC needs all of them. For each column that a metric of a task
+    /// [declares](crate::metrics::Metric::column), which is read from shards besides, a row of the task takes 4 bytes more, and
+    /// the column's values what [`GroupNumbers`](ple_data::GroupNumbers) says.
     ///
     /// # Errors
-    /// What is wrong with the data, and as [`RankingModel::evaluate`].
+    /// What is wrong with the data, a column that is not there, and as [`RankingModel::evaluate`].
     pub fn evaluate_source(&self, rows: &RowSource) -> Result<Vec<TaskMetrics>, TrainError> {
         self.check_origin(rows.origin())?;
-        let mut scored = vec![Scored::default(); self.schema.n_tasks()];
+        let rows = rows.keeping(&columns(&self.metrics))?;
+        let mut scored = Scored::new(&self.metrics);
         let mut before = 0;
         for window in rows.windows() {
             let window = window?;
@@ -77,7 +81,7 @@ impl RankingModel {
             before += window.rows();
         }
         rows.check_lists()?;
-        self.metrics(&scored)
+        self.metrics(scored)
     }
 
     /// The same while `goes_on` says so, which is asked after each block of rows with their number; nothing if it does not.
@@ -90,7 +94,8 @@ impl RankingModel {
         goes_on: &mut dyn FnMut(usize) -> Control,
     ) -> Result<Option<Vec<TaskMetrics>>, TrainError> {
         self.check_origin(rows.origin())?;
-        let mut scored = vec![Scored::default(); self.schema.n_tasks()];
+        let rows = rows.keeping(&columns(&self.metrics))?;
+        let mut scored = Scored::new(&self.metrics);
         let mut before = 0;
         for window in rows.windows() {
             let window = window?;
@@ -106,37 +111,17 @@ impl RankingModel {
             before += window.rows();
         }
         rows.check_lists()?;
-        self.metrics(&scored).map(Some)
+        self.metrics(scored).map(Some)
     }
 
     /// Appends the rows of a table to what is known of each task.
-    fn score(&self, table: &Table, outputs: &[Vec<f32>], scored: &mut [Scored]) -> Result<(), TrainError> {
+    fn score(&self, table: &Table, outputs: &[Vec<f32>], scored: &mut Scored) -> Result<(), TrainError> {
         self.check_outputs(table, outputs)?;
-        scored.par_iter_mut().enumerate().for_each(|(task, scored)| {
-            let head = self.model.head_of_task(task);
-            let mut given = self.model.heads()[head].given.map(|task| table.labels(task));
-            let rows = table.labels(task).zip(table.weights(task)).zip(&outputs[head]);
-            for ((label, weight), &output) in rows {
-                let happened =
-                    given.as_mut().is_none_or(|labels| labels.next().is_some_and(|label| label > 0.0));
-                if weight != 0.0 && happened {
-                    scored.outputs.push(output);
-                    scored.labels.push(label);
-                    scored.weights.push(weight);
-                }
-            }
-        });
-        Ok(())
+        scored.append(&self.model, table, outputs)
     }
 
-    fn metrics(&self, scored: &[Scored]) -> Result<Vec<TaskMetrics>, TrainError> {
-        let tasks = scored.par_iter().zip(&self.schema.labels).zip(&self.metrics);
-        let metrics = tasks.map(|((scored, label), metrics)| {
-            let Scored { outputs, labels, weights } = scored;
-            let rows = Rows { outputs, labels, weights: Some(weights) };
-            TaskMetrics::of(&label.name, label.task, &rows, metrics)
-        });
-        let metrics: Vec<TaskMetrics> = metrics.collect();
+    fn metrics(&self, scored: Scored) -> Result<Vec<TaskMetrics>, TrainError> {
+        let metrics = scored.metrics(&self.schema.labels, &self.metrics);
         let not_finite = Measured::Undefined(Undefined::NotFinite);
         let first = metrics.iter().find_map(|task| {
             let (metric, _) = task.values.iter().find(|(_, value)| **value == not_finite)?;
@@ -218,12 +203,4 @@ impl RankingModel {
         let task = self.model.heads()[head].name.clone();
         Err(NotFinite::in_pass(|origin| Number::Prediction { task, row, origin }, first).into())
     }
-}
-
-/// The rows of one task: what the model says of them, and what is true.
-#[derive(Clone, Debug, Default)]
-struct Scored {
-    outputs: Vec<f32>,
-    labels: Vec<f32>,
-    weights: Vec<f32>,
 }

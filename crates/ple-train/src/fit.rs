@@ -216,9 +216,7 @@ fn run(
     let _lock = input.checkpoints.as_ref().map(Checkpoints::take).transpose()?;
     // What the rows say is what the model has learned from here on.
     model.transformation = model.transformation.or(input.train.origin().hash());
-    for watched in stopper.iter().flat_map(EarlyStopper::watched) {
-        model.judge_by_watched(watched);
-    }
+    model.judge_as(config)?;
     let mut run = Run::new(model, input, config, stopper)?;
     if let Some(moments) = moments {
         run.optimizer.begin_with(&mut run.model.store, moments)?;
@@ -239,6 +237,7 @@ fn check(
     config: &TrainConfig,
 ) -> Result<Option<EarlyStopper>, TrainError> {
     config.check()?;
+    config.judged_by(&model.tasks())?;
     model.check_source(&input.train, "training")?;
     model.check_origin(input.train.origin())?;
     if input.train.rows() < 2 {
@@ -270,6 +269,9 @@ fn check(
                 (label.name.clone(), LabelCounts { rows, positives, spread: None })
             });
             stopper.check_validation(&counts.collect::<Vec<_>>())?;
+            let columns = config.columns(&model.tasks())?;
+            validation.keeping(&columns.iter().map(String::as_str).collect::<Vec<_>>())?;
+            model.check_columns(validation)?;
             Some(stopper)
         }
     };

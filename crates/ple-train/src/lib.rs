@@ -73,6 +73,7 @@ mod predictor;
 mod ranking_model;
 mod resume;
 mod run;
+mod scored;
 mod seed;
 mod targets;
 mod task_losses;

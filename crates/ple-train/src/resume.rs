@@ -144,6 +144,8 @@ impl Run<'_> {
             "training.epochs" => self.config.optimizer.schedule == LearningRate::Constant,
             // The numbers stay as good; only their last bits depend on it.
             "instruction set" => true,
+            // What is watched besides stands under early_stopping.
+            what if what.starts_with("training.metrics") => true,
             _ => false,
         };
         match changes.iter().find(|change| !is_free(change)) {

@@ -9,6 +9,7 @@ use crate::balance::Balance;
 use crate::early_stopping::EarlyStopping;
 use crate::error::TrainError;
 use crate::losses::Loss;
+use crate::metrics::Metric;
 use crate::optimizer::AdamConfig;
 
 /// The settings of a training run. The defaults are the tutorial's.
@@ -26,6 +27,9 @@ pub struct TrainConfig {
     /// The losses of tasks where they are not the [default of the link](Loss::of), by the names of the tasks.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub losses: BTreeMap<String, Loss>,
+    /// Metrics that evaluations give of tasks besides those of every task of their type, by the names of the tasks.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub metrics: BTreeMap<String, Vec<Metric>>,
     /// How the losses of several tasks become one.
     pub balance: Balance,
     /// When to stop before the last epoch, where there is validation data.
@@ -53,6 +57,7 @@ impl Default for TrainConfig {
             seed: 2020,
             optimizer: AdamConfig::default(),
             losses: BTreeMap::new(),
+            metrics: BTreeMap::new(),
             balance: Balance::default(),
             early_stopping: EarlyStopping::new(5),
             evaluate_every: Every::Epoch,

@@ -18,6 +18,7 @@ fn task(name: &str, metric: Metric, value: Option<f64>) -> TaskMetrics {
         task_type,
         counts: LabelCounts::default(),
         values: [(metric, measured)].into(),
+        groups: [].into(),
         served: None,
     }
 }

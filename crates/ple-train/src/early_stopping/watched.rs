@@ -24,7 +24,11 @@ impl WatchedMetric {
     /// [`TrainError::WatchSyntax`], [`TrainError::UnknownTask`], [`TrainError::UnknownMetric`] or
     /// [`TrainError::MetricOfOtherType`].
     pub fn parse(text: &str, tasks: &[(String, TaskType)]) -> Result<Self, TrainError> {
-        let Some((task, metric)) = text.rsplit_once('.') else {
+        // The name of a task or of a column may have dots.
+        let names = tasks.iter().map(|(task, _)| &task[..]);
+        let known = names.filter(|task| text.strip_prefix(task).is_some_and(|rest| rest.starts_with('.')));
+        let split = known.max_by_key(|task| task.len()).map(|task| (task, &text[task.len() + 1..]));
+        let Some((task, metric)) = split.or_else(|| text.rsplit_once('.')) else {
             return Err(TrainError::WatchSyntax { found: text.to_owned() });
         };
         // An unknown task is said before an unknown metric.

@@ -77,7 +77,8 @@ impl<'s> Terms<'s> {
             Some(_) => self.copy_of_weights("the best weights so far"),
             None => Vec::new(),
         };
-        let scores = |source: &SourceSize| vec![self.scores(source), self.evaluation(source, threads)];
+        let scores =
+            |source: &SourceSize| vec![self.scores(config, source), self.evaluation(source, threads)];
         let mut phases = vec![
             phase("reading the rows", vec![vec![buffers("buffers that files are read into", reading)]]),
             // The moments are made beside the weights: `Arena::set_slots`.
@@ -207,9 +208,12 @@ impl<'s> Terms<'s> {
     }
 
     /// What an evaluation keeps of each row: output, label and weight of each task; and besides the outputs of all heads twice while they are
-    /// joined, or the scores twice while they are sorted.
-    fn scores(&self, source: &SourceSize) -> MemoryPart {
-        let of_row = VALUE * (3 * self.schema.n_tasks() + 2 * self.model.heads().len()) as u64;
+    /// joined, or the scores twice while they are sorted. A column of groups is one more number of each task.
+    fn scores(&self, config: &TrainConfig, source: &SourceSize) -> MemoryPart {
+        let tasks: Vec<_> = self.schema.labels.iter().map(|label| (label.name.clone(), label.task)).collect();
+        // Settings that cannot be are refused by the run.
+        let n_columns = config.columns(&tasks).map_or(0, |columns| columns.len());
+        let of_row = VALUE * ((3 + n_columns) * tasks.len() + 2 * self.model.heads().len()) as u64;
         let bytes = source.rows.saturating_mul(of_row);
         part("the scores of an evaluation", bytes, MemoryCause::Data, "evaluate fewer rows")
     }

@@ -3,6 +3,7 @@
 use ple_data::TaskType;
 
 use super::best::Best;
+use super::computed::Computed;
 use super::rows::Rows;
 use super::task_metrics::LabelCounts;
 use super::undefined::Undefined;
@@ -21,8 +22,20 @@ pub(super) trait Definition {
     /// The type of the tasks that it applies to.
     fn task(&self) -> TaskType;
 
-    /// Its value on these rows, or the reason for which it has none.
-    fn compute(&self, rows: &Rows<'_>) -> Result<f64, Undefined>;
+    /// Its value on these rows, or the reason for which it has none, and its groups.
+    fn compute(&self, rows: &Rows<'_>) -> Computed;
+
+    /// The column whose values are the groups that it is taken in; nothing for a metric that knows no groups.
+    fn column(&self) -> Option<&str> {
+        None
+    }
+
+    /// What it comes to where the outputs are the 32-bit probabilities that are served rather than the logits; nothing for a
+    /// metric that is not given of them.
+    fn compute_served(&self, rows: &Rows<'_>) -> Option<Computed> {
+        let _ = rows;
+        None
+    }
 
     /// What is known before any output: the reason for which it cannot have a value on rows with these labels, of which there
     /// is at least one.
@@ -38,13 +51,16 @@ pub(super) trait Definition {
 }
 
 /// A metric with settings.
-pub(super) trait Settings: Definition + Default {
-    /// Reads what stands after the `@`.
+pub(super) trait Settings: Definition + Sized {
+    /// What lists of metrics show: its defaults, or the form of what has none.
+    fn shown() -> Self;
+
+    /// Reads what stands after the `@`, if there is one.
     ///
     /// # Errors
     ///
     /// What is expected there.
-    fn read(text: &str) -> Result<Self, &'static str>;
+    fn read(text: Option<&str>) -> Result<Self, &'static str>;
 }
 
 /// Ranking needs both classes.

@@ -3,6 +3,7 @@
 use ple_data::TaskType;
 
 use super::best::Best;
+use super::computed::Computed;
 use super::definition::{Definition, Settings};
 use super::rows::Rows;
 use super::undefined::Undefined;
@@ -80,10 +81,15 @@ impl Default for Ece {
 }
 
 impl Settings for Ece {
-    fn read(text: &str) -> Result<Self, &'static str> {
-        match text.parse() {
-            Ok(bins) if (1..=10_000).contains(&bins) => Ok(Self { bins }),
-            _ => Err("a number of bins from 1 to 10000, as in ece@15"),
+    fn shown() -> Self {
+        Self::default()
+    }
+
+    fn read(text: Option<&str>) -> Result<Self, &'static str> {
+        match text.map(str::parse) {
+            None => Ok(Self::default()),
+            Some(Ok(bins)) if (1..=10_000).contains(&bins) => Ok(Self { bins }),
+            Some(_) => Err("a number of bins from 1 to 10000, as in ece@15"),
         }
     }
 }
@@ -105,8 +111,8 @@ impl Definition for Ece {
         TaskType::Classification
     }
 
-    fn compute(&self, rows: &Rows<'_>) -> Result<f64, Undefined> {
-        expected_calibration_error(rows.outputs, rows.labels, rows.weights, self.bins)
+    fn compute(&self, rows: &Rows<'_>) -> Computed {
+        expected_calibration_error(rows.outputs, rows.labels, rows.weights, self.bins).into()
     }
 
     fn settings(&self) -> Option<String> {

@@ -3,6 +3,7 @@
 use ple_data::TaskType;
 
 use super::best::Best;
+use super::computed::Computed;
 use super::definition::Definition;
 use super::rows::Rows;
 use super::undefined::Undefined;
@@ -44,6 +45,9 @@ pub fn log_loss(logits: &[f32], labels: &[f32], weights: Option<&[f32]>) -> Resu
     })
 }
 
+/// What scikit-learn keeps 32-bit probabilities away from 0 and 1 by.
+const CLIP: f64 = f32::EPSILON as f64;
+
 /// [`log_loss`] as a metric.
 pub(super) struct LogLoss;
 
@@ -64,8 +68,16 @@ impl Definition for LogLoss {
         TaskType::Classification
     }
 
-    fn compute(&self, rows: &Rows<'_>) -> Result<f64, Undefined> {
-        log_loss(rows.outputs, rows.labels, rows.weights)
+    fn compute_served(&self, rows: &Rows<'_>) -> Option<Computed> {
+        let term = |probability: f64, label: f64| {
+            let probability = probability.clamp(CLIP, 1.0 - CLIP);
+            -(label * probability.ln() + (1.0 - label) * (-probability).ln_1p())
+        };
+        Some(weighted_mean(rows.outputs, rows.labels, rows.weights, term).into())
+    }
+
+    fn compute(&self, rows: &Rows<'_>) -> Computed {
+        log_loss(rows.outputs, rows.labels, rows.weights).into()
     }
 }
 

@@ -7,6 +7,7 @@ use ple_data::TaskType;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::best::Best;
+use super::computed::Computed;
 use super::definition::{Definition, Settings};
 use super::rows::Rows;
 use super::task_metrics::LabelCounts;
@@ -40,9 +41,10 @@ macro_rules! metrics {
         }
 
         impl Metric {
-            /// Every metric, with the defaults of its settings.
+            /// Every metric, with the defaults of its settings; where these have none, in the form in which it is written, with
+            /// `COLUMN` for the name of a column.
             pub fn all() -> Vec<Self> {
-                vec![$(Self::$plain,)* $(Self::$with(<$settings>::default()),)*]
+                vec![$(Self::$plain,)* $(Self::$with(<$settings as Settings>::shown()),)*]
             }
 
             fn definition(&self) -> &dyn Definition {
@@ -53,10 +55,11 @@ macro_rules! metrics {
             }
 
             /// The same metric with other settings, or what was expected of them.
-            fn with(self, settings: &str) -> Result<Self, &'static str> {
-                match self {
-                    $(Self::$with(_) => <$settings as Settings>::read(settings).map(Self::$with),)*
-                    _ => Err("a name alone, since it has no settings"),
+            fn with(self, settings: Option<&str>) -> Result<Self, &'static str> {
+                match (self, settings) {
+                    $((Self::$with(_), _) => <$settings as Settings>::read(settings).map(Self::$with),)*
+                    (plain, None) => Ok(plain),
+                    (_, Some(_)) => Err("a name alone, since it has no settings"),
                 }
             }
         }
@@ -140,17 +143,23 @@ impl Metric {
         }
     }
 
-    /// Computes it.
-    ///
-    /// # Errors
-    ///
-    /// The reason for which it has no value on these rows.
+    /// The column whose values are the groups that it is taken in, as `user_id` in `gauc@user_id`; nothing for a metric that
+    /// knows no groups.
+    pub fn column(&self) -> Option<&str> {
+        self.definition().column()
+    }
+
+    /// Computes it: the value, or the reason for which it has none on these rows, and its groups.
     ///
     /// # Panics
     ///
-    /// If the lengths differ, or a weight is negative.
-    pub fn compute(&self, rows: &Rows<'_>) -> Result<f64, Undefined> {
+    /// If the lengths differ, a weight is negative, or the rows have no groups and it declares a column.
+    pub fn compute(&self, rows: &Rows<'_>) -> Computed {
         self.definition().compute(rows)
+    }
+
+    pub(super) fn compute_served(&self, rows: &Rows<'_>) -> Option<Computed> {
+        self.definition().compute_served(rows)
     }
 
     /// Whether it will have a value on rows with these labels, whatever a model predicts: what can be known of a
@@ -188,7 +197,6 @@ impl FromStr for Metric {
         let Some(metric) = Self::all().into_iter().find(|metric| metric.name() == name) else {
             return Err(TrainError::UnknownMetric { found: name.to_owned() });
         };
-        let Some(settings) = settings else { return Ok(metric) };
         metric.with(settings).map_err(|expected| TrainError::Setting {
             setting: format!("the metric `{name}`"),
             found: format!("`{text}`"),

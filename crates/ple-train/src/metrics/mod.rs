@@ -6,6 +6,7 @@
 //!   probabilities that are served say something else than the logits.
 
 mod best;
+mod computed;
 mod definition;
 mod ece;
 mod log_loss;
@@ -22,6 +23,7 @@ mod undefined;
 mod weighted_mean;
 
 pub use best::Best;
+pub use computed::{Computed, GroupCounts, LeftOut};
 pub use ece::{Ece, expected_calibration_error};
 pub use log_loss::log_loss;
 pub use metric::Metric;

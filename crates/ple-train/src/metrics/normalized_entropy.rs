@@ -3,6 +3,7 @@
 use ple_data::TaskType;
 
 use super::best::Best;
+use super::computed::Computed;
 use super::definition::{self, Definition};
 use super::log_loss;
 use super::rows::Rows;
@@ -66,8 +67,8 @@ impl Definition for NormalizedEntropy {
         TaskType::Classification
     }
 
-    fn compute(&self, rows: &Rows<'_>) -> Result<f64, Undefined> {
-        normalized_entropy(rows.outputs, rows.labels, rows.weights)
+    fn compute(&self, rows: &Rows<'_>) -> Computed {
+        normalized_entropy(rows.outputs, rows.labels, rows.weights).into()
     }
 
     fn check_labels(&self, counts: LabelCounts) -> Result<(), Undefined> {

@@ -3,6 +3,7 @@
 use ple_data::TaskType;
 
 use super::best::Best;
+use super::computed::Computed;
 use super::definition::{self, Definition};
 use super::rows::Rows;
 use super::task_metrics::LabelCounts;
@@ -63,8 +64,8 @@ impl Definition for Pcoc {
         TaskType::Classification
     }
 
-    fn compute(&self, rows: &Rows<'_>) -> Result<f64, Undefined> {
-        pcoc(rows.outputs, rows.labels, rows.weights)
+    fn compute(&self, rows: &Rows<'_>) -> Computed {
+        pcoc(rows.outputs, rows.labels, rows.weights).into()
     }
 
     fn check_labels(&self, counts: LabelCounts) -> Result<(), Undefined> {

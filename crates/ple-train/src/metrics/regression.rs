@@ -3,6 +3,7 @@
 use ple_data::TaskType;
 
 use super::best::Best;
+use super::computed::Computed;
 use super::definition::Definition;
 use super::rows::Rows;
 use super::undefined::Undefined;
@@ -117,8 +118,8 @@ impl Definition for Mse {
         TaskType::Regression
     }
 
-    fn compute(&self, rows: &Rows<'_>) -> Result<f64, Undefined> {
-        mse(rows.outputs, rows.labels, rows.weights)
+    fn compute(&self, rows: &Rows<'_>) -> Computed {
+        mse(rows.outputs, rows.labels, rows.weights).into()
     }
 }
 
@@ -142,8 +143,8 @@ impl Definition for Rmse {
         TaskType::Regression
     }
 
-    fn compute(&self, rows: &Rows<'_>) -> Result<f64, Undefined> {
-        rmse(rows.outputs, rows.labels, rows.weights)
+    fn compute(&self, rows: &Rows<'_>) -> Computed {
+        rmse(rows.outputs, rows.labels, rows.weights).into()
     }
 }
 
@@ -167,8 +168,8 @@ impl Definition for Mae {
         TaskType::Regression
     }
 
-    fn compute(&self, rows: &Rows<'_>) -> Result<f64, Undefined> {
-        mae(rows.outputs, rows.labels, rows.weights)
+    fn compute(&self, rows: &Rows<'_>) -> Computed {
+        mae(rows.outputs, rows.labels, rows.weights).into()
     }
 }
 
@@ -192,8 +193,8 @@ impl Definition for R2 {
         TaskType::Regression
     }
 
-    fn compute(&self, rows: &Rows<'_>) -> Result<f64, Undefined> {
-        r2(rows.outputs, rows.labels, rows.weights)
+    fn compute(&self, rows: &Rows<'_>) -> Computed {
+        r2(rows.outputs, rows.labels, rows.weights).into()
     }
 }
 

@@ -3,6 +3,7 @@
 use ple_data::TaskType;
 
 use super::best::Best;
+use super::computed::Computed;
 use super::definition::{self, Definition};
 use super::radix_sort::{RadixKey, radix_sort};
 use super::rows::Rows;
@@ -173,8 +174,12 @@ impl Definition for Auc {
         TaskType::Classification
     }
 
-    fn compute(&self, rows: &Rows<'_>) -> Result<f64, Undefined> {
-        roc_auc(rows.outputs, rows.labels, rows.weights)
+    fn compute_served(&self, rows: &Rows<'_>) -> Option<Computed> {
+        Some(self.compute(rows))
+    }
+
+    fn compute(&self, rows: &Rows<'_>) -> Computed {
+        roc_auc(rows.outputs, rows.labels, rows.weights).into()
     }
 
     fn check_labels(&self, counts: LabelCounts) -> Result<(), Undefined> {

@@ -10,15 +10,14 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::metric::Metric;
-use super::roc_auc;
+use super::rows::Rows;
 use super::task_metrics::Measured;
-use super::weighted_mean::weighted_mean;
 
 /// Metrics of 32-bit probabilities that differ from those of the logits by more than a millionth.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServedMetrics {
-    /// The metrics that differ: the AUC, the log loss, or both.
+    /// The metrics that differ.
     pub values: BTreeMap<Metric, f64>,
     /// The rows of the task whose probability is exactly 0 or 1.
     pub saturated: usize,
@@ -27,36 +26,24 @@ pub struct ServedMetrics {
 /// A difference that no report shows.
 const LEAST_DIFFERENCE: f64 = 1e-6;
 
-/// What scikit-learn keeps 32-bit probabilities away from 0 and 1 by.
-const CLIP: f64 = f32::EPSILON as f64;
-
 impl ServedMetrics {
-    /// The metrics of the probabilities of a classification's logits, or `None` where they are those of the logits.
-    pub(super) fn of(
-        logits: &[f32],
-        labels: &[f32],
-        weights: Option<&[f32]>,
+    /// The metrics of the probabilities of a classification's logits, or `None` where they are those of the logits. `groups`
+    /// gives the groups that a metric needs.
+    pub(super) fn of<'r>(
+        rows: &Rows<'r>,
         of_logits: &BTreeMap<Metric, Measured>,
+        groups: impl Fn(&Metric) -> Option<&'r [u32]>,
     ) -> Option<Self> {
-        let probabilities: Vec<f32> = logits.iter().map(|&logit| ple_tensor::sigmoid(logit)).collect();
-        let log_loss = |probability: f64, label: f64| {
-            let probability = probability.clamp(CLIP, 1.0 - CLIP);
-            -(label * probability.ln() + (1.0 - label) * (-probability).ln_1p())
+        let probabilities: Vec<f32> = rows.outputs.iter().map(|&logit| ple_tensor::sigmoid(logit)).collect();
+        let served = |(metric, of_logits): (&Metric, &Measured)| {
+            let rows = Rows { outputs: &probabilities, groups: groups(metric), ..*rows };
+            let value = metric.compute_served(&rows)?.value.ok()?;
+            let differs =
+                of_logits.value().is_some_and(|of_logits| (of_logits - value).abs() > LEAST_DIFFERENCE);
+            differs.then(|| (metric.clone(), value))
         };
-        let served = [
-            (Metric::Auc, roc_auc(&probabilities, labels, weights)),
-            (Metric::LogLoss, weighted_mean(&probabilities, labels, weights, log_loss)),
-        ];
-        let differs = |metric: &Metric, value: f64| {
-            let of_logits = of_logits.get(metric).and_then(|measured| measured.value());
-            of_logits.is_some_and(|of_logits| (of_logits - value).abs() > LEAST_DIFFERENCE)
-        };
-        let values: BTreeMap<Metric, f64> = served
-            .into_iter()
-            .filter_map(|(metric, value)| {
-                value.ok().filter(|value| differs(&metric, *value)).map(|value| (metric, value))
-            })
-            .collect();
+        let values: BTreeMap<Metric, f64> = of_logits.iter().filter_map(served).collect();
+        let weights = rows.weights;
         let is_saturated = |(row, probability): &(usize, &f32)| {
             (**probability == 0.0 || **probability == 1.0)
                 && weights.is_none_or(|weights| weights[*row] != 0.0)

@@ -7,6 +7,7 @@ use std::fmt;
 use ple_data::TaskType;
 use serde::{Deserialize, Serialize};
 
+use super::computed::{Computed, GroupCounts};
 use super::metric::Metric;
 use super::rows::Rows;
 use super::served::ServedMetrics;
@@ -145,6 +146,9 @@ pub struct TaskMetrics {
     pub counts: LabelCounts,
     /// The metrics that it was judged by; those of a classification are taken of its logits.
     pub values: BTreeMap<Metric, Measured>,
+    /// The groups of those metrics that are taken in groups.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub groups: BTreeMap<Metric, GroupCounts>,
     /// Those of the probabilities that are served, where they are others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub served: Option<ServedMetrics>,
@@ -164,19 +168,33 @@ impl TaskMetrics {
         labels: &[f32],
         weights: Option<&[f32]>,
     ) -> Self {
-        Self::of(task, task_type, &Rows { outputs, labels, weights }, Metric::of(task_type))
+        let rows = Rows { outputs, labels, weights, groups: None };
+        Self::of(task, task_type, &rows, Metric::of(task_type), &BTreeMap::new())
     }
 
-    /// Computes the metrics that are named.
+    /// Computes the metrics that are named. `groups` has the rows' groups by each [column](Metric::column) that one of them
+    /// declares; those of `rows` are not looked at.
     ///
     /// # Panics
     ///
-    /// As [`TaskMetrics::compute`].
-    pub fn of(task: &str, task_type: TaskType, rows: &Rows<'_>, metrics: &[Metric]) -> Self {
-        let Rows { outputs, labels, weights } = *rows;
-        let values = metrics.iter().map(|metric| (metric.clone(), metric.compute(rows).into())).collect();
+    /// As [`TaskMetrics::compute`], and if the groups by a column are missing.
+    pub fn of(
+        task: &str,
+        task_type: TaskType,
+        rows: &Rows<'_>,
+        metrics: &[Metric],
+        groups: &BTreeMap<String, Vec<u32>>,
+    ) -> Self {
+        let Rows { labels, weights, .. } = *rows;
+        let of_metric = |metric: &Metric| metric.column().map(|column| &groups[column][..]);
+        let (mut values, mut counts_of_groups) = (BTreeMap::new(), BTreeMap::new());
+        for metric in metrics {
+            let Computed { value, groups } = metric.compute(&Rows { groups: of_metric(metric), ..*rows });
+            values.insert(metric.clone(), Measured::from(value));
+            counts_of_groups.extend(groups.map(|groups| (metric.clone(), groups)));
+        }
         let served = match task_type {
-            TaskType::Classification => ServedMetrics::of(outputs, labels, weights, &values),
+            TaskType::Classification => ServedMetrics::of(rows, &values, of_metric),
             TaskType::Regression => None,
         };
         Self {
@@ -184,6 +202,7 @@ impl TaskMetrics {
             task_type,
             counts: LabelCounts::of(task_type, labels, weights),
             values,
+            groups: counts_of_groups,
             served,
         }
     }

@@ -25,6 +25,9 @@ pub enum Undefined {
     /// A ranking metric needs both classes, and the negative one is absent.
     #[error("no row has a negative label")]
     NoNegatives,
+    /// A ranking metric within groups needs a group with both classes, or with a positive row.
+    #[error("no group has rows that could be ranked")]
+    NoGroups,
     /// A share of the labels' variance needs labels that differ.
     #[error("all labels are equal")]
     ConstantLabels,
