@@ -18,7 +18,7 @@ use ple_data::{
 };
 use ple_nn::{MlpConfig, ModelConfig, Norm};
 use ple_train::early_stopping::EarlyStopping;
-use ple_train::{AdamConfig, Balance, LearningRate, TrainConfig, TrainError, VocabularyFrom};
+use ple_train::{Balance, LearningRate, OptimizerConfig, TrainConfig, TrainError, VocabularyFrom};
 use program::Program;
 use program::failure::Failure;
 use program::interrupts;
@@ -78,7 +78,7 @@ fn outcome(arguments: &Arguments) -> Result<Outcome, Failure> {
         epochs: 20,
         batch_size: 1024,
         balance: Balance::Mean,
-        optimizer: AdamConfig { schedule: LearningRate::Cosine, ..AdamConfig::default() },
+        optimizer: OptimizerConfig { schedule: LearningRate::Cosine, ..OptimizerConfig::default() },
         early_stopping: EarlyStopping::new(20),
         ..TrainConfig::default()
     };

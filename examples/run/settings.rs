@@ -154,7 +154,7 @@ mod tests {
     use std::path::Path;
 
     use ple_nn::ModelConfig;
-    use ple_train::TrainConfig;
+    use ple_train::{AdamConfig, TrainConfig};
 
     use super::{Settings, changed};
 
@@ -170,7 +170,7 @@ mod tests {
                 "early_stopping": {"decide_by": "click.auc"}}}"#;
         let Settings { model, training } = read(text).unwrap();
         assert!(format!("{model:?}").contains("n_levels: 2, n_specific_experts: 2"));
-        assert_eq!(training.optimizer.learning_rate, 0.01);
+        assert_eq!(training.optimizer, AdamConfig { learning_rate: 0.01, ..AdamConfig::default() }.into());
         assert_eq!(training.early_stopping.decide_by.as_deref(), Some("click.auc"));
         assert_eq!(training.epochs, TrainConfig::default().epochs);
     }
@@ -185,8 +185,8 @@ mod tests {
             ),
             (
                 "{\"training\": {\"optimizer\": {\n\"learning_rat\": 3}}}",
-                "s.json, line 2: there is no setting `training.optimizer.learning_rat`\nexpected: one of `learning_rate`, \
-                 `schedule`, `weight_decay`, `decay`, `beta1`, `beta2`, `epsilon`, `tables`\nnext: did you mean \
+                "s.json, line 2: there is no setting `training.optimizer.learning_rat`\nexpected: one of `beta1`, `beta2`, \
+                 `decay`, `epsilon`, `for_tables`, `learning_rate`, `rule`, `schedule`, `tables`, `weight_decay`\nnext: did you mean \
                  `training.optimizer.learning_rate`?",
             ),
             (

@@ -8,8 +8,8 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::Array2;
 use ple_tensor::{
-    AdamStep, BatchNormParams, Mode, ParamStore, Role, RowStamps, Segment, TableId, Tape, Var, Workspace,
-    in_team,
+    AdamStep, BatchNormParams, Mode, ParamStore, Role, RowStamps, RuleStep, Segment, SlotWidth, TableId,
+    Tape, Var, Workspace, in_team,
 };
 
 const BATCH: usize = 1024;
@@ -101,7 +101,7 @@ fn table() -> (ParamStore, TableId, Vec<u32>) {
     const ROWS: usize = 500_000;
     let mut store = ParamStore::new();
     let table = store.add_table("table", ROWS, 16);
-    store.set_slots(2, RowStamps::None);
+    store.set_slots(&[SlotWidth::Row; 2], RowStamps::None);
     let uniform = matrix(1, BATCH);
     let ids =
         uniform.iter().map(|u| ((ROWS as f32).powf((u + 1.0) / 2.0) as u32).min(ROWS as u32 - 1)).collect();
@@ -167,7 +167,7 @@ fn dense_adam(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("Adam");
     group.throughput(Throughput::Elements(weights.len() as u64));
     group.bench_function("376 x 86", |bencher| {
-        bencher.iter(|| adam_step().update(&mut weights, &mut m, &mut v, &gradient));
+        bencher.iter(|| adam_step().update(&mut weights, &mut [&mut m, &mut v], &gradient));
     });
     group.finish();
 }

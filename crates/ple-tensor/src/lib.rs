@@ -69,10 +69,12 @@ mod kernel;
 pub use gradient_check::{GradientCheck, GradientMismatch, GradientReport, gradient_check};
 pub use gradient_sums::SharedParameters;
 pub use gradients::{Buffers, Gradients, RowGradients};
-pub use kernel::adam::{AdamStep, Written};
+pub use kernel::adam::AdamStep;
 pub use kernel::instruction_set::{INSTRUCTION_SET_VARIABLE, InstructionSet, InstructionSetError};
+pub use kernel::rule_step::{MOST_SLOTS, RuleStep};
 pub use kernel::team::{for_each_in_parallel, in_team};
 pub use kernel::transcendental::{exp, sigmoid};
+pub use kernel::written::Written;
 pub use non_finite::{NonFinite, Origin};
 pub use op_times::{Direction, OpTime, OpTimes};
 pub use ops::{
@@ -82,7 +84,7 @@ pub use ops::{
 };
 pub use replay::ReferenceParams;
 pub use store::{Entry, MatrixId, NamedBlock, ParamStore, Role, Snapshot, TableId};
-pub use table::{RowStamps, Table, TableRows};
+pub use table::{RowStamps, SlotWidth, Table, TableRows};
 pub use tape::{Mode, Node, Tape};
 pub use var::Var;
 pub use workspace::Workspace;

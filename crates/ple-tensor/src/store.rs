@@ -10,7 +10,7 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 
 use crate::first_values::FirstValues;
 use crate::kernel::gather::Rows;
-use crate::table::{Arena, RowStamps, Table, TableRows};
+use crate::table::{Arena, RowStamps, SlotWidth, Table, TableRows};
 
 /// Handle of a matrix in a [`ParamStore`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -95,7 +95,7 @@ pub struct ParamStore {
     arenas: Vec<Arena>,
     names: HashMap<String, Entry>,
     order: Vec<Entry>,
-    slots: (usize, RowStamps),
+    slots: (Vec<SlotWidth>, RowStamps),
     first: FirstValues,
 }
 
@@ -161,7 +161,7 @@ impl ParamStore {
         let arena = match self.arenas.iter().position(|arena| arena.dim() == dim) {
             Some(arena) => arena,
             None => {
-                self.arenas.push(Arena::new(dim, self.slots.0, self.slots.1));
+                self.arenas.push(Arena::new(dim, &self.slots.0, self.slots.1));
                 self.arenas.len() - 1
             }
         };
@@ -332,12 +332,12 @@ impl ParamStore {
         tables.into_iter().flatten().collect()
     }
 
-    /// Makes room for `slots` optimiser values beside each weight of a table (Adam keeps two moments: two slots), so
-    /// that a row and its moments are read and written together; with [`RowStamps::Kept`] each row also has the number
+    /// Makes room for an optimiser's slots beside the weights of a table's rows (Adam keeps two moments: two slots as wide as
+    /// the row), so that a row and its slots are read and written together; with [`RowStamps::Kept`] each row also has the number
     /// of the last step that reached it. Slots and stamps start at zero; the weights stay.
-    pub fn set_slots(&mut self, slots: usize, stamps: RowStamps) {
+    pub fn set_slots(&mut self, slots: &[SlotWidth], stamps: RowStamps) {
         self.arenas.iter_mut().for_each(|arena| arena.set_slots(slots, stamps));
-        self.slots = (slots, stamps);
+        self.slots = (slots.to_vec(), stamps);
     }
 
     /// A copy of all weights and buffers, without the optimiser's slots.

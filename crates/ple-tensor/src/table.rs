@@ -41,6 +41,25 @@ pub enum RowStamps {
     Kept,
 }
 
+/// How many values an optimiser keeps in a slot of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlotWidth {
+    /// One for each weight.
+    Row,
+    /// One for the whole row.
+    One,
+}
+
+impl SlotWidth {
+    /// The number of values beside `dim` weights.
+    pub fn values(self, dim: usize) -> usize {
+        match self {
+            Self::Row => dim,
+            Self::One => 1,
+        }
+    }
+}
+
 /// The rows of one table, to be changed.
 #[derive(Debug)]
 pub struct TableRows<'s> {
@@ -48,25 +67,30 @@ pub struct TableRows<'s> {
     pub data: &'s mut [f32],
     /// The dimension.
     pub dim: usize,
-    /// The length of a row: `dim * (1 + slots)`.
+    /// The length of a row: `dim` and the values of all slots.
     pub stride: usize,
+    /// The optimiser's slots, in the order in which they lie in a row.
+    pub slots: &'s [SlotWidth],
     /// The rows' stamps; empty without.
     pub stamps: &'s mut [u32],
 }
 
-/// Rows of `dim` weights followed by `slots x dim` optimiser values, for all tables of one dimension.
+/// Rows of `dim` weights followed by the optimiser's slots, for all tables of one dimension.
 #[derive(Clone, Debug)]
 pub(crate) struct Arena {
     dim: usize,
     stride: usize,
+    slots: Vec<SlotWidth>,
     data: ArenaMemory,
     row_stamps: RowStamps,
     stamps: Vec<u32>,
 }
 
 impl Arena {
-    pub(crate) fn new(dim: usize, slots: usize, row_stamps: RowStamps) -> Self {
-        Self { dim, stride: dim * (1 + slots), data: ArenaMemory::zeros(0), row_stamps, stamps: Vec::new() }
+    pub(crate) fn new(dim: usize, slots: &[SlotWidth], row_stamps: RowStamps) -> Self {
+        let stride = dim + slots.iter().map(|slot| slot.values(dim)).sum::<usize>();
+        let (slots, data) = (slots.to_vec(), ArenaMemory::zeros(0));
+        Self { dim, stride, slots, data, row_stamps, stamps: Vec::new() }
     }
 
     pub(crate) fn dim(&self) -> usize {
@@ -89,13 +113,13 @@ impl Arena {
         self.stamps.resize(if self.row_stamps == RowStamps::Kept { self.n_rows() } else { 0 }, 0);
     }
 
-    pub(crate) fn set_slots(&mut self, slots: usize, row_stamps: RowStamps) {
-        let stride = self.dim * (1 + slots);
-        let mut data = ArenaMemory::zeros(self.n_rows() * stride);
-        for (new, old) in data.chunks_exact_mut(stride).zip(self.data.chunks_exact(self.stride)) {
+    pub(crate) fn set_slots(&mut self, slots: &[SlotWidth], row_stamps: RowStamps) {
+        let mut new = Self::new(self.dim, slots, row_stamps);
+        new.data = ArenaMemory::zeros(self.n_rows() * new.stride);
+        for (new, old) in new.data.chunks_exact_mut(new.stride).zip(self.data.chunks_exact(self.stride)) {
             new[..self.dim].copy_from_slice(&old[..self.dim]);
         }
-        *self = Self { dim: self.dim, stride, data, row_stamps, stamps: Vec::new() };
+        *self = new;
         self.stamp_all();
     }
 
@@ -140,7 +164,8 @@ impl Arena {
             let n_stamps = rows.min(stamps.len());
             let (first_stamps, rest_stamps) = std::mem::take(&mut stamps).split_at_mut(n_stamps);
             (data, stamps) = (rest, rest_stamps);
-            TableRows { data: first, dim: self.dim, stride: self.stride, stamps: first_stamps }
+            let (dim, stride, slots) = (self.dim, self.stride, &self.slots[..]);
+            TableRows { data: first, dim, stride, slots, stamps: first_stamps }
         });
         cut.collect()
     }

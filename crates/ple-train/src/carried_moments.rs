@@ -10,10 +10,10 @@ use crate::carry_over::KeyMap;
 use crate::checkpoint::{Manifest, StoredTensor};
 use crate::error::TrainError;
 use crate::loading::read_verified;
-use crate::optimizer::{is_moment, moment_names, moments_of};
+use crate::optimizer::{is_slot, parameter_of, tensors_of};
 use crate::resume::RunState;
 
-/// Adam's moments as a checkpoint has them, to begin another run with: see [`fit_with_moments`](crate::fit_with_moments).
+/// What an optimiser keeps (Adam: moments) as a checkpoint has it, to begin another run with: see [`fit_with_moments`](crate::fit_with_moments).
 ///
 /// The checkpoints that a run leaves in its folder have them. A model that [`RankingModel::save`](crate::RankingModel::save)
 /// wrote has none.
@@ -56,7 +56,7 @@ impl CarriedMoments {
             *steps = steps.saturating_add(taken);
         }
         let mut stored = read_verified(folder, manifest)?;
-        stored.tensors.retain(|name, _| is_moment(name));
+        stored.tensors.retain(|name, _| is_slot(name));
         Ok(Some(Self { place: folder.to_owned(), steps, tensors: stored.tensors }))
     }
 
@@ -67,7 +67,7 @@ impl CarriedMoments {
     /// [`TrainError::OtherState`] where a table has not as many rows as the old transformation says.
     pub fn carried_over(mut self, old: &Transformation, new: &Transformation) -> Result<Self, TrainError> {
         for (name, tensor) in &mut self.tensors {
-            let Some(keys) = KeyMap::of_table(moments_of(name), old, new) else { continue };
+            let Some(keys) = KeyMap::of_table(parameter_of(name), old, new) else { continue };
             let (n_old, n_new) = keys.rows();
             let [rows, dim] = tensor.shape[..] else { continue };
             if rows != n_old {
@@ -88,14 +88,14 @@ impl CarriedMoments {
         Ok(self)
     }
 
-    /// The first and the second moments of a row of a table, by the name of the table as in
-    /// [`CarriedRows`](crate::CarriedRows).
-    pub fn row(&self, table: &str, row: usize) -> Option<[&[f32]; 2]> {
-        let [first, second] = moment_names(table).map(|name| {
+    /// What is kept of a row of a table, by the name of the table as in [`CarriedRows`](crate::CarriedRows): the slots in
+    /// their order, of Adam the first and the second moments. `None` where there is no such row.
+    pub fn row(&self, table: &str, row: usize) -> Option<Vec<&[f32]>> {
+        let values = tensors_of(table).filter_map(|name| {
             let tensor = self.tensors.get(&name)?;
             let [rows, dim] = tensor.shape[..] else { return None };
             (row < rows).then(|| &tensor.values[row * dim..(row + 1) * dim])
         });
-        Some([first?, second?])
+        Some(values.collect()).filter(|slots: &Vec<_>| !slots.is_empty())
     }
 }

@@ -13,6 +13,7 @@ use crate::finite::NotFinite;
 use crate::losses::Loss;
 use crate::metrics::{Metric, Undefined};
 use crate::nearest::{nearest, nearest_key};
+use crate::optimizer::RuleConfig;
 
 /// The errors of this crate. The variants carry facts; [`exit_code`](Self::exit_code) is what a program ends with.
 ///
@@ -97,6 +98,29 @@ pub enum TrainError {
     UnknownLoss {
         /// The name found.
         found: String,
+    },
+
+    /// An optimiser's name is not known.
+    #[error("there is no optimiser `{found}`\nexpected: one of {}\nnext: {}", list(&rule_names()), hint(found, &rule_names()))]
+    UnknownOptimizer {
+        /// The name found.
+        found: String,
+    },
+
+    /// What an optimiser has kept is not what the one of the settings keeps.
+    #[error(
+        "{}: what the optimiser keeps of {parameter} is that of `{found}`, and the settings say `{expected}`\nexpected: a checkpoint of `{expected}`\nnext: choose `{found}` in the settings, or begin without what the optimiser of that checkpoint has kept",
+        path.display()
+    )]
+    OtherOptimizer {
+        /// The checkpoint.
+        path: PathBuf,
+        /// The parameter.
+        parameter: String,
+        /// The optimiser that has kept it.
+        found: &'static str,
+        /// The optimiser that the settings name.
+        expected: &'static str,
     },
 
     /// A loss that is not for the link of the task's head.
@@ -386,6 +410,10 @@ fn metric_names() -> Vec<&'static str> {
 
 fn loss_names() -> Vec<&'static str> {
     Loss::all().iter().map(Loss::name).collect()
+}
+
+fn rule_names() -> Vec<&'static str> {
+    RuleConfig::all().iter().map(RuleConfig::name).collect()
 }
 
 fn losses_of(link: Link) -> Vec<&'static str> {

@@ -14,6 +14,8 @@ impl TrainError {
             | Self::InstructionSet(_)
             | Self::UnknownMetric { .. }
             | Self::UnknownLoss { .. }
+            | Self::UnknownOptimizer { .. }
+            | Self::OtherOptimizer { .. }
             | Self::LossOfOtherLink { .. }
             | Self::UnknownTask { .. }
             | Self::WatchSyntax { .. }

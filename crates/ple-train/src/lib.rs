@@ -34,7 +34,7 @@
 //!
 //! - [`RankingModel`], and [`feature_specs`], [`task_specs`] and [`bank_input`], which join a schema's columns to a model;
 //! - [`TrainConfig`], [`RunInput`] and [`fit`]: epochs, evaluations, early stopping, checkpoints, the best weights;
-//! - [`TrainState`], the way of one batch through a step: [`task_losses`] by each task's [`Loss`], then [`Balance`], then [`Adam`];
+//! - [`TrainState`], the way of one batch through a step: [`task_losses`] by each task's [`Loss`], then [`Balance`], then [`Optimizer`];
 //! - [`Observer`]: how a program hears of a run, and ends it;
 //! - [`metrics`]: exact AUC with ties, log loss and regression errors, per task, undefined with a reason;
 //! - [`early_stopping`]: when to stop and which evaluation to keep, by one or several metrics;
@@ -93,7 +93,9 @@ pub use losses::*;
 pub use memory::{AtTheEnd, MemoryPhase, RunMemory, RunSizes, VocabularyFrom};
 pub use objective::Objective;
 pub use observer::{Control, Evaluation, Observer, RunStart, StepProgress};
-pub use optimizer::{Adam, AdamConfig, DecayKind, LearningRate, TableUpdates};
+pub use optimizer::{
+    AdamConfig, DecayKind, LearningRate, MadeOf, Optimizer, OptimizerConfig, RuleConfig, Slot, TableUpdates,
+};
 pub use ple_files::{ExitKind, FileError};
 pub use predictor::Predictor;
 pub use ranking_model::RankingModel;

@@ -14,7 +14,7 @@ use crate::checkpoint::{FILE_NAME, Manifest, Stored, TensorRecord, read_tensors}
 use crate::error::TrainError;
 use crate::finite::check_loaded;
 use crate::memory::check_model;
-use crate::optimizer::{is_moment, moments_of};
+use crate::optimizer::slot_of;
 use crate::ranking_model::RankingModel;
 use crate::seed::RunSeed;
 
@@ -110,7 +110,7 @@ pub(crate) fn read_verified(folder: &Path, manifest: Manifest) -> Result<Stored,
 }
 
 /// Fails unless a checkpoint has the tensors of a store in their shapes, and besides them what may be saved with a model:
-/// what a balancing strategy has learned, if the run had one that learns, and the moments of an optimiser, if the run can
+/// what a balancing strategy has learned, if the run had one that learns, and the slots of an optimiser, if the run can
 /// go on.
 ///
 /// # Errors
@@ -175,16 +175,18 @@ impl Extra {
                 && self.balance.binary_search_by(|known| known.as_str().cmp(name)).is_ok();
             is_known.then(|| vec![1, 1])
         };
-        if !is_moment(name) {
-            return of_balance(name);
-        }
+        let Some((slot, parameter)) = slot_of(name) else { return of_balance(name) };
         if !self.has_moments {
             return None;
         }
-        match store.entry(moments_of(name)) {
+        match store.entry(parameter) {
             Some(Entry::Block(block)) if store.role(store.blocks()[block].matrix) == Role::Buffer => None,
-            Some(entry) => Some(shape_of(store, entry)),
-            None => of_balance(moments_of(name)),
+            Some(entry @ Entry::Block(_)) => Some(shape_of(store, entry)),
+            Some(Entry::Table(table)) => {
+                let table = store.table(table);
+                Some(vec![table.rows, slot.width.values(table.dim)])
+            }
+            None => of_balance(parameter),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::finite::first_in_state;
 use crate::loading::check_tensors;
 use crate::memory::check_model;
 use crate::metrics::Metric;
-use crate::optimizer::{Adam, moments_of};
+use crate::optimizer::{Optimizer, parameter_of};
 use crate::seed::RunSeed;
 
 /// A model, the schema of its data, and the values of its parameters.
@@ -134,12 +134,12 @@ impl RankingModel {
         self.write(folder, facts, None)
     }
 
-    /// Saves the model, and with an optimiser its moments, from which a run can go on.
+    /// Saves the model, and with an optimiser its slots, from which a run can go on.
     pub(crate) fn write(
         &self,
         folder: &Path,
         facts: &RunFacts,
-        optimizer: Option<&Adam>,
+        optimizer: Option<&Optimizer>,
     ) -> Result<Manifest, TrainError> {
         let store = &self.store;
         if let Some(first) = first_in_state(store, optimizer) {
@@ -155,10 +155,10 @@ impl RankingModel {
                 (block.name.clone(), values.shape().to_vec(), values.iter().copied().collect())
             })
             .collect();
-        blocks.extend(optimizer.into_iter().flat_map(|adam| adam.matrix_moments(store)));
+        blocks.extend(optimizer.into_iter().flat_map(|optimizer| optimizer.slots_of_matrices(store)));
         // An earlier run of this model may have had a balancing strategy that learns.
         if !may_learn(&facts.config) {
-            blocks.retain(|(name, ..)| !is_of_balance(moments_of(name)));
+            blocks.retain(|(name, ..)| !is_of_balance(parameter_of(name)));
         }
         let mut entries: Vec<TensorEntry<'_>> = blocks
             .iter()
@@ -174,8 +174,8 @@ impl RankingModel {
             let (dim, stride, rows) = (table.dim, rows.ncols(), table.rows);
             let source = TensorSource::Rows { data: &data[..(rows - 1) * stride + dim], dim, stride, rows };
             entries.push(TensorEntry { name: table.name.clone(), shape: vec![rows, dim], source });
-            if optimizer.is_some() {
-                entries.extend(Adam::table_moments(&table.name, data, (rows, dim, stride)));
+            if let Some(optimizer) = optimizer {
+                entries.extend(optimizer.slots_of_table(&table.name, data, (rows, dim, stride)));
             }
         }
         let facts = RunFacts {

@@ -15,7 +15,7 @@ use crate::error::TrainError;
 use crate::fit::Start;
 use crate::loading::read_verified;
 use crate::observer::Evaluation;
-use crate::optimizer::{LearningRate, SavedSteps};
+use crate::optimizer::SavedSteps;
 use crate::run::{Run, fingerprint, hexadecimal};
 
 /// The state of a run besides its tensors, its position and its early stopping.
@@ -119,6 +119,8 @@ impl Run<'_> {
     fn judge(&self, place: &Path, manifest: &Manifest) -> Result<Vec<Change>, TrainError> {
         let was = &manifest.run;
         self.check_transformation(place, was)?;
+        let tensors = manifest.tensors.iter().map(|record| record.name.as_str());
+        self.optimizer.check_slots(&self.model.store, place, tensors)?;
         let config = serde_json::json!({
             "model": to_json(self.model.model.config()),
             "training": self.report.facts.config,
@@ -141,7 +143,7 @@ impl Run<'_> {
             changes.push(Change { what: what.to_owned(), was, now });
         }
         let is_free = |change: &Change| match change.what.as_str() {
-            "training.epochs" => self.config.optimizer.schedule == LearningRate::Constant,
+            "training.epochs" => !self.config.optimizer.schedule.depends_on_length(),
             // The numbers stay as good; only their last bits depend on it.
             "instruction set" => true,
             // What is watched besides stands under early_stopping.

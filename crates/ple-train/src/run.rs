@@ -14,7 +14,7 @@ use crate::finite::{Extreme, NotFinite, first_in_state};
 use crate::fit::{Ended, FitReport, RunInput, SaveEvery, instruction_set};
 use crate::objective::Objective;
 use crate::observer::{Control, Evaluation, Observer, RunStart, StepProgress};
-use crate::optimizer::Adam;
+use crate::optimizer::Optimizer;
 use crate::ranking_model::RankingModel;
 use crate::resume::RunState;
 use crate::seed::RunSeed;
@@ -30,7 +30,7 @@ pub(crate) struct Run<'a> {
     pub(crate) model: &'a mut RankingModel,
     pub(crate) input: &'a RunInput,
     pub(crate) config: &'a TrainConfig,
-    pub(crate) optimizer: Adam,
+    pub(crate) optimizer: Optimizer,
     pub(crate) stopper: Option<EarlyStopper>,
     pub(crate) report: FitReport,
     /// The sum of each task's losses since the last evaluation, and their number.
@@ -63,7 +63,7 @@ impl<'a> Run<'a> {
         let objectives = Objective::of_tasks(&model.model, &config.losses)?;
         let balancer = Balancer::new(&config.balance, &objectives, &mut model.store)?;
         let n_steps = config.epochs.saturating_mul(steps_per_epoch as u64);
-        let optimizer = Adam::new(config.optimizer.clone(), n_steps, &mut model.store)?;
+        let optimizer = Optimizer::new(config.optimizer.clone(), n_steps, &mut model.store)?;
         let facts = RunFacts {
             seed: config.seed,
             instruction_set: instruction_set(),

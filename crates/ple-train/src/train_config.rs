@@ -10,7 +10,7 @@ use crate::early_stopping::EarlyStopping;
 use crate::error::TrainError;
 use crate::losses::Loss;
 use crate::metrics::Metric;
-use crate::optimizer::AdamConfig;
+use crate::optimizer::OptimizerConfig;
 
 /// The settings of a training run. The defaults are the tutorial's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ pub struct TrainConfig {
     /// The seed that every random choice derives from.
     pub seed: u64,
     /// The optimiser.
-    pub optimizer: AdamConfig,
+    pub optimizer: OptimizerConfig,
     /// The losses of tasks where they are not the [default of the link](Loss::of), by the names of the tasks.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub losses: BTreeMap<String, Loss>,
@@ -55,7 +55,7 @@ impl Default for TrainConfig {
             epochs: 5,
             batch_size: 1024,
             seed: 2020,
-            optimizer: AdamConfig::default(),
+            optimizer: OptimizerConfig::default(),
             losses: BTreeMap::new(),
             metrics: BTreeMap::new(),
             balance: Balance::default(),

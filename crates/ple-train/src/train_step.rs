@@ -9,7 +9,7 @@ use crate::balance::Balancer;
 use crate::bridge::bank_input;
 use crate::finite::{NotFinite, Number, first_in_gradients, first_in_state};
 use crate::objective::Objective;
-use crate::optimizer::Adam;
+use crate::optimizer::Optimizer;
 use crate::targets::Targets;
 use crate::task_losses::task_losses;
 
@@ -27,7 +27,7 @@ pub struct TrainState<'m> {
     /// The strategy that balances the tasks.
     pub balancer: &'m Balancer,
     /// The optimiser.
-    pub optimizer: &'m mut Adam,
+    pub optimizer: &'m mut Optimizer,
     /// The labels that two tasks make together.
     pub targets: Targets,
     /// The buffers that go from step to step.
@@ -91,10 +91,10 @@ impl TrainState<'_> {
         Ok(Pass { logits: values, task_losses, total: loss, gradients })
     }
 
-    /// From gradients to new parameters: Adam, dense for the network, rows for the tables.
+    /// From gradients to new parameters: the optimiser's step, dense for the network, rows for the tables.
     ///
     /// # Errors
-    /// A gradient, a weight, a moment or a running statistic that is not finite. The step has been taken then, and what it
+    /// A gradient, a weight, a slot or a running statistic that is not finite. The step has been taken then, and what it
     /// left is of no use.
     pub fn update(&mut self, pass: Pass) -> Result<(), NotFinite> {
         let written = in_team(|| self.optimizer.update(self.store, &pass.gradients));

@@ -14,8 +14,9 @@ use ple_tensor::{Entry, ParamStore, Role, Workspace};
 use ple_train::checkpoint::RunFacts;
 use ple_train::early_stopping::{EarlyStopping, Watch};
 use ple_train::{
-    Adam, AdamConfig, Balance, Balancer, Checkpoints, Every, NotFinite, Objective, RankingModel, RunInput,
-    RunSeed, TableUpdates, Targets, TrainConfig, TrainError, TrainState, feature_specs, fit, task_specs,
+    Balance, Balancer, Checkpoints, Every, NotFinite, Objective, Optimizer, OptimizerConfig, RankingModel,
+    RunInput, RunSeed, TableUpdates, Targets, TrainConfig, TrainError, TrainState, feature_specs, fit,
+    task_specs,
 };
 use proptest::prelude::*;
 use rand::rngs::SmallRng;
@@ -78,7 +79,7 @@ struct Run {
     store: ParamStore,
     objectives: Vec<Objective>,
     balancer: Balancer,
-    adam: Adam,
+    optimizer: Optimizer,
     step: u64,
 }
 
@@ -91,10 +92,11 @@ impl Run {
         let model = Model::new(&mut store, checked, &mut RunSeed(seed).generator("initialization", 0));
         let objectives = Objective::of_tasks(&model, &BTreeMap::new()).unwrap();
         let balancer = Balancer::new(balance, &objectives, &mut store).unwrap();
-        let adam = Adam::new(AdamConfig { tables, ..AdamConfig::default() }, 100, &mut store).unwrap();
+        let config = OptimizerConfig { tables, ..OptimizerConfig::default() };
+        let optimizer = Optimizer::new(config, 100, &mut store).unwrap();
         let mut batch = Batch::new();
         table.gather(&(0..ROWS as u32).collect::<Vec<_>>(), &mut batch);
-        Self { table, batch, model, store, objectives, balancer, adam, step: 0 }
+        Self { table, batch, model, store, objectives, balancer, optimizer, step: 0 }
     }
 
     fn step(&mut self) -> Result<(), NotFinite> {
@@ -105,7 +107,7 @@ impl Run {
             store: &mut self.store,
             objectives: &self.objectives,
             balancer: &self.balancer,
-            optimizer: &mut self.adam,
+            optimizer: &mut self.optimizer,
             targets: Targets::default(),
             workspace: Workspace::new(),
         };
@@ -140,10 +142,7 @@ impl Run {
                 let block = self.store.blocks()[block].clone();
                 let mut values = match place.slot {
                     0 => self.store.matrix_mut(block.matrix),
-                    slot => {
-                        let [first, second] = self.adam.moments_mut(block.matrix).unwrap();
-                        if slot == 1 { first } else { second }
-                    }
+                    slot => self.optimizer.slots_mut(block.matrix).unwrap().swap_remove(slot - 1),
                 };
                 let (rows, width) = (values.nrows(), block.columns.len());
                 values[[element / width % rows, block.columns.start + element % width]] = value;
@@ -153,7 +152,7 @@ impl Run {
 
     fn is_finite(&self) -> bool {
         let matrices = self.store.matrix_ids().flat_map(|id| {
-            let moments = self.adam.moments(id).into_iter().flatten();
+            let moments = self.optimizer.slots(id).into_iter().flatten().map(|(_, values)| values);
             moments.chain([self.store.matrix(id)]).flatten().copied().collect::<Vec<_>>()
         });
         let tables = self
@@ -284,7 +283,7 @@ proptest! {
             balance,
             evaluate_every: Every::Steps(2),
             early_stopping: watching_clicks(),
-            optimizer: AdamConfig { tables, ..AdamConfig::default() },
+            optimizer: OptimizerConfig { tables, ..OptimizerConfig::default() },
             ..TrainConfig::default()
         };
         match extreme {
@@ -296,7 +295,7 @@ proptest! {
             }
             Extreme::Label(value) => columns.labels[2 * row + 1] = value,
             Extreme::RowWeight(value) => columns.weights.as_mut().unwrap()[2 * row..2 * row + 2].fill(value),
-            Extreme::LearningRate(rate) => config.optimizer.learning_rate = rate,
+            Extreme::LearningRate(rate) => *config.optimizer.rule.rate_and_decay_mut()[0] = rate,
             Extreme::Balance(weight) => config.balance = Balance::Weights(vec![weight, 1.0]),
             Extreme::Deviation(deviation) => model.embedding_deviation = deviation,
         }
@@ -364,10 +363,10 @@ fn the_advice_fits_the_cause() {
     let balance = ends(|_, config| config.balance = Balance::Weights(vec![1e38, 1.0]));
     assert!(balance.starts_with("a gradient is not finite at epoch 1, step 1: first in "), "{balance}");
     assert!(balance.contains("lower the weights that balance the tasks"), "{balance}");
-    let rate = ends(|_, config| config.optimizer.learning_rate = 1e38);
+    let rate = ends(|_, config| *config.optimizer.rule.rate_and_decay_mut()[0] = 1e38);
     assert!(rate.starts_with("a weight is not finite at epoch 1, step 1: first in "), "{rate}");
     assert!(rate.ends_with("\nnext: lower the learning rate"), "{rate}");
-    let evaluated = ends(|_, config| config.optimizer.learning_rate = 1e15);
+    let evaluated = ends(|_, config| *config.optimizer.rule.rate_and_decay_mut()[0] = 1e15);
     assert!(
         evaluated
             .starts_with("the prediction of click for row 0 is not finite at epoch 1, step 1: first in "),

@@ -18,7 +18,7 @@ fn esmm() -> ModelConfig {
 fn trained(table: Table, epochs: u64) -> RankingModel {
     let mut model = RankingModel::new(table.schema().clone(), esmm(), RunSeed(3)).unwrap();
     let input = RunInput { train: table.into(), validation: None, checkpoints: None };
-    let optimizer = AdamConfig { learning_rate: 0.01, ..AdamConfig::default() };
+    let optimizer = AdamConfig { learning_rate: 0.01, ..AdamConfig::default() }.into();
     let config = TrainConfig { epochs, batch_size: 64, optimizer, ..TrainConfig::default() };
     fit(&mut model, &input, &config, &mut ()).unwrap();
     model

@@ -7,7 +7,7 @@ use ple_data::TaskType::{self, Classification, Regression};
 use ple_data::{ParquetShards, StreamConfig, ali_ccp_schema};
 use ple_train::early_stopping::{EarlyStopping, Watch};
 use ple_train::metrics::{LabelCounts, Metric};
-use ple_train::{AdamConfig, TrainError};
+use ple_train::{AdamConfig, OptimizerConfig, RuleConfig, TrainError};
 
 #[track_caller]
 fn says(error: impl Into<TrainError>, exit_code: u8, text: &str) {
@@ -99,9 +99,16 @@ fn settings_and_states() {
         "early_stopping: patience is 0\nexpected: at least 1\nnext: correct early_stopping: patience",
     );
     says(
-        AdamConfig { learning_rate: -0.5, ..AdamConfig::default() }.check().unwrap_err(),
+        OptimizerConfig::from(AdamConfig { learning_rate: -0.5, ..AdamConfig::default() })
+            .check()
+            .unwrap_err(),
         2,
         "learning_rate is -0.5\nexpected: a finite number above 0\nnext: correct learning_rate",
+    );
+    says(
+        "adma".parse::<RuleConfig>().unwrap_err(),
+        2,
+        "there is no optimiser `adma`\nexpected: one of adam\nnext: did you mean `adam`?",
     );
     let stopper = |task| EarlyStopping::new(2).resolve(&tasks(&[(task, Classification)])).unwrap();
     says(

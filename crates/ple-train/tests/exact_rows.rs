@@ -6,7 +6,7 @@
 use ndarray::Array2;
 use ple_nn::{BankInput, Builder, EmbeddingBank, FeatureSpec, Initialization};
 use ple_tensor::{Mode, ParamStore, Role, Tape, Workspace, Written};
-use ple_train::{Adam, AdamConfig, DecayKind, TableUpdates};
+use ple_train::{AdamConfig, DecayKind, Optimizer, OptimizerConfig, TableUpdates};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
@@ -37,7 +37,7 @@ fn ids(step: u64, random: &mut SmallRng) -> [Vec<u32>; 2] {
 }
 
 /// The weights after all steps.
-fn train(config: &AdamConfig, replays: Replays) -> Vec<u32> {
+fn train(config: &OptimizerConfig, replays: Replays) -> Vec<u32> {
     let mut store = ParamStore::new();
     let mut random = SmallRng::seed_from_u64(1);
     let builder = &mut Builder {
@@ -49,7 +49,7 @@ fn train(config: &AdamConfig, replays: Replays) -> Vec<u32> {
     let features = [FeatureSpec::sparse("wide", 300, 16), FeatureSpec::sparse("narrow", 40, 5)];
     let bank = EmbeddingBank::new(builder, &features, 0.1);
     let weight = store.add("weight", Array2::from_elem((21, 1), 0.3), Role::Decayed);
-    let mut adam = Adam::new(config.clone(), STEPS, &mut store).unwrap();
+    let mut adam = Optimizer::new(config.clone(), STEPS, &mut store).unwrap();
     let mut replay_times = SmallRng::seed_from_u64(3);
     let no_dense = Array2::zeros((BATCH, 0));
     let mut workspace = Workspace::new();
@@ -89,7 +89,8 @@ fn train(config: &AdamConfig, replays: Replays) -> Vec<u32> {
 fn five_thousand_steps_with_gaps_leave_the_bytes_of_dense_steps() {
     let cases = [(0.0, DecayKind::Coupled), (1e-3, DecayKind::Coupled), (1e-3, DecayKind::Decoupled)];
     for (weight_decay, decay) in cases {
-        let config = |tables| AdamConfig { weight_decay, decay, tables, ..AdamConfig::default() };
+        let adam = AdamConfig { weight_decay, decay, ..AdamConfig::default() };
+        let config = |tables| OptimizerConfig { tables, ..adam.clone().into() };
         let dense = train(&config(TableUpdates::Dense), Replays::Never);
         assert!(dense.iter().all(|bits| f32::from_bits(*bits).is_finite()));
         for replays in [Replays::Never, Replays::Sometimes(0.001), Replays::Sometimes(0.1)] {
@@ -103,7 +104,8 @@ fn five_thousand_steps_with_gaps_leave_the_bytes_of_dense_steps() {
 fn moments_that_fade_to_nothing_do_so_alike() {
     // Without decay a row that is read once keeps a first moment that falls below the smallest normal number after some
     // 800 steps, and to zero after some 1,000.
-    let config = |tables| AdamConfig { weight_decay: 0.0, beta2: 0.9, tables, ..AdamConfig::default() };
+    let adam = AdamConfig { weight_decay: 0.0, beta2: 0.9, ..AdamConfig::default() };
+    let config = |tables| OptimizerConfig { tables, ..adam.clone().into() };
     assert!(
         train(&config(TableUpdates::Dense), Replays::Never)
             == train(&config(TableUpdates::Exact), Replays::Never)

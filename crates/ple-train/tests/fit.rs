@@ -15,10 +15,10 @@ use ple_tensor::{Origin, ParamStore, Role, Workspace};
 use ple_train::early_stopping::{EarlyStopping, Watch};
 use ple_train::metrics::Metric;
 use ple_train::{
-    Adam, AdamConfig, Balance, Balancer, Checkpoints, Control, DecayKind, Ended, Evaluation, Every,
-    FileError, FitReport, LearningRate, NotFinite, Number, Objective, Observer, RankingModel, RunInput,
-    RunSeed, StepProgress, TableUpdates, Targets, TrainConfig, TrainError, TrainState, feature_specs, fit,
-    task_specs,
+    AdamConfig, Balance, Balancer, Checkpoints, Control, DecayKind, Ended, Evaluation, Every, FileError,
+    FitReport, LearningRate, NotFinite, Number, Objective, Observer, Optimizer, OptimizerConfig,
+    RankingModel, RunInput, RunSeed, StepProgress, TableUpdates, Targets, TrainConfig, TrainError,
+    TrainState, feature_specs, fit, task_specs,
 };
 
 /// 1,500 training rows of a seed whose every split has positives of both tasks.
@@ -60,7 +60,7 @@ fn bytes(model: &RankingModel, report: &FitReport) -> Vec<u8> {
 #[test]
 fn one_two_and_three_threads_give_the_same_bytes() {
     for tables in [TableUpdates::Lazy, TableUpdates::Exact] {
-        let config = TrainConfig { optimizer: AdamConfig { tables, ..AdamConfig::default() }, ..config() };
+        let config = TrainConfig { optimizer: OptimizerConfig { tables, ..Default::default() }, ..config() };
         let [one, two, three] = [1, 2, 3].map(|threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
@@ -83,7 +83,8 @@ fn another_seed_gives_another_model() {
 fn exact_updates_give_the_bytes_of_dense_ones() {
     for decay in [DecayKind::Coupled, DecayKind::Decoupled] {
         for (weight_decay, schedule) in [(1e-2, LearningRate::Cosine), (0.0, LearningRate::Constant)] {
-            let adam = |tables| AdamConfig { weight_decay, decay, schedule, tables, ..AdamConfig::default() };
+            let adam = AdamConfig { weight_decay, decay, ..AdamConfig::default() };
+            let adam = |tables| OptimizerConfig { schedule, tables, ..adam.clone().into() };
             let [dense, exact, lazy] =
                 [TableUpdates::Dense, TableUpdates::Exact, TableUpdates::Lazy].map(|tables| {
                     let config = TrainConfig { optimizer: adam(tables), ..config() };
@@ -132,7 +133,7 @@ fn a_saved_model_predicts_the_same() {
 /// A run that reaches its last epoch keeps the best weights, not the last.
 #[test]
 fn the_best_weights_are_restored_at_every_end() {
-    let high_rate = AdamConfig { learning_rate: 0.03, ..AdamConfig::default() };
+    let high_rate: OptimizerConfig = AdamConfig { learning_rate: 0.03, ..AdamConfig::default() }.into();
     for patience in [1, 50] {
         let early_stopping = EarlyStopping::new(patience);
         let config = TrainConfig { epochs: 12, optimizer: high_rate.clone(), early_stopping, ..config() };
@@ -296,7 +297,7 @@ fn an_unknown_metric_is_found_before_training() {
 
 #[test]
 fn a_loss_that_is_not_finite_names_task_epoch_step_and_tensor() {
-    let optimizer = AdamConfig { learning_rate: 1e30, ..AdamConfig::default() };
+    let optimizer = AdamConfig { learning_rate: 1e30, ..AdamConfig::default() }.into();
     let error = error(TrainConfig { optimizer, balance: Balance::Mean, ..config() }, |_| ());
     let TrainError::NotFinite(NotFinite { number, tensor, step, .. }) = &error else { panic!("{error}") };
     let expected = Number::Loss { task: Some("click".to_owned()), origin: Origin::Network };
@@ -336,9 +337,9 @@ fn impossible_settings_are_refused() {
         error(config, |_| ()).to_string().lines().take(2).collect::<Vec<_>>().join("; ")
     };
     let adam = |change: fn(&mut AdamConfig)| {
-        let mut optimizer = AdamConfig::default();
-        change(&mut optimizer);
-        TrainConfig { optimizer, ..config() }
+        let mut adam = AdamConfig::default();
+        change(&mut adam);
+        TrainConfig { optimizer: adam.into(), ..config() }
     };
     assert_eq!(message(TrainConfig { epochs: 0, ..config() }), "epochs is 0; expected: at least 1");
     assert_eq!(message(TrainConfig { batch_size: 1, ..config() }), "batch_size is 1; expected: at least 2");
@@ -553,7 +554,7 @@ fn take_step(
     model: &ple_nn::Model,
     store: &mut ParamStore,
     balancer: &Balancer,
-    optimizer: &mut Adam,
+    optimizer: &mut Optimizer,
     batch: &Batch,
 ) -> (Vec<Option<f32>>, f32) {
     let objectives = Objective::of_tasks(model, &BTreeMap::new()).unwrap();
@@ -588,7 +589,7 @@ fn a_task_without_rows_in_a_batch_adds_nothing_to_its_step() {
         let model = ple_nn::Model::new(&mut store, checked, &mut RunSeed(1).generator("initialization", 0));
         let objectives = Objective::of_tasks(&model, &BTreeMap::new()).unwrap();
         let balancer = Balancer::new(&Balance::Uwl, &objectives, &mut store).unwrap();
-        let mut optimizer = Adam::new(AdamConfig::default(), 1, &mut store).unwrap();
+        let mut optimizer = Optimizer::new(OptimizerConfig::default(), 1, &mut store).unwrap();
         let mut batch = Batch::new();
         rows.gather(&(0..200).collect::<Vec<_>>(), &mut batch);
         let (losses, total) = take_step(&schema, &model, &mut store, &balancer, &mut optimizer, &batch);
@@ -631,7 +632,7 @@ fn what_belongs_to_a_task_without_rows_takes_no_step() {
     let model = ple_nn::Model::new(&mut store, checked, &mut RunSeed(1).generator("initialization", 0));
     let objectives = Objective::of_tasks(&model, &BTreeMap::new()).unwrap();
     let balancer = Balancer::new(&Balance::Uwl, &objectives, &mut store).unwrap();
-    let mut optimizer = Adam::new(AdamConfig::default(), 2, &mut store).unwrap();
+    let mut optimizer = Optimizer::new(OptimizerConfig::default(), 2, &mut store).unwrap();
     let mut snapshots = Vec::new();
     for inside in [[1.0, 1.0], [1.0, 0.0]] {
         take_step(&schema, &model, &mut store, &balancer, &mut optimizer, &batch(inside));

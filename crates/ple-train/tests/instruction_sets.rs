@@ -16,7 +16,9 @@ use ple_nn::{
     Activation, Architecture, MlpConfig, MmoeConfig, ModelConfig, Norm, PleConfig, SharedBottomConfig,
 };
 use ple_tensor::{INSTRUCTION_SET_VARIABLE, InstructionSet};
-use ple_train::{AdamConfig, RankingModel, RunInput, RunSeed, TableUpdates, TrainConfig, TrainError, fit};
+use ple_train::{
+    AdamConfig, OptimizerConfig, RankingModel, RunInput, RunSeed, TableUpdates, TrainConfig, TrainError, fit,
+};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use xxhash_rust::xxh3::Xxh3;
@@ -84,7 +86,7 @@ fn table() -> Table {
 }
 
 /// Each kind of model with each activation, with dropout, and with norms and table updates in turn.
-fn cases() -> Vec<(String, ModelConfig, AdamConfig)> {
+fn cases() -> Vec<(String, ModelConfig, OptimizerConfig)> {
     use Activation::{Dice, LeakyRelu, Prelu, Relu, Sigmoid, Softmax};
     let mut cases = Vec::new();
     for (turn, activation) in [Relu, Sigmoid, Softmax, LeakyRelu, Prelu, Dice].into_iter().enumerate() {
@@ -114,8 +116,8 @@ fn cases() -> Vec<(String, ModelConfig, AdamConfig)> {
                 embedding_dropout: 0.1,
                 ..ModelConfig::default()
             };
-            let adam =
-                AdamConfig { learning_rate: 0.01, weight_decay: 1e-3, tables, ..AdamConfig::default() };
+            let adam = AdamConfig { learning_rate: 0.01, weight_decay: 1e-3, ..AdamConfig::default() };
+            let adam = OptimizerConfig { tables, ..adam.into() };
             cases.push((name, model, adam));
         }
     }
@@ -136,7 +138,7 @@ fn train_all() -> String {
     lines
 }
 
-fn hash_of_a_run(table: &Table, model: ModelConfig, optimizer: AdamConfig) -> u128 {
+fn hash_of_a_run(table: &Table, model: ModelConfig, optimizer: OptimizerConfig) -> u128 {
     let mut model = RankingModel::new(table.schema().clone(), model, RunSeed(7)).unwrap();
     let input = RunInput { train: table.clone().into(), validation: None, checkpoints: None };
     let config = TrainConfig { epochs: 2, batch_size: 260, optimizer, ..TrainConfig::default() };

@@ -42,7 +42,7 @@ fn config(losses: &[(&str, &str)]) -> TrainConfig {
         epochs: 30,
         batch_size: 200,
         losses: losses.iter().map(|(task, loss)| ((*task).to_owned(), loss.parse().unwrap())).collect(),
-        optimizer: AdamConfig { learning_rate: 0.02, ..AdamConfig::default() },
+        optimizer: AdamConfig { learning_rate: 0.02, ..AdamConfig::default() }.into(),
         early_stopping: EarlyStopping { decide_by: Some("visits.mse".to_owned()), ..EarlyStopping::new(30) },
         ..TrainConfig::default()
     }

@@ -14,8 +14,9 @@ use ple_files::FolderLock;
 use ple_nn::{Architecture, ModelConfig};
 use ple_train::early_stopping::EarlyStopping;
 use ple_train::{
-    AdamConfig, Checkpoints, Control, Ended, Every, FitReport, LearningRate, Observer, RankingModel, Resumed,
-    RunInput, RunSeed, SaveEvery, Start, StepProgress, TableUpdates, TrainConfig, TrainError, fit,
+    AdamConfig, Checkpoints, Control, Ended, Every, FitReport, LearningRate, Observer, OptimizerConfig,
+    RankingModel, Resumed, RunInput, RunSeed, SaveEvery, Start, StepProgress, TableUpdates, TrainConfig,
+    TrainError, fit,
 };
 
 /// 10 steps of 100 rows an epoch.
@@ -44,7 +45,10 @@ fn config(tables: TableUpdates) -> TrainConfig {
         batch_size: 100,
         evaluate_every: Every::Steps(4),
         early_stopping: EarlyStopping::new(50),
-        optimizer: AdamConfig { tables, learning_rate: 0.02, weight_decay: 1e-3, ..AdamConfig::default() },
+        optimizer: OptimizerConfig {
+            tables,
+            ..AdamConfig { learning_rate: 0.02, weight_decay: 1e-3, ..AdamConfig::default() }.into()
+        },
         ..TrainConfig::default()
     }
 }
@@ -348,7 +352,7 @@ fn what_has_changed_is_judged() {
     assert_eq!(report.steps, 40);
     let changes: Vec<String> = observer.resumed.unwrap().changes.iter().map(ToString::to_string).collect();
     assert_eq!(changes, ["training.epochs was 3 and is 4"]);
-    let optimizer = AdamConfig { schedule: LearningRate::Cosine, ..config.optimizer.clone() };
+    let optimizer = OptimizerConfig { schedule: LearningRate::Cosine, ..config.optimizer.clone() };
     let cosine = TrainConfig { optimizer, ..config };
     let folder = tempfile::tempdir().unwrap();
     let started = with_checkpoints(&input, folder.path(), Start::Anew);

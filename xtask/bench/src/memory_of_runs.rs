@@ -9,8 +9,8 @@ use ple_data::{Batch, GeneratorConfig, RowSource, SourceSize, ali_ccp_schema, ge
 use ple_nn::{Architecture, MlpConfig, MmoeConfig, ModelConfig};
 use ple_onnx::{ExportInput, ExportOptions, export};
 use ple_train::{
-    AdamConfig, AtTheEnd, RankingModel, RunInput, RunMemory, RunSeed, RunSizes, TableUpdates, TrainConfig,
-    VocabularyFrom, bank_input, feature_specs, fit,
+    AtTheEnd, OptimizerConfig, RankingModel, RunInput, RunMemory, RunSeed, RunSizes, TableUpdates,
+    TrainConfig, VocabularyFrom, bank_input, feature_specs, fit,
 };
 use serde_json::{Value, json};
 
@@ -198,7 +198,7 @@ fn run(case: &Case, rows: Rows, folder: &Path) -> Result<Value, String> {
         epochs: 2,
         seed: SEED,
         batch_size: case.batch_size,
-        optimizer: AdamConfig { tables, ..AdamConfig::default() },
+        optimizer: OptimizerConfig { tables, ..OptimizerConfig::default() },
         ..TrainConfig::default()
     };
     let text = |error: ple_train::TrainError| error.to_string();

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use ple_data::{Batch, BatchPlan, EpochOrder, LastBatch, Shuffle};
 use ple_tensor::{Direction, Workspace};
-use ple_train::{Adam, AdamConfig, Balance, Balancer, Objective, RankingModel, RunSeed, Targets, TrainState};
+use ple_train::{
+    Balance, Balancer, Objective, Optimizer, OptimizerConfig, RankingModel, RunSeed, Targets, TrainState,
+};
 use serde_json::{Value, json};
 
 use crate::options::Profile;
@@ -30,7 +32,8 @@ pub(crate) fn measure(options: &Profile) -> Result<Value, String> {
     let objectives = Objective::of_tasks(network, &BTreeMap::new()).map_err(|e| e.to_string())?;
     let balancer = Balancer::new(&Balance::Uwl, &objectives, &mut store).map_err(|e| e.to_string())?;
     let n_steps = (WARM_UP + options.steps) as u64;
-    let mut optimizer = Adam::new(AdamConfig::default(), n_steps, &mut store).map_err(|e| e.to_string())?;
+    let mut optimizer =
+        Optimizer::new(OptimizerConfig::default(), n_steps, &mut store).map_err(|e| e.to_string())?;
     let shuffle = Shuffle::Seeded(workload::SEED);
     let plan = BatchPlan { batch_size: BATCH, last_batch: LastBatch::Keep, shuffle };
     let order = EpochOrder::new(table.rows(), plan, 0);

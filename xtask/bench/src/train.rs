@@ -1,7 +1,7 @@
 //! Training as a user does it: one epoch through `fit`, without validation rows, so that only steps are timed.
 
 use ple_data::RowSource;
-use ple_train::{AdamConfig, Every, RankingModel, RunInput, RunSeed, TableUpdates, TrainConfig, fit};
+use ple_train::{Every, OptimizerConfig, RankingModel, RunInput, RunSeed, TableUpdates, TrainConfig, fit};
 
 use crate::losses::Losses;
 use crate::options::{Features, Source, Tables, Train};
@@ -55,7 +55,7 @@ fn config(options: &Train) -> TrainConfig {
         Tables::Exact => (TableUpdates::Exact, Every::Epoch),
         Tables::Dense => (TableUpdates::Dense, Every::Epoch),
     };
-    let optimizer = AdamConfig { tables, ..AdamConfig::default() };
+    let optimizer = OptimizerConfig { tables, ..OptimizerConfig::default() };
     TrainConfig { epochs: 1, seed: workload::SEED, optimizer, evaluate_every, ..TrainConfig::default() }
 }
 

@@ -3,8 +3,10 @@
 
 use super::instruction_set::{InstructionSet, multiversion};
 use super::prefetch::{ROWS_AHEAD, prefetch};
+use super::rule_step::RuleStep;
 use super::team::for_each_in_parallel;
-use crate::table::TableRows;
+use super::written::Written;
+use crate::table::{SlotWidth, TableRows};
 
 /// What one step of Adam needs besides weight, gradient and moments: a function of the settings and the step's number.
 ///
@@ -23,7 +25,7 @@ use crate::table::TableRows;
 /// 1, AdamW of I. Loshchilov and F. Hutter, "Decoupled Weight Decay Regularization", ICLR 2019, algorithm 2.
 ///
 /// ```
-/// use ple_tensor::{AdamStep, Written};
+/// use ple_tensor::{AdamStep, RuleStep, Written};
 ///
 /// let step = AdamStep {
 ///     beta1: 0.9,
@@ -37,7 +39,7 @@ use crate::table::TableRows;
 ///     root_correction: 1.0 / (1.0_f32 - 0.999).sqrt(),          // 1 / sqrt(1 - beta2^t)
 /// };
 /// let (mut weight, mut m, mut v) = ([1.0], [0.0], [0.0]);
-/// assert_eq!(step.update(&mut weight, &mut m, &mut v, &[5.0]), Written::Finite);
+/// assert_eq!(step.update(&mut weight, &mut [&mut m, &mut v], &[5.0]), Written::Finite);
 /// assert!((weight[0] - 0.99).abs() < 1e-5); // the first step is as long as the learning rate, whatever the gradient
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -80,32 +82,8 @@ fn or_zero(value: f32, least: f32) -> f32 {
 /// Values to a task: less would not pay for the fork.
 const CHUNK: usize = 1 << 12;
 
-/// Whether what a kernel wrote is finite. The kernels find out while the values are in registers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub enum Written {
-    /// Every value is finite.
-    Finite,
-    /// A value may be NaN or infinite. It is not said where: that takes a search, which the caller makes.
-    Suspect,
-}
-
-impl Written {
-    /// Both parts of what was written.
-    pub fn and(self, other: Self) -> Self {
-        if self == Self::Finite { other } else { Self::Suspect }
-    }
-
-    fn of(magnitude: u32) -> Self {
-        if magnitude < INFINITY { Self::Finite } else { Self::Suspect }
-    }
-}
-
-/// The bits of infinity. Without the sign, the bits of NaN are above them and those of every number below.
-const INFINITY: u32 = f32::INFINITY.to_bits();
-
 impl AdamStep {
-    /// One step of one weight. Gives back the bits of `w + v` without the sign, which are [`INFINITY`] or more if one of
+    /// One step of one weight. Gives back the bits of `w + v` without the sign, which are those of infinity or more if one of
     /// the three results is not finite: `v` and `w` by themselves, and `m` by way of `w`, which it is divided into.
     #[inline(always)]
     fn step(&self, weight: &mut f32, m: &mut f32, v: &mut f32, gradient: f32) -> u32 {
@@ -116,13 +94,25 @@ impl AdamStep {
         *weight = *weight * self.kept - self.step_size * (*m / denominator);
         (*weight + *v).abs().to_bits()
     }
+}
 
-    /// One step of weights and their moments.
+impl RuleStep for AdamStep {
+    const REPLAYED_TOGETHER: usize = 4;
+
+    #[inline(always)]
+    fn run(&self, weights: &mut [f32], slots: &mut [&mut [f32]], gradient: &[f32]) {
+        let [m, v] = two(slots);
+        for (((weight, m), v), &gradient) in weights.iter_mut().zip(m).zip(v).zip(gradient) {
+            self.step(weight, m, v, gradient);
+        }
+    }
+
+    /// One step of weights and their moments, first and second.
     ///
     /// # Panics
-    /// If the lengths differ.
-    pub fn update(&self, weights: &mut [f32], m: &mut [f32], v: &mut [f32], gradient: &[f32]) -> Written {
-        let n = weights.len();
+    /// If there are not two slots, or the lengths differ.
+    fn update(&self, weights: &mut [f32], slots: &mut [&mut [f32]], gradient: &[f32]) -> Written {
+        let ([m, v], n) = (two(slots), weights.len());
         assert!(m.len() == n && v.len() == n && gradient.len() == n, "moments and gradient of {n} weights");
         let moments = m.chunks_mut(CHUNK).zip(v.chunks_mut(CHUNK));
         let parts = weights.chunks_mut(CHUNK).zip(moments).zip(gradient.chunks(CHUNK));
@@ -138,19 +128,20 @@ impl AdamStep {
     ///
     /// # Panics
     /// If a row is not the table's, a row is too short for two moments, or the lengths differ.
-    pub fn update_rows(&self, table: &mut TableRows<'_>, rows: &[u32], gradients: &[f32]) -> Written {
+    fn update_rows(&self, table: &mut TableRows<'_>, rows: &[u32], gradients: &[f32]) -> Written {
         assert!(table.stride >= 3 * table.dim, "rows of {} values and their moments", table.dim);
+        debug_assert!(!table.slots.contains(&SlotWidth::One), "moments of each weight");
         assert_eq!(gradients.len(), rows.len() * table.dim, "gradients of {} rows", rows.len());
         Written::of(update_rows(self, table.data, table.dim, table.stride, rows, gradients))
     }
 
     /// The steps that rows missed, in order, each with a gradient of zero: the values stay in registers meanwhile. Up to
-    /// [`AdamStep::REPLAYED_TOGETHER`] rows go through the steps together, so that one's roots and divisions hide those of
+    /// [`RuleStep::REPLAYED_TOGETHER`] rows go through the steps together, so that one's roots and divisions hide those of
     /// the others; no bit depends on it.
     ///
     /// # Panics
     /// If a row comes twice, is not the table's, or is too short for two moments.
-    pub fn replay(steps: &[AdamStep], table: &mut TableRows<'_>, rows: &[usize]) -> Written {
+    fn replay(steps: &[AdamStep], table: &mut TableRows<'_>, rows: &[usize]) -> Written {
         // Four rows need the 32 wide registers of AVX-512.
         let together = if InstructionSet::in_use() == InstructionSet::Avx512 { 4 } else { 2 };
         let magnitudes = rows.chunks(together).map(|rows| match *rows {
@@ -162,9 +153,15 @@ impl AdamStep {
         });
         Written::of(magnitudes.max().unwrap_or(0))
     }
+}
 
-    /// The number of rows that are best given to [`AdamStep::replay`] at a time.
-    pub const REPLAYED_TOGETHER: usize = 4;
+/// The first and the second moments.
+#[inline(always)]
+fn two<'a>(slots: &'a mut [&mut [f32]]) -> [&'a mut [f32]; 2] {
+    match slots {
+        [m, v] => [m, v],
+        _ => panic!("Adam: {} slots instead of two moments", slots.len()),
+    }
 }
 
 fn replay_together<const ROWS: usize>(
@@ -303,8 +300,10 @@ multiversion! {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{AdamStep, Written};
-    use crate::table::TableRows;
+    use super::{AdamStep, RuleStep, Written};
+    use crate::table::{SlotWidth, TableRows};
+
+    const SLOTS: [SlotWidth; 2] = [SlotWidth::Row; 2];
 
     fn step(coupled_decay: f32, beta1: f32, beta2: f32) -> AdamStep {
         AdamStep {
@@ -332,7 +331,7 @@ mod tests {
             let rule = step(coupled_decay, beta1, 0.99);
             let (mut weights, mut m, mut v, mut gradients) = ([weight; 17], [0.0; 17], [0.0; 17], [gradient; 17]);
             for _ in 0..20_000 {
-                prop_assert_eq!(rule.update(&mut weights, &mut m, &mut v, &gradients), Written::Finite);
+                prop_assert_eq!(rule.update(&mut weights, &mut [&mut m, &mut v], &gradients), Written::Finite);
                 gradients.fill(0.0);
                 let all = weights.iter().chain(&m).chain(&v);
                 prop_assert!(all.clone().all(|value| !value.is_subnormal()), "{:?}", all.collect::<Vec<_>>());
@@ -367,7 +366,7 @@ mod tests {
             };
             let [w, m, v, g] = &values;
             let (mut dense_w, mut dense_m, mut dense_v) = (w.clone(), m.clone(), v.clone());
-            let written = rule.update(&mut dense_w, &mut dense_m, &mut dense_v, g);
+            let written = rule.update(&mut dense_w, &mut [&mut dense_m, &mut dense_v], g);
             prop_assert_eq!(written, expected(&[&dense_w, &dense_m, &dense_v]));
             // 1e38 is a number: as a second moment it may stay, and as a first one it may be forgotten.
             let stays = part == 2 || (part == 1 && beta1 == 0.0);
@@ -375,7 +374,7 @@ mod tests {
 
             let rows = |row: usize| [w, m, v].into_iter().flat_map(move |part| &part[row * dim..(row + 1) * dim]);
             let mut data: Vec<f32> = (0..n_rows).flat_map(rows).copied().collect();
-            let mut table = TableRows { data: &mut data, dim, stride: 3 * dim, stamps: &mut [] };
+            let mut table = TableRows { data: &mut data, dim, stride: 3 * dim, slots: &SLOTS, stamps: &mut [] };
             let all: Vec<u32> = (0..n_rows as u32).collect();
             let mut replayed = table.data.to_vec();
             let written = rule.update_rows(&mut table, &all, g);

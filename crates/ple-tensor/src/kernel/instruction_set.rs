@@ -135,22 +135,22 @@ impl fmt::Display for InstructionSet {
 /// Compiles a function once for each instruction set, and calls the one in use. The source is one, and so is the order
 /// of operations: the bits of such a function are the same in vectors of any width.
 macro_rules! multiversion {
-    ($(#[$attribute:meta])* $visibility:vis fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block) => {
+    ($(#[$attribute:meta])* $visibility:vis fn $name:ident $(<$generic:ident: $bound:path>)? ($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block) => {
         $(#[$attribute])*
         #[allow(unsafe_code, reason = "a call of code for an instruction set that the processor has")]
-        $visibility fn $name($($argument: $type),*) $(-> $result)? {
+        $visibility fn $name$(<$generic: $bound>)?($($argument: $type),*) $(-> $result)? {
             #[inline(always)]
-            fn portable($($argument: $type),*) $(-> $result)? $body
+            fn portable$(<$generic: $bound>)?($($argument: $type),*) $(-> $result)? $body
             #[cfg(target_arch = "x86_64")]
             {
                 use $crate::kernel::instruction_set::InstructionSet;
 
                 #[target_feature(enable = "avx2,fma")]
-                fn avx2($($argument: $type),*) $(-> $result)? {
+                fn avx2$(<$generic: $bound>)?($($argument: $type),*) $(-> $result)? {
                     portable($($argument),*)
                 }
                 #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512dq,avx512vl")]
-                fn avx512($($argument: $type),*) $(-> $result)? {
+                fn avx512$(<$generic: $bound>)?($($argument: $type),*) $(-> $result)? {
                     portable($($argument),*)
                 }
                 match InstructionSet::in_use() {

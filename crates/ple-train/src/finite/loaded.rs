@@ -4,11 +4,11 @@ use std::path::Path;
 
 use crate::checkpoint::StoredTensor;
 use crate::error::TrainError;
-use crate::optimizer::is_second_moment;
+use crate::optimizer::{MadeOf, slot_of};
 
 /// Whether a tensor's values are variances or averages of squares.
 fn is_variance(name: &str) -> bool {
-    name.ends_with(".running_var") || is_second_moment(name)
+    name.ends_with(".running_var") || slot_of(name).is_some_and(|(slot, _)| slot.made_of == MadeOf::Squares)
 }
 
 /// Fails at the first value of a tensor that no run could have saved.

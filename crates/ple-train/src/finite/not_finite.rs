@@ -5,6 +5,7 @@ use std::fmt;
 use ple_tensor::{NonFinite, Origin};
 
 use super::extreme::Extreme;
+use crate::optimizer::{MadeOf, Slot};
 
 /// The first number that is NaN or infinite. Its text is up to three lines, as that of every error.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,10 +36,8 @@ pub enum Number {
     Gradient,
     /// A weight after a step.
     Weight,
-    /// A first moment of Adam after a step.
-    FirstMoment,
-    /// A second moment of Adam after a step: the square of a gradient, or an average of squares.
-    SecondMoment,
+    /// What an optimiser keeps, after a step.
+    Slot(&'static Slot),
     /// A running mean or variance of batch norm after a step.
     Statistic,
     /// What a model says of a row that it is evaluated on or asked about.
@@ -90,8 +89,9 @@ impl NotFinite {
     pub(crate) fn is_of_input(&self) -> bool {
         match &self.number {
             Number::Loss { origin, .. } => *origin != Origin::Parameter && *origin != Origin::Total,
-            Number::Gradient | Number::SecondMoment | Number::Statistic => true,
-            Number::Weight | Number::FirstMoment | Number::Prediction { .. } | Number::Metric { .. } => false,
+            Number::Gradient | Number::Statistic => true,
+            Number::Slot(slot) => slot.made_of == MadeOf::Squares,
+            Number::Weight | Number::Prediction { .. } | Number::Metric { .. } => false,
         }
     }
 
@@ -112,10 +112,12 @@ impl NotFinite {
                 "lower the weights that balance the tasks, or look for extreme labels, row weights and dense values"
             }
             Number::Weight => "lower the learning rate",
-            Number::FirstMoment => "lower the weights that balance the tasks, or the learning rate",
-            Number::SecondMoment => {
-                "a gradient of 2e19 has no square in 32 bits: lower the weights that balance the tasks, or look for extreme labels and dense values"
-            }
+            Number::Slot(slot) => match slot.made_of {
+                MadeOf::Gradients => "lower the weights that balance the tasks, or the learning rate",
+                MadeOf::Squares => {
+                    "a gradient of 2e19 has no square in 32 bits: lower the weights that balance the tasks, or look for extreme labels and dense values"
+                }
+            },
             Number::Statistic => {
                 "look for extreme values among the dense features, and scale them; without any, lower the learning rate"
             }
@@ -137,8 +139,7 @@ impl fmt::Display for Number {
             Self::Loss { task: None, .. } => f.write_str("the loss of all tasks together"),
             Self::Gradient => f.write_str("a gradient"),
             Self::Weight => f.write_str("a weight"),
-            Self::FirstMoment => f.write_str("a first moment of Adam"),
-            Self::SecondMoment => f.write_str("a second moment of Adam"),
+            Self::Slot(slot) => f.write_str(slot.what),
             Self::Statistic => f.write_str("a running statistic of batch norm"),
             Self::Prediction { task, row, .. } => write!(f, "the prediction of {task} for row {row}"),
             Self::Metric { task } => write!(f, "a metric of {task}"),

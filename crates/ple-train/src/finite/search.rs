@@ -6,7 +6,7 @@ use ple_tensor::{Gradients, MatrixId, ParamStore, RowGradients, TableId};
 use rayon::prelude::*;
 
 use super::not_finite::{NotFinite, Number};
-use crate::optimizer::Adam;
+use crate::optimizer::{Optimizer, Slot};
 
 /// The first one among what a backward pass gave: running statistics, which the forward pass made, before gradients.
 pub(crate) fn first_in_gradients(store: &ParamStore, gradients: &Gradients) -> Option<NotFinite> {
@@ -19,14 +19,13 @@ pub(crate) fn first_in_gradients(store: &ParamStore, gradients: &Gradients) -> O
     statistic.or_else(matrix).or_else(table)
 }
 
-/// The first one among weights, running statistics and, with an optimiser, its moments. A cause comes before its effect:
-/// second moments, first moments, weights.
-pub(crate) fn first_in_state(store: &ParamStore, optimizer: Option<&Adam>) -> Option<NotFinite> {
-    let moments = optimizer.and_then(|adam| {
+/// The first one among weights, running statistics and, with an optimiser, its slots. A cause comes before its effect: the
+/// last slots, the first ones, weights.
+pub(crate) fn first_in_state(store: &ParamStore, optimizer: Option<&Optimizer>) -> Option<NotFinite> {
+    let in_slots = optimizer.and_then(|optimizer| {
         store.matrix_ids().find_map(|id| {
-            let [first, second] = adam.moments(id)?;
-            in_matrix(store, id, second, Number::SecondMoment)
-                .or_else(|| in_matrix(store, id, first, Number::FirstMoment))
+            let mut slots = optimizer.slots(id)?.rev();
+            slots.find_map(|(slot, values)| in_matrix(store, id, values, Number::Slot(slot)))
         })
     });
     let matrix = || {
@@ -38,7 +37,8 @@ pub(crate) fn first_in_state(store: &ParamStore, optimizer: Option<&Adam>) -> Op
             in_matrix(store, id, store.matrix(id), number)
         })
     };
-    moments.or_else(matrix).or_else(|| store.table_ids().find_map(|id| in_table(store, id)))
+    let slots = optimizer.map_or(&[][..], Optimizer::slots_of_tables);
+    in_slots.or_else(matrix).or_else(|| store.table_ids().find_map(|id| in_table(store, id, slots)))
 }
 
 fn in_matrix(
@@ -58,18 +58,21 @@ fn in_rows(store: &ParamStore, id: TableId, gradients: &RowGradients) -> Option<
     Some(NotFinite::of(Number::Gradient, table.name.as_str(), row))
 }
 
-/// Rows hold the weights, and then both moments where there is an optimiser.
-fn in_table(store: &ParamStore, id: TableId) -> Option<NotFinite> {
+/// Rows hold the weights, and then the slots.
+fn in_table(store: &ParamStore, id: TableId, slots: &'static [Slot]) -> Option<NotFinite> {
     let (table, rows) = (store.table(id), store.table_rows(id));
     let (stride, values) = (rows.ncols(), rows.to_slice()?);
+    let known = table.dim + slots.iter().map(|slot| slot.width.values(table.dim)).sum::<usize>();
     let bad = |row: &[f32]| row.iter().any(|value| !value.is_finite());
-    let row = values.par_chunks_exact(stride).position_first(bad)?;
-    let parts = values[row * stride..(row + 1) * stride].chunks_exact(table.dim);
-    let last = parts.rev().position(bad)?;
-    let number = match (stride / table.dim - 1).checked_sub(last)? {
-        2 => Number::SecondMoment,
-        1 => Number::FirstMoment,
-        _ => Number::Weight,
-    };
+    let row = values.par_chunks_exact(stride).position_first(|row| bad(&row[..known]))?;
+    let (mut number, mut rest) = (Number::Weight, &values[row * stride..][..known]);
+    let parts = [(Number::Weight, table.dim)].into_iter();
+    for (part, width) in parts.chain(slots.iter().map(|s| (Number::Slot(s), s.width.values(table.dim)))) {
+        let (values, after) = rest.split_at(width);
+        if bad(values) {
+            number = part;
+        }
+        rest = after;
+    }
     Some(NotFinite::of(number, table.name.as_str(), row))
 }

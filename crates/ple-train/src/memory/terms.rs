@@ -28,8 +28,6 @@ const NAMED_BYTES: u64 = 600;
 const STEP_BYTES: u64 = 600;
 /// The bytes of an `f32`.
 const VALUE: u64 = 4;
-/// The numbers of an optimiser's step that exact and dense updates keep for each step.
-const REPLAYED_BYTES: u64 = 36;
 /// The epochs whose steps are counted: early stopping ends a longer run.
 const MOST_EPOCHS: u64 = 100;
 /// The columns of a block of a gradient in `ple-tensor/src/kernel/column_blocks.rs`.
@@ -56,7 +54,9 @@ impl<'s> Terms<'s> {
 
     /// The model alone: tables, matrices, names.
     pub(super) fn weights(&self) -> MemoryNeed {
-        MemoryNeed { parts: [vec![program(1)], self.tables(1, ""), self.network(1)].concat() }
+        MemoryNeed {
+            parts: [vec![program(1)], self.tables("", |table| table.values()), self.network(1)].concat(),
+        }
     }
 
     /// Each phase of a run.
@@ -79,16 +79,33 @@ impl<'s> Terms<'s> {
         };
         let scores =
             |source: &SourceSize| vec![self.scores(config, source), self.evaluation(source, threads)];
+        let (optimizer, keeps) = (&config.optimizer, config.optimizer.keeps());
+        let kept = |table: &ple_nn::TableSize| {
+            let of_row = table.dim.saturating_add(optimizer.kept_of_row(table.dim as usize) as u64);
+            table.rows.saturating_mul(of_row)
+        };
+        let of_matrices = optimizer.slots()[0].len() as u64;
         let mut phases = vec![
             phase("reading the rows", vec![vec![buffers("buffers that files are read into", reading)]]),
-            // The moments are made beside the weights: `Arena::set_slots`.
+            // The slots are made beside the weights: `Arena::set_slots`.
             phase(
                 "building the model",
-                vec![self.tables(4, "with Adam's moments, and once more"), self.network(2)],
+                vec![
+                    self.tables(&format!("with {keeps}, and once more"), |table| {
+                        kept(table).saturating_add(table.values())
+                    }),
+                    self.network(2),
+                ],
             ),
         ];
-        let trained =
-            || [self.tables(3, "with Adam's moments"), self.stamps(config, train), self.network(3)].concat();
+        let trained = || {
+            [
+                self.tables(&format!("with {keeps}"), kept),
+                self.stamps(config, train),
+                self.network(1 + of_matrices),
+            ]
+            .concat()
+        };
         let mut training = vec![trained(), step, snapshot];
         phases.push(phase("training", training.clone()));
         if let Some(validation) = validation {
@@ -107,10 +124,10 @@ impl<'s> Terms<'s> {
         phases
     }
 
-    /// The embedding tables, `copies` times.
-    fn tables(&self, copies: u64, how: &str) -> Vec<MemoryPart> {
+    /// The embedding tables, of so many values each.
+    fn tables(&self, how: &str, values: impl Fn(&ple_nn::TableSize) -> u64) -> Vec<MemoryPart> {
         let table = |table: &ple_nn::TableSize| {
-            let bytes = table.values().saturating_mul(VALUE).saturating_mul(copies);
+            let bytes = values(table).saturating_mul(VALUE);
             let by_rows = table.rows >= table.dim && self.vocabulary == VocabularyFrom::Data;
             let (cause, remedy) = match by_rows {
                 true => (MemoryCause::Data, "map the ids (cargo xtask data prepare)"),
@@ -147,7 +164,9 @@ impl<'s> Terms<'s> {
         let rows = self.size.tables.iter().fold(0_u64, |sum, table| sum.saturating_add(table.rows));
         let steps = train.rows / (config.batch_size.max(1) as u64) + 1;
         let steps = steps.saturating_mul(config.epochs.min(MOST_EPOCHS));
-        let bytes = rows.saturating_mul(VALUE).saturating_add(steps.saturating_mul(REPLAYED_BYTES));
+        let bytes = rows
+            .saturating_mul(VALUE)
+            .saturating_add(steps.saturating_mul(config.optimizer.step_bytes() as u64));
         vec![setting("the steps of table rows", bytes, "use lazy updates of tables")]
     }
 

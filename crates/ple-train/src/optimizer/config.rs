@@ -1,105 +1,113 @@
 //! The optimiser as it is written in a configuration.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::{Map, Value};
 
+use super::rule::{Part, Slot};
+use super::rule_config::RuleConfig;
+use super::schedule::LearningRate;
+use super::table_updates::TableUpdates;
+use crate::checkpoint::to_json;
 use crate::error::TrainError;
 
-/// The settings of Adam. The defaults are PyTorch's, with the tutorial's weight decay.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct AdamConfig {
-    /// The step size, and its course.
-    pub learning_rate: f64,
-    /// How the step size changes over the run.
+/// The settings of an optimiser: in a configuration, those of its rule and the others side by side.
+///
+/// ```
+/// use ple_train::{AdamConfig, OptimizerConfig, TableUpdates};
+///
+/// let config: OptimizerConfig = serde_json::from_str(r#"{"learning_rate": 0.01, "tables": "exact"}"#).unwrap();
+/// let adam = AdamConfig { learning_rate: 0.01, ..AdamConfig::default() };
+/// assert_eq!(config, OptimizerConfig { tables: TableUpdates::Exact, ..adam.into() });
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OptimizerConfig {
+    /// The rule that steps the network, and the embedding tables unless they have one of their own.
+    pub rule: RuleConfig,
+    /// The rule that steps the embedding tables, where it is another one or has other settings.
+    pub for_tables: Option<RuleConfig>,
+    /// How the learning rates change over the run.
     pub schedule: LearningRate,
-    /// The strength of weight decay.
-    pub weight_decay: f64,
-    /// How weight decay acts.
-    pub decay: DecayKind,
-    /// The decay rate of the first moment.
-    pub beta1: f64,
-    /// The decay rate of the second moment.
-    pub beta2: f64,
-    /// Added to the root of the second moment.
-    pub epsilon: f64,
     /// Which rows of an embedding table a step changes.
     pub tables: TableUpdates,
 }
 
-impl Default for AdamConfig {
-    fn default() -> Self {
-        Self {
-            learning_rate: 1e-3,
-            schedule: LearningRate::Constant,
-            weight_decay: 1e-5,
-            decay: DecayKind::Coupled,
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            tables: TableUpdates::Lazy,
-        }
+/// The keys beside those of the rule. Their values are read and written in one place.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Others {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    for_tables: Option<RuleConfig>,
+    schedule: LearningRate,
+    tables: TableUpdates,
+}
+
+impl Others {
+    const KEYS: &[&str] = &["for_tables", "schedule", "tables"];
+}
+
+impl OptimizerConfig {
+    /// The rule that steps the embedding tables.
+    pub fn rule_of_tables(&self) -> &RuleConfig {
+        self.for_tables.as_ref().unwrap_or(&self.rule)
     }
-}
 
-/// How weight decay acts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DecayKind {
-    /// `g += decay * w`, before the moments: PyTorch's `Adam`.
-    #[default]
-    Coupled,
-    /// `w *= 1 - learning_rate * decay`, beside the moments: AdamW. I. Loshchilov and F. Hutter, "Decoupled Weight Decay
-    /// Regularization", ICLR 2019.
-    Decoupled,
-}
+    /// The slots of matrices, and those of tables.
+    pub(crate) fn slots(&self) -> [&'static [Slot]; 2] {
+        [&self.rule, self.rule_of_tables()].map(|rule| rule.settings().slots())
+    }
 
-/// How the learning rate changes over a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LearningRate {
-    /// It does not.
-    #[default]
-    Constant,
-    /// It falls to 0 along half a cosine: `rate * (1 + cos(pi * (t - 1) / steps)) / 2` at step t of `steps`.
-    Cosine,
-}
+    /// What is kept of tables, in words for people.
+    pub fn keeps(&self) -> &'static str {
+        self.rule_of_tables().settings().keeps()
+    }
 
-/// Which rows of an embedding table a step changes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TableUpdates {
-    /// The rows that the batch read: each takes one Adam step, with decay and with the bias correction of the *global*
-    /// step, as PyTorch's `SparseAdam`. Steps that a row missed change nothing in it: no decay, no momentum. The
-    /// reference moves every row at every step instead, and thereby draws rare rows to zero.
-    #[default]
-    Lazy,
-    /// The same numbers as `Dense`: a row replays the steps that it missed when it is next read.
-    Exact,
-    /// Every row at every step, as the reference does.
-    Dense,
-}
+    /// The values that are kept beside a table's weights, of `dim` to a row.
+    pub fn kept_of_row(&self, dim: usize) -> usize {
+        self.slots()[1].iter().map(|slot| slot.width.values(dim)).sum()
+    }
 
-impl AdamConfig {
+    /// The bytes of the numbers of one step of tables.
+    pub(crate) fn step_bytes(&self) -> usize {
+        self.rule_of_tables().settings().step_bytes()
+    }
+
     /// Checks every number.
     ///
     /// # Errors
-    /// [`TrainError::Setting`] with the first that Adam cannot use.
+    /// [`TrainError::Setting`] with the first that a rule cannot use, or a rule for a part that it cannot step.
     pub fn check(&self) -> Result<(), TrainError> {
-        let check = |setting: &str, value: f64, valid: bool, expected: &str| match valid {
-            true => Ok(()),
-            false => Err(TrainError::Setting {
-                setting: setting.to_owned(),
-                found: value.to_string(),
-                expected: expected.to_owned(),
-            }),
-        };
-        let rate = self.learning_rate;
-        check("learning_rate", rate, rate.is_finite() && rate > 0.0, "a finite number above 0")?;
-        let decay = self.weight_decay;
-        check("weight_decay", decay, decay.is_finite() && decay >= 0.0, "a finite number, at least 0")?;
-        check("beta1", self.beta1, (0.0..1.0).contains(&self.beta1), "at least 0 and less than 1")?;
-        check("beta2", self.beta2, (0.0..1.0).contains(&self.beta2), "at least 0 and less than 1")?;
-        let epsilon = self.epsilon;
-        check("epsilon", epsilon, epsilon.is_finite() && epsilon > 0.0, "a finite number above 0")
+        self.rule.check()?;
+        self.rule.check_part(Part::Network)?;
+        self.rule_of_tables().check()?;
+        self.rule_of_tables().check_part(Part::Tables)
+    }
+}
+
+impl<R: Into<RuleConfig>> From<R> for OptimizerConfig {
+    fn from(rule: R) -> Self {
+        Self { rule: rule.into(), ..Self::default() }
+    }
+}
+
+impl Serialize for OptimizerConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { rule, for_tables, schedule, tables } = self.clone();
+        let mut map = rule.to_map();
+        if let Value::Object(others) = to_json(&Others { for_tables, schedule, tables }) {
+            map.extend(others);
+        }
+        map.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for OptimizerConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (others, rule): (Map<_, _>, Map<_, _>) = Map::<String, Value>::deserialize(deserializer)?
+            .into_iter()
+            .partition(|(key, _)| Others::KEYS.contains(&key.as_str()));
+        let rule = RuleConfig::from_map(rule, Others::KEYS)?;
+        let others: Others = serde_json::from_value(Value::Object(others)).map_err(de::Error::custom)?;
+        let Others { for_tables, schedule, tables } = others;
+        Ok(Self { rule, for_tables, schedule, tables })
     }
 }

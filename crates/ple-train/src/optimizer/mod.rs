@@ -1,10 +1,24 @@
-//! Adam and AdamW: dense for matrices, by rows for embedding tables.
+//! Optimisers: rules with what they keep of each weight, dense for matrices, by rows for embedding tables.
+//!
+//! A rule is a file of `rules/` and a line of the list in `rule_config.rs`; [`Optimizer`] is the machinery for any of them.
 
-mod adam;
 mod config;
+mod machine;
 mod rule;
+mod rule_config;
+mod ruled;
+mod rules;
 mod saved;
+mod schedule;
+mod slots;
+mod table_updates;
 
-pub use adam::Adam;
-pub use config::{AdamConfig, DecayKind, LearningRate, TableUpdates};
-pub(crate) use saved::{SavedSteps, is_moment, is_second_moment, moment_names, moments_of};
+pub use config::OptimizerConfig;
+pub use machine::Optimizer;
+pub use rule::{MadeOf, Slot};
+pub use rule_config::RuleConfig;
+pub use rules::*;
+pub(crate) use saved::SavedSteps;
+pub use schedule::LearningRate;
+pub(crate) use slots::{is_slot, parameter_of, slot_of, tensors_of};
+pub use table_updates::TableUpdates;

@@ -1,47 +1,202 @@
-//! From the settings and a step's number to the numbers of its arithmetic, which matrices, touched rows and replayed
-//! rows share.
+//! What the file of an optimiser gives: its settings, what it keeps, and the numbers of a step.
 
-use ple_tensor::AdamStep;
+use std::fmt;
 
-use super::config::{AdamConfig, DecayKind, LearningRate};
+use ple_tensor::{RuleStep, SlotWidth};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-/// Step `t`, counted from 1, of a run of `n_steps` whose moments come from so many `carried` steps of earlier runs;
-/// `decayed` says whether weight decay acts.
-pub(super) fn adam_step(config: &AdamConfig, t: u64, carried: u64, n_steps: u64, decayed: bool) -> AdamStep {
-    let rate = match config.schedule {
-        LearningRate::Constant => config.learning_rate,
-        LearningRate::Cosine => {
-            let done = (t - 1).min(n_steps) as f64 / n_steps.max(1) as f64;
-            config.learning_rate * (1.0 + (std::f64::consts::PI * done).cos()) / 2.0
+use super::ruled::{Ruled, Steps};
+use crate::checkpoint::to_json;
+use crate::error::TrainError;
+
+/// An optimiser: the type of its settings. Its arithmetic is a [`RuleStep`]; which rows of tables take a step, and when, is
+/// the same for all.
+pub(super) trait Rule:
+    Clone + fmt::Debug + Default + Serialize + DeserializeOwned + Send + Sync + 'static
+{
+    /// The numbers of one step.
+    type Step: RuleStep;
+
+    /// The name in configurations.
+    const NAME: &'static str;
+
+    /// What it keeps, in words for people, after "with".
+    const KEEPS: &'static str;
+
+    /// All slots that it may have.
+    const SLOTS: &'static [Slot];
+
+    /// The slots under these settings.
+    fn slots(&self) -> &'static [Slot] {
+        Self::SLOTS
+    }
+
+    /// What a value of a slot is before the first step.
+    fn first(&self, _slot: &Slot) -> f32 {
+        0.0
+    }
+
+    /// The step size and the strength of weight decay, to be changed.
+    fn rate_and_decay(&mut self) -> [&mut f64; 2];
+
+    /// Checks every number.
+    ///
+    /// # Errors
+    /// [`TrainError::Setting`] with the first that it cannot use.
+    fn check(&self) -> Result<(), TrainError>;
+
+    /// What it cannot step, if there is such a part of a model.
+    fn refuses(&self) -> Option<Part> {
+        None
+    }
+
+    /// The numbers of a step.
+    fn step(&self, at: StepAt) -> Self::Step;
+}
+
+/// A part of a model that may have an optimiser of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The matrices.
+    Network,
+    /// The embedding tables.
+    Tables,
+}
+
+/// Where in a run a step is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StepAt {
+    /// The step, counted from 1.
+    pub step: u64,
+    /// The steps of earlier runs that made the slots: bias correction counts them, the schedule does not.
+    pub carried: u64,
+    /// What the schedule multiplies the learning rate by.
+    pub factor: f64,
+    /// Whether weight decay acts.
+    pub decay: WeightDecay,
+}
+
+/// Whether weight decay acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WeightDecay {
+    /// It does, with the strength of the settings.
+    Acts,
+    /// It does not: a role that is not decayed.
+    Spares,
+}
+
+impl StepAt {
+    /// The strength of weight decay, or 0.
+    pub(super) fn decay(&self, strength: f64) -> f64 {
+        match self.decay {
+            WeightDecay::Acts => strength,
+            WeightDecay::Spares => 0.0,
         }
-    };
-    let decay = if decayed { config.weight_decay } else { 0.0 };
-    let (coupled, decoupled) = match config.decay {
-        DecayKind::Coupled => (decay, 0.0),
-        DecayKind::Decoupled => (0.0, decay),
-    };
-    AdamStep {
-        beta1: config.beta1 as f32,
-        one_minus_beta1: (1.0 - config.beta1) as f32,
-        beta2: config.beta2 as f32,
-        one_minus_beta2: (1.0 - config.beta2) as f32,
-        epsilon: config.epsilon as f32,
-        coupled_decay: coupled as f32,
-        kept: (1.0 - rate * decoupled) as f32,
-        step_size: (rate / (1.0 - power(config.beta1, carried + t))) as f32,
-        root_correction: (1.0 / (1.0 - power(config.beta2, carried + t)).sqrt()) as f32,
     }
 }
 
-/// `base^exponent` by repeated squaring: the same bits everywhere, unlike a library's `pow`.
-fn power(base: f64, mut exponent: u64) -> f64 {
-    let (mut result, mut square) = (1.0, base);
-    while exponent > 0 {
-        if exponent & 1 == 1 {
-            result *= square;
-        }
-        square *= square;
-        exponent >>= 1;
+/// Something that an optimiser keeps of weights.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// What the names of its tensors in a checkpoint begin with; a dot and the parameter's name follow.
+    pub name: &'static str,
+    /// One of its values, in words.
+    pub what: &'static str,
+    /// How many values a row has.
+    pub width: SlotWidth,
+    /// What it is made of.
+    pub made_of: MadeOf,
+}
+
+/// What a slot is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MadeOf {
+    /// Gradients: any number.
+    Gradients,
+    /// Squares of gradients: never below 0.
+    Squares,
+}
+
+impl Slot {
+    /// The parameter of a tensor, if the tensor is this slot's.
+    pub(crate) fn parameter_of<'n>(&self, tensor: &'n str) -> Option<&'n str> {
+        tensor.strip_prefix(self.name)?.strip_prefix('.')
     }
-    result
+
+    /// The tensor of a parameter's slot.
+    pub(crate) fn tensor_of(&self, parameter: &str) -> String {
+        format!("{}.{parameter}", self.name)
+    }
+}
+
+/// The settings of any rule.
+pub(super) trait Settings: fmt::Debug {
+    fn name(&self) -> &'static str;
+    fn keeps(&self) -> &'static str;
+    fn slots(&self) -> &'static [Slot];
+    fn rate_and_decay(&mut self) -> [&mut f64; 2];
+    fn check(&self) -> Result<(), TrainError>;
+    fn refuses(&self) -> Option<Part>;
+    fn json(&self) -> Value;
+    /// The bytes of the numbers of one step.
+    fn step_bytes(&self) -> usize;
+    fn steps(&self) -> Box<dyn Steps>;
+}
+
+impl<R: Rule> Settings for R {
+    fn name(&self) -> &'static str {
+        R::NAME
+    }
+
+    fn keeps(&self) -> &'static str {
+        R::KEEPS
+    }
+
+    fn slots(&self) -> &'static [Slot] {
+        Rule::slots(self)
+    }
+
+    fn rate_and_decay(&mut self) -> [&mut f64; 2] {
+        Rule::rate_and_decay(self)
+    }
+
+    fn check(&self) -> Result<(), TrainError> {
+        Rule::check(self)
+    }
+
+    fn refuses(&self) -> Option<Part> {
+        Rule::refuses(self)
+    }
+
+    fn json(&self) -> Value {
+        to_json(self)
+    }
+
+    fn step_bytes(&self) -> usize {
+        size_of::<R::Step>()
+    }
+
+    fn steps(&self) -> Box<dyn Steps> {
+        Box::new(Ruled::new(self.clone()))
+    }
+}
+
+/// A number in settings that is checked.
+pub(super) fn setting(name: &str, value: f64, valid: bool, expected: &str) -> Result<(), TrainError> {
+    match valid {
+        true => Ok(()),
+        false => Err(TrainError::Setting {
+            setting: name.to_owned(),
+            found: value.to_string(),
+            expected: expected.to_owned(),
+        }),
+    }
+}
+
+/// A learning rate and a weight decay, which all rules check alike.
+pub(super) fn check_rate_and_decay(rate: f64, decay: f64) -> Result<(), TrainError> {
+    setting("learning_rate", rate, rate.is_finite() && rate > 0.0, "a finite number above 0")?;
+    setting("weight_decay", decay, decay.is_finite() && decay >= 0.0, "a finite number, at least 0")
 }

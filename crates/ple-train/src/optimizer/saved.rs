@@ -1,43 +1,21 @@
-//! Adam's state on its way into a checkpoint and back: moments by the names of their parameters.
+//! An optimiser's state on its way into a checkpoint and back: slots by the names of their parameters.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use ndarray::{Array2, s};
-use ple_tensor::{MatrixId, NamedBlock, ParamStore};
+use ple_tensor::{Entry, MatrixId, NamedBlock, ParamStore};
 
-use super::adam::{Adam, Moments};
-use super::config::TableUpdates;
-use super::rule::adam_step;
+use super::machine::{MatrixSlots, Optimizer};
+use super::rule::WeightDecay;
+use super::slots::{rule_of, slot_of};
+use super::table_updates::TableUpdates;
 use crate::balance::is_of_balance;
 use crate::carried_moments::{CarriedMoments, CarriedSteps};
 use crate::checkpoint::{StoredTensor, TensorEntry, TensorSource};
 use crate::error::TrainError;
 
-/// What the names of moments begin with: the first and the second.
-const PREFIXES: [&str; 2] = ["adam.first.", "adam.second."];
-
-/// Whether a tensor of a checkpoint belongs to the optimiser.
-pub(crate) fn is_moment(name: &str) -> bool {
-    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-}
-
-/// Whether a tensor of a checkpoint has second moments, which are averages of squares.
-pub(crate) fn is_second_moment(name: &str) -> bool {
-    name.starts_with(PREFIXES[1])
-}
-
-/// The tensors with the moments of a parameter.
-pub(crate) fn moment_names(parameter: &str) -> [String; 2] {
-    PREFIXES.map(|prefix| format!("{prefix}{parameter}"))
-}
-
-/// The parameter whose moments a tensor has.
-pub(crate) fn moments_of(name: &str) -> &str {
-    PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name)
-}
-
-/// The steps that made saved moments.
+/// The steps that made saved slots.
 pub(crate) struct SavedSteps<'a> {
     /// Those of this run.
     pub(crate) step: u64,
@@ -47,7 +25,7 @@ pub(crate) struct SavedSteps<'a> {
     pub(crate) carried: &'a CarriedSteps,
 }
 
-impl Adam {
+impl Optimizer {
     /// The steps that each matrix has taken, by its first parameter.
     pub(crate) fn matrix_steps(&self, store: &ParamStore) -> BTreeMap<String, u64> {
         let steps = store.matrix_ids().filter_map(|id| {
@@ -56,41 +34,71 @@ impl Adam {
         steps.collect()
     }
 
-    /// The moments of matrices, block by block: name, shape, values.
-    pub(crate) fn matrix_moments(&self, store: &ParamStore) -> Vec<(String, Vec<usize>, Vec<f32>)> {
+    /// The slots of matrices, block by block: name, shape, values.
+    pub(crate) fn slots_of_matrices(&self, store: &ParamStore) -> Vec<(String, Vec<usize>, Vec<f32>)> {
         let mut all = Vec::new();
         for block in store.blocks() {
-            let Some(moments) = &self.matrices[block.matrix.index()] else { continue };
-            for (prefix, values) in PREFIXES.iter().zip([&moments.m, &moments.v]) {
+            for (slot, values) in self.slots(block.matrix).into_iter().flatten() {
                 let values = values.slice(s![.., block.columns.clone()]);
                 let shape = values.shape().to_vec();
-                all.push((format!("{prefix}{}", block.name), shape, values.iter().copied().collect()));
+                all.push((slot.tensor_of(&block.name), shape, values.iter().copied().collect()));
             }
         }
         all
     }
 
-    /// The moments of a table's rows, where they lie: `data` begins with the first row's weights.
-    pub(crate) fn table_moments<'s>(
+    /// The slots of a table's rows, where they lie: `data` begins with the first row's weights.
+    pub(crate) fn slots_of_table<'s>(
+        &self,
         name: &str,
         data: &'s [f32],
         (rows, dim, stride): (usize, usize, usize),
     ) -> impl Iterator<Item = TensorEntry<'s>> {
-        let entry = move |(slot, name): (usize, String)| {
-            let data = &data[(1 + slot) * dim..];
+        let mut start = dim;
+        self.tables.slots().iter().map(move |slot| {
+            let (data, dim) = (&data[start..], slot.width.values(dim));
+            start += dim;
             TensorEntry {
-                name,
+                name: slot.tensor_of(name),
                 shape: vec![rows, dim],
                 source: TensorSource::Rows { data, dim, stride, rows },
             }
-        };
-        moment_names(name).into_iter().enumerate().map(entry)
+        })
+    }
+
+    /// Fails if one of the tensors is a slot of another optimiser than the one that steps its parameter.
+    ///
+    /// # Errors
+    /// [`TrainError::OtherOptimizer`].
+    pub(crate) fn check_slots<'n>(
+        &self,
+        store: &ParamStore,
+        place: &Path,
+        tensors: impl IntoIterator<Item = &'n str>,
+    ) -> Result<(), TrainError> {
+        for (slot, parameter) in tensors.into_iter().filter_map(slot_of) {
+            let rule = match store.entry(parameter) {
+                Some(Entry::Table(_)) => &self.tables,
+                Some(Entry::Block(_)) => &self.network,
+                None => continue,
+            };
+            if rule_of(slot) != rule.name() {
+                return Err(TrainError::OtherOptimizer {
+                    path: place.to_owned(),
+                    parameter: parameter.to_owned(),
+                    found: rule_of(slot),
+                    expected: rule.name(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Puts the state after `step` steps back.
     ///
     /// # Errors
-    /// [`TrainError::OtherModel`] where a tensor is missing or has another shape.
+    /// [`TrainError::OtherOptimizer`] where a tensor is another optimiser's, [`TrainError::OtherModel`] where one is missing or
+    /// has another shape.
     pub(crate) fn restore(
         &mut self,
         store: &mut ParamStore,
@@ -98,6 +106,7 @@ impl Adam {
         tensors: &BTreeMap<String, StoredTensor>,
         place: &Path,
     ) -> Result<(), TrainError> {
+        self.check_slots(store, place, tensors.keys().map(String::as_str))?;
         let find = |name: String, shape: &[usize]| match tensors.get(&name) {
             Some(tensor) if tensor.shape == shape => Ok(tensor),
             other => Err(TrainError::OtherModel {
@@ -115,44 +124,48 @@ impl Adam {
                 (None, None) => None,
                 (taken, carried) => {
                     let dim = store.matrix(id).dim();
-                    let mut moments = [Array2::zeros(dim), Array2::zeros(dim)];
+                    let first = |slot| Array2::from_elem(dim, self.network.first(slot));
+                    let mut kept: Vec<_> = self.network.slots().iter().map(first).collect();
                     for block in store.blocks_of(id) {
-                        for (prefix, values) in PREFIXES.iter().zip(&mut moments) {
+                        for (slot, values) in self.network.slots().iter().zip(&mut kept) {
                             let mut values = values.slice_mut(s![.., block.columns.clone()]);
-                            let tensor = find(format!("{prefix}{}", block.name), values.shape())?;
+                            let tensor = find(slot.tensor_of(&block.name), values.shape())?;
                             values.iter_mut().zip(&tensor.values).for_each(|(to, from)| *to = *from);
                         }
                     }
-                    let [m, v] = moments;
                     let [steps, carried] = [taken, carried].map(|steps| steps.copied().unwrap_or(0));
-                    Some(Moments { m, v, steps, carried })
+                    Some(MatrixSlots { slots: kept, steps, carried })
                 }
             };
         }
         let names: Vec<String> = store.table_ids().map(|id| store.table(id).name.clone()).collect();
         for (table, name) in store.tables_mut().into_iter().zip(names) {
-            let dim = table.dim;
-            let shape = [table.data.len() / table.stride, dim];
-            for (slot, prefix) in PREFIXES.iter().enumerate() {
-                let tensor = find(format!("{prefix}{name}"), &shape)?;
-                let rows = table.data.chunks_exact_mut(table.stride).zip(tensor.values.chunks_exact(dim));
-                rows.for_each(|(to, from)| to[(1 + slot) * dim..(2 + slot) * dim].copy_from_slice(from));
+            let mut start = table.dim;
+            for slot in self.tables.slots() {
+                let width = slot.width.values(table.dim);
+                let tensor = find(slot.tensor_of(&name), &[table.data.len() / table.stride, width])?;
+                let rows = table.data.chunks_exact_mut(table.stride).zip(tensor.values.chunks_exact(width));
+                rows.for_each(|(to, from)| to[start..start + width].copy_from_slice(from));
+                start += width;
             }
             // Every row was brought up to date before it was saved.
             table.stamps.fill(steps.step as u32);
         }
         (self.step, self.carried) = (steps.step, steps.carried.tables);
-        if self.config.tables != TableUpdates::Lazy {
-            let rule = |t| adam_step(&self.config, t, self.carried, self.n_steps, true);
-            self.replayed = (1..=self.step).map(rule).collect();
+        self.tables.forget();
+        if self.updates != TableUpdates::Lazy {
+            for step in 1..=self.step {
+                let at = self.at(step, self.carried, WeightDecay::Acts);
+                self.tables.keep(at);
+            }
         }
         Ok(())
     }
 
-    /// Begins with the moments of an earlier run. What a balancing strategy learns begins anew, as its weights do.
+    /// Begins with the slots of an earlier run. What a balancing strategy learns begins anew, as its weights do.
     ///
     /// # Errors
-    /// As [`Adam::restore`].
+    /// As [`Optimizer::restore`].
     pub(crate) fn begin_with(
         &mut self,
         store: &mut ParamStore,

@@ -16,7 +16,7 @@ use super::rebuild::{batch, rebuild};
 use crate::balance::{Balance, Balancer};
 use crate::bridge::bank_input;
 use crate::objective::Objective;
-use crate::optimizer::{Adam, AdamConfig, TableUpdates};
+use crate::optimizer::{AdamConfig, Optimizer, OptimizerConfig, TableUpdates};
 use crate::ranking_model::RankingModel;
 use crate::targets::Targets;
 use crate::train_step::TrainState;
@@ -45,11 +45,11 @@ pub fn check_golden(golden: &GoldenFile, tables: TableUpdates) -> Result<Report,
         learning_rate: config.lr,
         weight_decay: config.weight_decay,
         epsilon: config.eps,
-        tables,
         ..AdamConfig::default()
     };
+    let adam = OptimizerConfig { tables, ..adam.into() };
     let mut optimizer =
-        Adam::new(adam, config.steps as u64, &mut store).map_err(|error| golden.model_error(error))?;
+        Optimizer::new(adam, config.steps as u64, &mut store).map_err(|error| golden.model_error(error))?;
 
     let batches =
         (0..config.steps).map(|step| batch(golden, &schema, step)).collect::<Result<Vec<_>, _>>()?;

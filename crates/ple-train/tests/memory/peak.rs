@@ -5,8 +5,8 @@ use std::process::Command;
 use ple_data::{GeneratorConfig, RowSource, Vocabulary, generate_split};
 use ple_nn::ModelConfig;
 use ple_train::{
-    AdamConfig, AtTheEnd, RankingModel, RunInput, RunMemory, RunSeed, RunSizes, TableUpdates, TrainConfig,
-    VocabularyFrom, fit,
+    AtTheEnd, OptimizerConfig, RankingModel, RunInput, RunMemory, RunSeed, RunSizes, TableUpdates,
+    TrainConfig, VocabularyFrom, fit,
 };
 
 /// Says to a process of this test which run is its own.
@@ -65,7 +65,7 @@ fn run(case: Case) -> u64 {
         at_the_end: AtTheEnd::Nothing,
         ..RunSizes::of(&train, Some(&validation), Some(&test))
     };
-    let optimizer = AdamConfig { tables: case.tables, ..AdamConfig::default() };
+    let optimizer = OptimizerConfig { tables: case.tables, ..OptimizerConfig::default() };
     let config = TrainConfig { epochs: 2, batch_size: case.batch_size, optimizer, ..TrainConfig::default() };
     let schema = train.schema().clone();
     let memory = RunMemory::of(&schema, &ModelConfig::default(), &config, &sizes).unwrap();

@@ -9,7 +9,8 @@ use ple_data::{Batch, GeneratorConfig, Vocabulary, generate};
 use ple_nn::ModelConfig;
 use ple_tensor::{ParamStore, Workspace};
 use ple_train::{
-    Adam, AdamConfig, Balance, Balancer, Objective, RunSeed, Targets, TrainState, feature_specs, task_specs,
+    Balance, Balancer, Objective, Optimizer, OptimizerConfig, RunSeed, Targets, TrainState, feature_specs,
+    task_specs,
 };
 use std::collections::BTreeMap;
 
@@ -27,7 +28,7 @@ fn largest_of_a_step(batch_size: u32) -> usize {
     let model = ple_nn::Model::new(&mut store, checked, &mut RunSeed(1).generator("initialization", 0));
     let objectives = Objective::of_tasks(&model, &BTreeMap::new()).unwrap();
     let balancer = Balancer::new(&Balance::Uwl, &objectives, &mut store).unwrap();
-    let mut optimizer = Adam::new(AdamConfig::default(), 6, &mut store).unwrap();
+    let mut optimizer = Optimizer::new(OptimizerConfig::default(), 6, &mut store).unwrap();
     let mut state = TrainState {
         schema: &schema,
         model: &model,

@@ -1,0 +1,5 @@
+//! The rules, each a file.
+
+mod adam;
+
+pub use adam::{AdamConfig, DecayKind};
