@@ -2,6 +2,7 @@
 
 pub(crate) mod memory;
 pub(crate) mod onnx;
+pub(crate) mod optimizer_options;
 pub(crate) mod options;
 pub(crate) mod report;
 pub(crate) mod result;

@@ -11,6 +11,7 @@ use ple_onnx::Precision;
 use ple_train::metrics::Metric;
 use ple_train::{Loss, SaveEvery, TableUpdates, TrainConfig, TrainError};
 
+use super::optimizer_options::OptimizerOptions;
 use super::settings::read_settings;
 use crate::program::failure::Failure;
 use crate::program::interrupts;
@@ -30,6 +31,8 @@ pub(crate) struct RunOptions {
     /// The seed of every random choice.
     #[arg(long)]
     pub seed: Option<u64>,
+    #[command(flatten)]
+    pub optimizer: OptimizerOptions,
     /// Which rows of the embedding tables a step changes.
     #[arg(long, value_enum)]
     pub tables: Option<TablesName>,
@@ -87,6 +90,7 @@ impl RunOptions {
         model: ModelConfig,
         training: TrainConfig,
     ) -> Result<(ModelConfig, TrainConfig), Failure> {
+        let training = self.optimizer.choose(training);
         let (mut model, mut training) = match &self.settings {
             Some(path) => read_settings(path, model, training)?,
             None => (model, training),
@@ -94,6 +98,7 @@ impl RunOptions {
         training.epochs = self.epochs.unwrap_or(training.epochs);
         training.batch_size = self.batch_size.unwrap_or(training.batch_size);
         training.seed = self.seed.unwrap_or(training.seed);
+        self.optimizer.apply(&mut training.optimizer)?;
         if let Some(tables) = self.tables {
             training.optimizer.tables = tables.into();
         }
@@ -193,7 +198,7 @@ fn parse_metric(text: &str) -> Result<(String, Metric), String> {
 pub(crate) enum TablesName {
     /// The rows that the batch read.
     Lazy,
-    /// The numbers of dense Adam, by replay of the steps that a row missed.
+    /// The numbers of dense updates, by replay of the steps that a row missed.
     Exact,
     /// Every row at every step.
     Dense,

@@ -9,7 +9,7 @@ use std::path::Path;
 use ple_files::{MOST_TEXT_BYTES, read_text};
 use ple_nn::{Architecture, ModelConfig};
 use ple_train::checkpoint::to_json;
-use ple_train::{TrainConfig, TrainError};
+use ple_train::{RuleConfig, TrainConfig, TrainError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -78,6 +78,7 @@ fn changed(bytes: &[u8], defaults: Settings) -> Result<Settings, Fault> {
         }
     }
     check_architecture(&changes, &defaults, &keys)?;
+    let defaults = with_rules_of(&changes, defaults);
     let defaults = to_json(&defaults);
     match parsed(&defaults, &changes) {
         Ok(settings) => Ok(settings),
@@ -111,6 +112,23 @@ fn check_architecture(changes: &Value, defaults: &Settings, keys: &[Key]) -> Res
             nearest: Some(format!("model.architecture.{own}")),
         }),
     }
+}
+
+/// The defaults with the optimisers that the changes name, since the settings of one are none of another.
+fn with_rules_of(changes: &Value, mut defaults: Settings) -> Settings {
+    let named = |path: &str| changes.pointer(path)?.as_str()?.parse::<RuleConfig>().ok();
+    let optimizer = &mut defaults.training.optimizer;
+    if let Some(rule) = named("/training/optimizer/rule").filter(|rule| rule.name() != optimizer.rule.name())
+    {
+        optimizer.rule = rule;
+    }
+    if changes.pointer("/training/optimizer/for_tables").is_some_and(Value::is_object) {
+        let of_tables = optimizer.rule_of_tables().clone();
+        let named =
+            named("/training/optimizer/for_tables/rule").filter(|rule| rule.name() != of_tables.name());
+        optimizer.for_tables = Some(named.unwrap_or(of_tables));
+    }
+    defaults
 }
 
 fn merge(target: &mut Value, changes: &Value) {
@@ -154,7 +172,7 @@ mod tests {
     use std::path::Path;
 
     use ple_nn::ModelConfig;
-    use ple_train::{AdamConfig, TrainConfig};
+    use ple_train::{AdamConfig, RuleConfig, TrainConfig};
 
     use super::{Settings, changed};
 
@@ -176,6 +194,15 @@ mod tests {
     }
 
     #[test]
+    fn tables_have_the_optimiser_of_the_network_unless_another_is_named() {
+        let text =
+            r#"{"training": {"optimizer": {"learning_rate": 0.01, "for_tables": {"learning_rate": 0.1}}}}"#;
+        let optimizer = read(text).unwrap().training.optimizer;
+        let adam = |learning_rate| RuleConfig::from(AdamConfig { learning_rate, ..AdamConfig::default() });
+        assert_eq!((&optimizer.rule, optimizer.rule_of_tables()), (&adam(0.01), &adam(0.1)));
+    }
+
+    #[test]
     fn what_is_wrong_is_said_with_its_place() {
         let cases = [
             (
@@ -192,7 +219,7 @@ mod tests {
             (
                 "{\"training\": {\"decide_by\": \"a.auc\"}}",
                 "s.json, line 1: there is no setting `training.decide_by`\nexpected: one of `epochs`, `batch_size`, `seed`, \
-                 `optimizer`, `losses`, `balance`, `early_stopping`, `evaluate_every`\nnext: did you mean \
+                 `optimizer`, `losses`, `metrics`, `balance`, `early_stopping`, `evaluate_every`\nnext: did you mean \
                  `training.early_stopping.decide_by`?",
             ),
             (
@@ -218,6 +245,10 @@ mod tests {
                 "{\"training\": {\"optimizer\": {\"schedule\": \"cosin\"}}}",
                 "s.json, line 1: `training.optimizer.schedule` is \"cosin\"\nexpected: `constant` or `cosine`, as in \
                  \"constant\"\nnext: did you mean `cosine`?",
+            ),
+            (
+                "{\"training\": {\"optimizer\": {\"rule\": \"adamm\"}}}",
+                "s.json, line 1: `training.optimizer.rule` is \"adamm\"\nexpected: one of `adam`\nnext: did you mean `adam`?",
             ),
             (
                 "{\"training\": {\"losses\": {\n\"minutes\": \"hubr\"}}}",

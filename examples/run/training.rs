@@ -163,9 +163,10 @@ fn banner(
         terminal.line(&format!("task        {name}: {what}"));
     }
     terminal.line(&format!(
-        "model       {}, {parameters} parameters, {} MB with Adam's moments",
+        "model       {}, {parameters} parameters, {} MB with {}",
         model.model().config().architecture.name(),
-        (12 * parameters).div_ceil(1_000_000),
+        (4 * (parameters + config.optimizer.n_kept(model.store()))).div_ceil(1_000_000),
+        config.optimizer.keeps(),
     ));
     terminal.line(memory);
     terminal.line(&format!(

@@ -1,5 +1,6 @@
 //! The optimiser as it is written in a configuration.
 
+use ple_tensor::ParamStore;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Map, Value};
 
@@ -56,13 +57,22 @@ impl OptimizerConfig {
         [&self.rule, self.rule_of_tables()].map(|rule| rule.settings().slots())
     }
 
-    /// What is kept of tables, in words for people.
-    pub fn keeps(&self) -> &'static str {
-        self.rule_of_tables().settings().keeps()
+    /// What is kept, in words for people that stand after "with".
+    pub fn keeps(&self) -> String {
+        let [network, tables] = [&self.rule, self.rule_of_tables()].map(|rule| rule.settings().keeps());
+        if network == tables { network.to_owned() } else { format!("{network} and {tables}") }
+    }
+
+    /// The number of values that are kept beside those of a store.
+    pub fn n_kept(&self, store: &ParamStore) -> usize {
+        let tables = || store.table_ids().map(|id| store.table(id));
+        let of_tables: usize = tables().map(|table| table.rows * self.kept_of_row(table.dim)).sum();
+        let in_tables: usize = tables().map(|table| table.rows * table.dim).sum();
+        (store.n_parameters() - in_tables) * self.slots()[0].len() + of_tables
     }
 
     /// The values that are kept beside a table's weights, of `dim` to a row.
-    pub fn kept_of_row(&self, dim: usize) -> usize {
+    pub(crate) fn kept_of_row(&self, dim: usize) -> usize {
         self.slots()[1].iter().map(|slot| slot.width.values(dim)).sum()
     }
 
@@ -92,7 +102,7 @@ impl<R: Into<RuleConfig>> From<R> for OptimizerConfig {
 impl Serialize for OptimizerConfig {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { rule, for_tables, schedule, tables } = self.clone();
-        let mut map = rule.to_map();
+        let mut map = rule.to_map_of_network();
         if let Value::Object(others) = to_json(&Others { for_tables, schedule, tables }) {
             map.extend(others);
         }

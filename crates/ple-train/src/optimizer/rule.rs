@@ -22,9 +22,6 @@ pub(super) trait Rule:
     /// The name in configurations.
     const NAME: &'static str;
 
-    /// What it keeps, in words for people, after "with".
-    const KEEPS: &'static str;
-
     /// All slots that it may have.
     const SLOTS: &'static [Slot];
 
@@ -32,6 +29,9 @@ pub(super) trait Rule:
     fn slots(&self) -> &'static [Slot] {
         Self::SLOTS
     }
+
+    /// What it keeps, in words for people that stand after "with".
+    fn keeps(&self) -> &'static str;
 
     /// What a value of a slot is before the first step.
     fn first(&self, _slot: &Slot) -> f32 {
@@ -151,7 +151,7 @@ impl<R: Rule> Settings for R {
     }
 
     fn keeps(&self) -> &'static str {
-        R::KEEPS
+        Rule::keeps(self)
     }
 
     fn slots(&self) -> &'static [Slot] {

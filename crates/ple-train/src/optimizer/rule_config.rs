@@ -114,11 +114,19 @@ impl RuleConfig {
         })
     }
 
-    /// As a configuration has it: the default optimiser without its name.
+    /// As a configuration has it.
     pub(super) fn to_map(&self) -> Map<String, Value> {
         let Value::Object(mut map) = self.settings().json() else { unreachable!("settings are an object") };
-        if self.name() != AdamConfig::NAME {
-            map.insert(NAME_KEY.to_owned(), self.name().into());
+        map.insert(NAME_KEY.to_owned(), self.name().into());
+        map
+    }
+
+    /// The same without the name where it is the one that is meant without a name: what configurations had when there was no
+    /// other.
+    pub(super) fn to_map_of_network(&self) -> Map<String, Value> {
+        let mut map = self.to_map();
+        if self.name() == AdamConfig::NAME {
+            map.remove(NAME_KEY);
         }
         map
     }
@@ -140,7 +148,6 @@ impl RuleConfig {
         };
         let known = rule.to_map();
         let mut known: Vec<&str> = known.keys().map(String::as_str).chain(others.iter().copied()).collect();
-        known.extend((!known.contains(&NAME_KEY)).then_some(NAME_KEY));
         known.sort_unstable();
         if let Some(unknown) = map.keys().find(|key| !known.contains(&key.as_str())) {
             let known: Vec<_> = known.iter().map(|key| format!("`{key}`")).collect();

@@ -56,7 +56,6 @@ impl Rule for AdamConfig {
     type Step = AdamStep;
 
     const NAME: &'static str = "adam";
-    const KEEPS: &'static str = "Adam's moments";
     const SLOTS: &'static [Slot] = &[
         Slot {
             name: "adam.first",
@@ -71,6 +70,10 @@ impl Rule for AdamConfig {
             made_of: MadeOf::Squares,
         },
     ];
+
+    fn keeps(&self) -> &'static str {
+        "Adam's moments"
+    }
 
     fn rate_and_decay(&mut self) -> [&mut f64; 2] {
         [&mut self.learning_rate, &mut self.weight_decay]
@@ -116,4 +119,33 @@ fn power(base: f64, mut exponent: u64) -> f64 {
         exponent >>= 1;
     }
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AdamConfig, DecayKind};
+    use crate::optimizer::rules::stepped::{assert_near, stepped};
+
+    #[test]
+    fn steps_are_those_of_torch() {
+        let config = AdamConfig { learning_rate: 0.1, weight_decay: 0.5, ..AdamConfig::default() };
+        // run(torch.optim.Adam, lr=.1, weight_decay=.5)
+        let adam = [
+            [0.400000002, -1.15, 1.9, -0.099999992],
+            [0.300503424, -1.09135142, 1.9076998, -0.134560576],
+            [0.231467785, -1.04424728, 1.85993336, -0.0812160223],
+            [0.16771078, -0.974793339, 1.79935914, -0.0912021911],
+        ];
+        assert_near(stepped(&config), adam);
+        let config =
+            AdamConfig { decay: DecayKind::Decoupled, beta1: 0.5, beta2: 0.75, epsilon: 0.25, ..config };
+        // run(torch.optim.AdamW, lr=.1, betas=(.5, .75), eps=.25, weight_decay=.5)
+        let adam_w = [
+            [0.425, -1.1075, 1.9, -0.0333333333],
+            [0.340797742, -1.06705895, 1.88067769, -0.0442232324],
+            [0.317816924, -1.05012666, 1.7866438, -0.00305267232],
+            [0.298779453, -0.949918646, 1.68712028, -0.0314071074],
+        ];
+        assert_near(stepped(&config), adam_w);
+    }
 }

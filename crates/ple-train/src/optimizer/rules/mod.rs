@@ -2,4 +2,7 @@
 
 mod adam;
 
+#[cfg(test)]
+mod stepped;
+
 pub use adam::{AdamConfig, DecayKind};

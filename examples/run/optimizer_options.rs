@@ -1,0 +1,97 @@
+//! The options that choose optimisers and their rates.
+
+use clap::Args;
+use clap::builder::{PossibleValue, TypedValueParser};
+use ple_train::{OptimizerConfig, RuleConfig, TrainConfig};
+
+use crate::program::failure::Failure;
+
+/// Which optimisers step the network and the embedding tables, and how far.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct OptimizerOptions {
+    /// The optimiser, with its own defaults; adam without it. Its other settings are in a settings file.
+    #[arg(long, value_parser = OptimizerNames)]
+    pub optimizer: Option<String>,
+    /// The step size.
+    #[arg(long, value_name = "RATE")]
+    pub learning_rate: Option<f64>,
+    /// The strength of weight decay.
+    #[arg(long, value_name = "DECAY")]
+    pub weight_decay: Option<f64>,
+    /// The optimiser of the embedding tables, with its own defaults; that of the network without it.
+    #[arg(long, value_name = "OPTIMIZER", value_parser = OptimizerNames)]
+    pub table_optimizer: Option<String>,
+    /// The step size of the embedding tables; that of the network without it, unless they have an optimiser of their own.
+    #[arg(long, value_name = "RATE")]
+    pub table_learning_rate: Option<f64>,
+    /// The strength of weight decay of the embedding tables; as with their step size.
+    #[arg(long, value_name = "DECAY")]
+    pub table_weight_decay: Option<f64>,
+}
+
+impl OptimizerOptions {
+    /// The defaults of a program with the optimisers that are named, before a settings file changes what they have.
+    pub(crate) fn choose(&self, mut training: TrainConfig) -> TrainConfig {
+        let named = |name: &Option<String>| name.as_deref().and_then(|name| name.parse::<RuleConfig>().ok());
+        if let Some(rule) = named(&self.optimizer) {
+            training.optimizer.rule = rule;
+        }
+        if let Some(rule) = named(&self.table_optimizer) {
+            training.optimizer.for_tables = Some(rule);
+        }
+        training
+    }
+
+    /// Changes the settings after a settings file has.
+    pub(crate) fn apply(&self, config: &mut OptimizerConfig) -> Result<(), Failure> {
+        let pairs = [
+            ("--optimizer", &self.optimizer, config.rule.name()),
+            ("--table-optimizer", &self.table_optimizer, config.rule_of_tables().name()),
+        ];
+        for (option, named, found) in pairs {
+            if let Some(named) = named.as_ref().filter(|named| *named != found) {
+                return Err(Failure::Error {
+                    text: format!(
+                        "the settings are of the optimiser {found}, {option} says {named}\nexpected: one optimiser\nnext: run \
+                         it with {option} {found}, or write the settings of {named}"
+                    ),
+                    exit_code: 2,
+                });
+            }
+        }
+        set(&mut config.rule, [self.learning_rate, self.weight_decay]);
+        let of_tables = [self.table_learning_rate, self.table_weight_decay];
+        if of_tables.iter().any(Option::is_some) {
+            set(config.for_tables.get_or_insert_with(|| config.rule.clone()), of_tables);
+        }
+        Ok(())
+    }
+}
+
+fn set(rule: &mut RuleConfig, values: [Option<f64>; 2]) {
+    for (setting, value) in rule.rate_and_decay_mut().into_iter().zip(values) {
+        *setting = value.unwrap_or(*setting);
+    }
+}
+
+/// Reads the name of an optimiser: `--help` lists them, and a name that is none of theirs is answered with the nearest.
+#[derive(Clone)]
+struct OptimizerNames;
+
+impl TypedValueParser for OptimizerNames {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<String, clap::Error> {
+        let name = |name: &str| name.parse::<RuleConfig>().map(|rule| rule.name().to_owned());
+        name.parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(RuleConfig::all().into_iter().map(|rule| PossibleValue::new(rule.name()))))
+    }
+}
