@@ -71,7 +71,7 @@ pub use gradient_sums::SharedParameters;
 pub use gradients::{Buffers, Gradients, RowGradients};
 pub use kernel::adam::AdamStep;
 pub use kernel::instruction_set::{INSTRUCTION_SET_VARIABLE, InstructionSet, InstructionSetError};
-pub use kernel::rule_step::{MOST_SLOTS, RuleStep};
+pub use kernel::rule_step::{LEAST_GRADIENT, LEAST_SLOT, MOST_SLOTS, RuleStep, or_zero};
 pub use kernel::team::{for_each_in_parallel, in_team};
 pub use kernel::transcendental::{exp, sigmoid};
 pub use kernel::written::Written;

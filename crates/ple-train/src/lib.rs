@@ -93,9 +93,7 @@ pub use losses::*;
 pub use memory::{AtTheEnd, MemoryPhase, RunMemory, RunSizes, VocabularyFrom};
 pub use objective::Objective;
 pub use observer::{Control, Evaluation, Observer, RunStart, StepProgress};
-pub use optimizer::{
-    AdamConfig, DecayKind, LearningRate, MadeOf, Optimizer, OptimizerConfig, RuleConfig, Slot, TableUpdates,
-};
+pub use optimizer::*;
 pub use ple_files::{ExitKind, FileError};
 pub use predictor::Predictor;
 pub use ranking_model::RankingModel;

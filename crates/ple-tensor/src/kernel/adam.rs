@@ -3,7 +3,7 @@
 
 use super::instruction_set::{InstructionSet, multiversion};
 use super::prefetch::{ROWS_AHEAD, prefetch};
-use super::rule_step::RuleStep;
+use super::rule_step::{LEAST_GRADIENT, LEAST_SLOT, RuleStep, or_zero};
 use super::team::for_each_in_parallel;
 use super::written::Written;
 use crate::table::{SlotWidth, TableRows};
@@ -64,21 +64,6 @@ pub struct AdamStep {
     pub root_correction: f32,
 }
 
-/// A gradient below this is zero: its square, times 1 - beta2, would be no normal number any more. The weights that
-/// nothing but decay pulls at come to rest where it stops, at 1e-12 for a decay of 1e-5.
-const LEAST_GRADIENT: f32 = 1e-17;
-
-/// A moment below this is zero, some steps before it is no normal number any more.
-const LEAST_MOMENT: f32 = 1e-37;
-
-/// Zero instead of what is smaller than `least`. Without it, weights of a constant feature and moments of rows that
-/// nobody reads decay into subnormal numbers, on which arithmetic takes a hundred times as long: a run slowed down to a
-/// seventeenth.
-#[inline(always)]
-fn or_zero(value: f32, least: f32) -> f32 {
-    if value.abs() < least { 0.0 } else { value }
-}
-
 /// Values to a task: less would not pay for the fork.
 const CHUNK: usize = 1 << 12;
 
@@ -88,8 +73,8 @@ impl AdamStep {
     #[inline(always)]
     fn step(&self, weight: &mut f32, m: &mut f32, v: &mut f32, gradient: f32) -> u32 {
         let g = or_zero(gradient + self.coupled_decay * *weight, LEAST_GRADIENT);
-        *m = or_zero(self.beta1 * *m + self.one_minus_beta1 * g, LEAST_MOMENT);
-        *v = or_zero(self.beta2 * *v + self.one_minus_beta2 * (g * g), LEAST_MOMENT);
+        *m = or_zero(self.beta1 * *m + self.one_minus_beta1 * g, LEAST_SLOT);
+        *v = or_zero(self.beta2 * *v + self.one_minus_beta2 * (g * g), LEAST_SLOT);
         let denominator = v.sqrt() * self.root_correction + self.epsilon;
         *weight = *weight * self.kept - self.step_size * (*m / denominator);
         (*weight + *v).abs().to_bits()
