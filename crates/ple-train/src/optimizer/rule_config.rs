@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Map, Value};
 
 use super::rule::{Part, Rule, Settings, Slot};
-use super::rules::AdamConfig;
+use super::rules::{AdamConfig, SgdConfig};
 use crate::error::TrainError;
 
 /// Makes the enum and the ways through it. An optimiser is one line; the first is the default.
@@ -71,6 +71,8 @@ macro_rules! rules {
 rules! {
     /// Adam and AdamW, see [`AdamConfig`].
     Adam(AdamConfig),
+    /// Stochastic gradient descent with momentum, see [`SgdConfig`].
+    Sgd(SgdConfig),
 }
 
 /// The key of the optimiser's name.
