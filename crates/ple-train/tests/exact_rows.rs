@@ -6,7 +6,7 @@
 use ndarray::Array2;
 use ple_nn::{BankInput, Builder, EmbeddingBank, FeatureSpec, Initialization};
 use ple_tensor::{Mode, ParamStore, Role, Tape, Workspace, Written};
-use ple_train::{AdamConfig, DecayKind, Optimizer, OptimizerConfig, TableUpdates};
+use ple_train::{AdamConfig, DecayKind, Optimizer, OptimizerConfig, RuleConfig, SgdConfig, TableUpdates};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
@@ -98,6 +98,26 @@ fn five_thousand_steps_with_gaps_leave_the_bytes_of_dense_steps() {
         }
         assert!(dense != train(&config(TableUpdates::Lazy), Replays::Never));
     }
+}
+
+#[test]
+fn every_optimiser_replays_what_rows_have_missed() {
+    for mut of_tables in RuleConfig::all() {
+        for weight_decay in [0.0, 1e-3] {
+            *of_tables.rate_and_decay_mut()[1] = weight_decay;
+            let for_tables = Some(of_tables.clone());
+            let config =
+                |tables| OptimizerConfig { tables, for_tables: for_tables.clone(), ..Default::default() };
+            let dense = train(&config(TableUpdates::Dense), Replays::Never);
+            assert!(dense == train(&config(TableUpdates::Exact), Replays::Sometimes(0.01)), "{of_tables:?}");
+            let lazy = train(&config(TableUpdates::Lazy), Replays::Never);
+            assert!(weight_decay == 0.0 || dense != lazy, "{of_tables:?}");
+        }
+    }
+    let plain = SgdConfig { momentum: 0.0, ..SgdConfig::default() };
+    let config = |tables| OptimizerConfig { tables, ..plain.clone().into() };
+    let dense = train(&config(TableUpdates::Dense), Replays::Never);
+    assert!(dense == train(&config(TableUpdates::Lazy), Replays::Never), "nothing is missed");
 }
 
 #[test]

@@ -17,7 +17,8 @@ use ple_nn::{
 };
 use ple_tensor::{INSTRUCTION_SET_VARIABLE, InstructionSet};
 use ple_train::{
-    AdamConfig, OptimizerConfig, RankingModel, RunInput, RunSeed, TableUpdates, TrainConfig, TrainError, fit,
+    AdamConfig, OptimizerConfig, RankingModel, RuleConfig, RunInput, RunSeed, TableUpdates, TrainConfig,
+    TrainError, fit,
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -120,6 +121,12 @@ fn cases() -> Vec<(String, ModelConfig, OptimizerConfig)> {
             let adam = OptimizerConfig { tables, ..adam.into() };
             cases.push((name, model, adam));
         }
+    }
+    for rule in RuleConfig::all() {
+        let name = format!("{rule:?}");
+        let optimizer =
+            OptimizerConfig { for_tables: Some(rule), tables: TableUpdates::Exact, ..Default::default() };
+        cases.push((name, ModelConfig::default(), optimizer));
     }
     cases
 }

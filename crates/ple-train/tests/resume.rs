@@ -14,9 +14,9 @@ use ple_files::FolderLock;
 use ple_nn::{Architecture, ModelConfig};
 use ple_train::early_stopping::EarlyStopping;
 use ple_train::{
-    AdamConfig, Checkpoints, Control, Ended, Every, FitReport, LearningRate, Observer, OptimizerConfig,
-    RankingModel, Resumed, RunInput, RunSeed, SaveEvery, Start, StepProgress, TableUpdates, TrainConfig,
-    TrainError, fit,
+    AdamConfig, CarriedMoments, Checkpoints, Control, Ended, Every, FitReport, LearningRate, Observer,
+    OptimizerConfig, RankingModel, Resumed, RuleConfig, RunInput, RunSeed, SaveEvery, SgdConfig, Start,
+    StepProgress, TableUpdates, TrainConfig, TrainError, fit, fit_with_moments,
 };
 
 /// 10 steps of 100 rows an epoch.
@@ -143,6 +143,68 @@ fn a_run_that_is_interrupted_anywhere_ends_with_the_same_bytes() {
             assert!(bytes(&resumed) == expected, "{tables:?}, interrupted at step {step}");
             assert_eq!(resumed.1.evaluations, whole.1.evaluations);
             assert_eq!((resumed.1.best, resumed.1.rows), (whole.1.best, whole.1.rows));
+        }
+    }
+}
+
+#[test]
+fn a_run_of_any_optimiser_goes_on_to_the_same_bytes() {
+    let data = data();
+    for (turn, mut rule) in RuleConfig::all().into_iter().enumerate() {
+        *rule.rate_and_decay_mut()[1] = 1e-3;
+        let tables = [TableUpdates::Lazy, TableUpdates::Exact, TableUpdates::Dense][turn % 3];
+        let mut optimizer = OptimizerConfig { tables, ..rule.clone().into() };
+        if optimizer.check().is_err() {
+            // It is for tables alone.
+            optimizer = OptimizerConfig { tables, for_tables: Some(rule.clone()), ..Default::default() };
+        }
+        let (config, input) = (TrainConfig { optimizer, ..config(tables) }, input(&data));
+        let expected = bytes(&run(&input, &config, &mut StopAt::default()).unwrap());
+        for step in [3, 10] {
+            let folder = tempfile::tempdir().unwrap();
+            let started = with_checkpoints(&input, folder.path(), Start::Anew);
+            let mut observer = StopAt { step: Some(step), ..StopAt::default() };
+            in_pool(2, || run(&started, &config, &mut observer).unwrap());
+            let on = with_checkpoints(&input, folder.path(), Start::GoOn);
+            let resumed = in_pool(1, || run(&on, &config, &mut StopAt::default()).unwrap());
+            assert!(bytes(&resumed) == expected, "{rule:?}, interrupted at step {step}");
+        }
+    }
+}
+
+#[test]
+fn what_another_optimiser_has_kept_is_refused() {
+    let (data, adam) = (data(), config(TableUpdates::Lazy));
+    let (folder, input) = (tempfile::tempdir().unwrap(), input(&data));
+    let started = with_checkpoints(&input, folder.path(), Start::Anew);
+    run(&started, &adam, &mut StopAt { step: Some(3), ..StopAt::default() }).unwrap();
+    let on = with_checkpoints(&input, folder.path(), Start::GoOn);
+    let sgd = RuleConfig::from(SgdConfig::default());
+    let of_network = OptimizerConfig {
+        rule: sgd.clone(),
+        for_tables: Some(adam.optimizer.rule.clone()),
+        ..adam.optimizer.clone()
+    };
+    let of_tables = OptimizerConfig { for_tables: Some(sgd), ..adam.optimizer.clone() };
+    let place = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).max().unwrap();
+    let moments = CarriedMoments::load(&place).unwrap().unwrap();
+    let others = [(of_network, "balance.click.log_variance"), (of_tables, "embedding.101.weight")];
+    for (optimizer, parameter) in others {
+        let config = TrainConfig { optimizer, ..adam.clone() };
+        let gone_on = run(&on, &config, &mut StopAt::default()).unwrap_err();
+        let mut model = model(&input);
+        let begun = fit_with_moments(&mut model, &moments, &input, &config, &mut ()).unwrap_err();
+        for error in [gone_on, begun] {
+            let text = error.to_string().replace(&place.display().to_string(), "PLACE");
+            assert_eq!(
+                text,
+                format!(
+                    "PLACE: what the optimiser keeps of {parameter} is that of `adam`, and the settings say `sgd`\n\
+                     expected: a checkpoint of `sgd`\n\
+                     next: choose `adam` in the settings, or begin without what the optimiser of that checkpoint has kept"
+                )
+            );
+            assert_eq!(error.exit_code(), 2);
         }
     }
 }

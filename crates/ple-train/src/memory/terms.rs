@@ -158,7 +158,7 @@ impl<'s> Terms<'s> {
 
     /// The step of each row of a table, and the numbers of each step, where updates are exact or dense.
     fn stamps(&self, config: &TrainConfig, train: &SourceSize) -> Vec<MemoryPart> {
-        if config.optimizer.tables == TableUpdates::Lazy {
+        if config.optimizer.updates() == TableUpdates::Lazy {
             return Vec::new();
         }
         let rows = self.size.tables.iter().fold(0_u64, |sum, table| sum.saturating_add(table.rows));
@@ -222,7 +222,7 @@ impl<'s> Terms<'s> {
         // Exact updates find the rows that are behind.
         let readings = rows.saturating_mul(tables.len() as u64).saturating_add(list_ids);
         let behind =
-            if config.optimizer.tables == TableUpdates::Exact { readings.saturating_mul(20) } else { 0 };
+            if config.optimizer.updates() == TableUpdates::Exact { readings.saturating_mul(20) } else { 0 };
         all.saturating_add(of_thread.saturating_mul(threads)).saturating_add(of_lists).saturating_add(behind)
     }
 

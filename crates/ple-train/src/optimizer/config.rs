@@ -4,7 +4,7 @@ use ple_tensor::ParamStore;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Map, Value};
 
-use super::rule::{Part, Slot};
+use super::rule::{Missed, Part, Slot};
 use super::rule_config::RuleConfig;
 use super::schedule::LearningRate;
 use super::table_updates::TableUpdates;
@@ -50,6 +50,14 @@ impl OptimizerConfig {
     /// The rule that steps the embedding tables.
     pub fn rule_of_tables(&self) -> &RuleConfig {
         self.for_tables.as_ref().unwrap_or(&self.rule)
+    }
+
+    /// Which rows of tables a step changes, where the rule leaves a choice.
+    pub(crate) fn updates(&self) -> TableUpdates {
+        match self.rule_of_tables().settings().missed() {
+            Missed::Moves => self.tables,
+            Missed::Nothing => TableUpdates::Lazy,
+        }
     }
 
     /// The slots of matrices, and those of tables.

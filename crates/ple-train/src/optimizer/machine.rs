@@ -61,7 +61,7 @@ impl Optimizer {
         let config = config.into();
         config.check()?;
         let (network, tables) = (config.rule.settings().steps(), config.rule_of_tables().settings().steps());
-        let updates = config.tables;
+        let updates = config.updates();
         let stamps = match updates {
             TableUpdates::Lazy => RowStamps::None,
             TableUpdates::Exact | TableUpdates::Dense => RowStamps::Kept,

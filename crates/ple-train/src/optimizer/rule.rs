@@ -52,6 +52,11 @@ pub(super) trait Rule:
         None
     }
 
+    /// What a step with a gradient of zero does, which is what a row that is not read misses.
+    fn missed(&self) -> Missed {
+        Missed::Moves
+    }
+
     /// The numbers of a step.
     fn step(&self, at: StepAt) -> Self::Step;
 }
@@ -63,6 +68,15 @@ pub(super) enum Part {
     Network,
     /// The embedding tables.
     Tables,
+}
+
+/// What a step with a gradient of zero does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Missed {
+    /// It moves weights or slots: exact updates replay it.
+    Moves,
+    /// Nothing: lazy, exact and dense updates are the same.
+    Nothing,
 }
 
 /// Where in a run a step is.
@@ -139,6 +153,7 @@ pub(super) trait Settings: fmt::Debug {
     fn rate_and_decay(&mut self) -> [&mut f64; 2];
     fn check(&self) -> Result<(), TrainError>;
     fn refuses(&self) -> Option<Part>;
+    fn missed(&self) -> Missed;
     fn json(&self) -> Value;
     /// The bytes of the numbers of one step.
     fn step_bytes(&self) -> usize;
@@ -168,6 +183,10 @@ impl<R: Rule> Settings for R {
 
     fn refuses(&self) -> Option<Part> {
         Rule::refuses(self)
+    }
+
+    fn missed(&self) -> Missed {
+        Rule::missed(self)
     }
 
     fn json(&self) -> Value {

@@ -4,7 +4,7 @@ use ple_tensor::{LEAST_GRADIENT, LEAST_SLOT, RuleStep, SlotWidth, or_zero};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
-use crate::optimizer::rule::{MadeOf, Rule, Slot, StepAt, check_rate_and_decay, setting};
+use crate::optimizer::rule::{MadeOf, Missed, Rule, Slot, StepAt, check_rate_and_decay, setting};
 
 /// Stochastic gradient descent with momentum, with PyTorch's arithmetic.
 ///
@@ -85,6 +85,10 @@ impl Rule for SgdConfig {
         )?;
         let moves = self.kind == MomentumKind::Classical || self.momentum > 0.0;
         setting("momentum", self.momentum, moves, "above 0 and less than 1, since its kind is nesterov")
+    }
+
+    fn missed(&self) -> Missed {
+        if self.momentum == 0.0 && self.weight_decay == 0.0 { Missed::Nothing } else { Missed::Moves }
     }
 
     fn step(&self, at: StepAt) -> SgdStep {
