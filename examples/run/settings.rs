@@ -248,7 +248,7 @@ mod tests {
             ),
             (
                 "{\"training\": {\"optimizer\": {\"rule\": \"adamm\"}}}",
-                "s.json, line 1: `training.optimizer.rule` is \"adamm\"\nexpected: one of `adam`, `sgd`, `adagrad`\nnext: did you mean `adam`?",
+                "s.json, line 1: `training.optimizer.rule` is \"adamm\"\nexpected: one of `adam`, `sgd`, `adagrad`, `rowwise_adagrad`\nnext: did you mean `adam`?",
             ),
             (
                 "{\"training\": {\"losses\": {\n\"minutes\": \"hubr\"}}}",

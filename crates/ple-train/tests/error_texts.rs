@@ -108,7 +108,7 @@ fn settings_and_states() {
     says(
         "adma".parse::<RuleConfig>().unwrap_err(),
         2,
-        "there is no optimiser `adma`\nexpected: one of adam, sgd, adagrad\nnext: did you mean `adam`?",
+        "there is no optimiser `adma`\nexpected: one of adam, sgd, adagrad, rowwise_adagrad\nnext: did you mean `adam`?",
     );
     let stopper = |task| EarlyStopping::new(2).resolve(&tasks(&[(task, Classification)])).unwrap();
     says(

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Map, Value};
 
 use super::rule::{Part, Rule, Settings, Slot};
-use super::rules::{AdagradConfig, AdamConfig, SgdConfig};
+use super::rules::{AdagradConfig, AdamConfig, RowwiseAdagradConfig, SgdConfig};
 use crate::error::TrainError;
 
 /// Makes the enum and the ways through it. An optimiser is one line; the first is the default.
@@ -75,6 +75,8 @@ rules! {
     Sgd(SgdConfig),
     /// A step size for each weight by the gradients that it has had, see [`AdagradConfig`].
     Adagrad(AdagradConfig),
+    /// A step size for each row of a table, see [`RowwiseAdagradConfig`].
+    RowwiseAdagrad(RowwiseAdagradConfig),
 }
 
 /// The key of the optimiser's name.

@@ -2,6 +2,7 @@
 
 mod adagrad;
 mod adam;
+mod rowwise_adagrad;
 mod sgd;
 
 #[cfg(test)]
@@ -9,4 +10,5 @@ mod stepped;
 
 pub use adagrad::AdagradConfig;
 pub use adam::{AdamConfig, DecayKind};
+pub use rowwise_adagrad::RowwiseAdagradConfig;
 pub use sgd::{MomentumKind, SgdConfig};
