@@ -2,7 +2,7 @@
 
 use clap::Args;
 use clap::builder::{PossibleValue, TypedValueParser};
-use ple_train::{OptimizerConfig, RuleConfig, TrainConfig};
+use ple_train::{LearningRate, OptimizerConfig, RuleConfig, TrainConfig};
 
 use crate::program::failure::Failure;
 
@@ -27,6 +27,12 @@ pub(crate) struct OptimizerOptions {
     /// The strength of weight decay of the embedding tables; as with their step size.
     #[arg(long, value_name = "DECAY")]
     pub table_weight_decay: Option<f64>,
+    /// How the step sizes change over the run; constant without it.
+    #[arg(long, value_name = "SCHEDULE", value_parser = Schedules)]
+    pub schedule: Option<LearningRate>,
+    /// The steps in which the step sizes rise in a line, before the schedule begins; 0 without it.
+    #[arg(long, value_name = "STEPS")]
+    pub warm_up: Option<u64>,
 }
 
 impl OptimizerOptions {
@@ -64,6 +70,8 @@ impl OptimizerOptions {
         if of_tables.iter().any(Option::is_some) {
             set(config.for_tables.get_or_insert_with(|| config.rule.clone()), of_tables);
         }
+        config.warm_up = self.warm_up.unwrap_or(config.warm_up);
+        config.schedule = self.schedule.unwrap_or(config.schedule);
         Ok(())
     }
 }
@@ -93,5 +101,27 @@ impl TypedValueParser for OptimizerNames {
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
         Some(Box::new(RuleConfig::all().into_iter().map(|rule| PossibleValue::new(rule.name()))))
+    }
+}
+
+/// Reads a schedule: `--help` lists their names.
+#[derive(Clone)]
+struct Schedules;
+
+impl TypedValueParser for Schedules {
+    type Value = LearningRate;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<LearningRate, clap::Error> {
+        let schedule = |text: &str| text.parse::<LearningRate>();
+        schedule.parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(LearningRate::all().into_iter().map(|known| PossibleValue::new(known.name()))))
     }
 }

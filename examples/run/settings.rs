@@ -213,7 +213,7 @@ mod tests {
             (
                 "{\"training\": {\"optimizer\": {\n\"learning_rat\": 3}}}",
                 "s.json, line 2: there is no setting `training.optimizer.learning_rat`\nexpected: one of `beta1`, `beta2`, \
-                 `decay`, `epsilon`, `for_tables`, `learning_rate`, `rule`, `schedule`, `tables`, `weight_decay`\nnext: did you mean \
+                 `decay`, `epsilon`, `for_tables`, `learning_rate`, `rule`, `schedule`, `tables`, `warm_up`, `weight_decay`\nnext: did you mean \
                  `training.optimizer.learning_rate`?",
             ),
             (
@@ -243,7 +243,7 @@ mod tests {
             ),
             (
                 "{\"training\": {\"optimizer\": {\"schedule\": \"cosin\"}}}",
-                "s.json, line 1: `training.optimizer.schedule` is \"cosin\"\nexpected: `constant` or `cosine`, as in \
+                "s.json, line 1: `training.optimizer.schedule` is \"cosin\"\nexpected: one of `constant`, `cosine`, `step`, as in \
                  \"constant\"\nnext: did you mean `cosine`?",
             ),
             (

@@ -13,7 +13,7 @@ use crate::finite::NotFinite;
 use crate::losses::Loss;
 use crate::metrics::{Metric, Undefined};
 use crate::nearest::{nearest, nearest_key};
-use crate::optimizer::RuleConfig;
+use crate::optimizer::{LearningRate, RuleConfig};
 
 /// The errors of this crate. The variants carry facts; [`exit_code`](Self::exit_code) is what a program ends with.
 ///
@@ -103,6 +103,13 @@ pub enum TrainError {
     /// An optimiser's name is not known.
     #[error("there is no optimiser `{found}`\nexpected: one of {}\nnext: {}", list(&rule_names()), hint(found, &rule_names()))]
     UnknownOptimizer {
+        /// The name found.
+        found: String,
+    },
+
+    /// The name of a schedule of the learning rate is not known.
+    #[error("there is no schedule `{found}`\nexpected: one of {}\nnext: {}", list(&schedule_names()), hint(found, &schedule_names()))]
+    UnknownSchedule {
         /// The name found.
         found: String,
     },
@@ -414,6 +421,10 @@ fn loss_names() -> Vec<&'static str> {
 
 fn rule_names() -> Vec<&'static str> {
     RuleConfig::all().iter().map(RuleConfig::name).collect()
+}
+
+fn schedule_names() -> Vec<&'static str> {
+    LearningRate::all().iter().map(LearningRate::name).collect()
 }
 
 fn losses_of(link: Link) -> Vec<&'static str> {

@@ -15,6 +15,7 @@ impl TrainError {
             | Self::UnknownMetric { .. }
             | Self::UnknownLoss { .. }
             | Self::UnknownOptimizer { .. }
+            | Self::UnknownSchedule { .. }
             | Self::OtherOptimizer { .. }
             | Self::LossOfOtherLink { .. }
             | Self::UnknownTask { .. }

@@ -7,7 +7,7 @@ use ple_data::TaskType::{self, Classification, Regression};
 use ple_data::{ParquetShards, StreamConfig, ali_ccp_schema};
 use ple_train::early_stopping::{EarlyStopping, Watch};
 use ple_train::metrics::{LabelCounts, Metric};
-use ple_train::{AdamConfig, OptimizerConfig, RuleConfig, TrainError};
+use ple_train::{AdamConfig, LearningRate, OptimizerConfig, RuleConfig, TrainError};
 
 #[track_caller]
 fn says(error: impl Into<TrainError>, exit_code: u8, text: &str) {
@@ -104,6 +104,11 @@ fn settings_and_states() {
             .unwrap_err(),
         2,
         "learning_rate is -0.5\nexpected: a finite number above 0\nnext: correct learning_rate",
+    );
+    says(
+        "cosin".parse::<LearningRate>().unwrap_err(),
+        2,
+        "there is no schedule `cosin`\nexpected: one of constant, cosine, step\nnext: did you mean `cosine`?",
     );
     says(
         "adma".parse::<RuleConfig>().unwrap_err(),

@@ -28,6 +28,8 @@ pub struct OptimizerConfig {
     pub for_tables: Option<RuleConfig>,
     /// How the learning rates change over the run.
     pub schedule: LearningRate,
+    /// The steps in which they rise in a line to their full size, before the schedule begins; none if 0.
+    pub warm_up: u64,
     /// Which rows of an embedding table a step changes.
     pub tables: TableUpdates,
 }
@@ -40,10 +42,16 @@ struct Others {
     for_tables: Option<RuleConfig>,
     schedule: LearningRate,
     tables: TableUpdates,
+    #[serde(skip_serializing_if = "is_zero")]
+    warm_up: u64,
+}
+
+fn is_zero(steps: &u64) -> bool {
+    *steps == 0
 }
 
 impl Others {
-    const KEYS: &[&str] = &["for_tables", "schedule", "tables"];
+    const KEYS: &[&str] = &["for_tables", "schedule", "tables", "warm_up"];
 }
 
 impl OptimizerConfig {
@@ -109,9 +117,9 @@ impl<R: Into<RuleConfig>> From<R> for OptimizerConfig {
 
 impl Serialize for OptimizerConfig {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { rule, for_tables, schedule, tables } = self.clone();
+        let Self { rule, for_tables, schedule, warm_up, tables } = self.clone();
         let mut map = rule.to_map_of_network();
-        if let Value::Object(others) = to_json(&Others { for_tables, schedule, tables }) {
+        if let Value::Object(others) = to_json(&Others { for_tables, schedule, tables, warm_up }) {
             map.extend(others);
         }
         map.serialize(serializer)
@@ -125,7 +133,7 @@ impl<'de> Deserialize<'de> for OptimizerConfig {
             .partition(|(key, _)| Others::KEYS.contains(&key.as_str()));
         let rule = RuleConfig::from_map(rule, Others::KEYS)?;
         let others: Others = serde_json::from_value(Value::Object(others)).map_err(de::Error::custom)?;
-        let Others { for_tables, schedule, tables } = others;
-        Ok(Self { rule, for_tables, schedule, tables })
+        let Others { for_tables, schedule, tables, warm_up } = others;
+        Ok(Self { rule, for_tables, schedule, warm_up, tables })
     }
 }

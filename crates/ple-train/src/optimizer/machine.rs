@@ -25,14 +25,27 @@ pub struct Optimizer {
     pub(super) network: Box<dyn Steps>,
     pub(super) tables: Box<dyn Steps>,
     pub(super) updates: TableUpdates,
-    schedule: LearningRate,
-    /// The number of steps that the schedule spans.
-    n_steps: u64,
+    course: Course,
     /// The number of steps taken.
     pub(super) step: u64,
     /// The steps of earlier runs that the tables' slots come from.
     pub(super) carried: u64,
     pub(super) matrices: Vec<Option<MatrixSlots>>,
+}
+
+/// The course of the learning rate.
+#[derive(Debug)]
+struct Course {
+    schedule: LearningRate,
+    warm_up: u64,
+    /// The number of steps that it spans.
+    n_steps: u64,
+}
+
+impl Course {
+    fn factor(&self, step: u64) -> f64 {
+        self.schedule.factor(step, self.warm_up, self.n_steps)
+    }
 }
 
 /// Rows to a task when all rows are brought up to date.
@@ -70,8 +83,8 @@ impl Optimizer {
         store.set_slots(&widths, stamps);
         set_first_values(tables.as_ref(), store);
         let matrices = store.matrix_ids().map(|_| None).collect();
-        let schedule = config.schedule;
-        Ok(Self { network, tables, updates, schedule, n_steps, step: 0, carried: 0, matrices })
+        let course = Course { schedule: config.schedule, warm_up: config.warm_up, n_steps };
+        Ok(Self { network, tables, updates, course, step: 0, carried: 0, matrices })
     }
 
     /// The number of steps taken.
@@ -101,7 +114,7 @@ impl Optimizer {
 
     /// The place of step `step` of a matrix, or of the tables.
     pub(super) fn at(&self, step: u64, carried: u64, decay: WeightDecay) -> StepAt {
-        StepAt { step, carried, factor: self.schedule.factor(step, self.n_steps), decay }
+        StepAt { step, carried, factor: self.course.factor(step), decay }
     }
 
     /// Exact mode: replays what the rows that a batch reads have missed, so that the forward pass reads what dense
@@ -171,7 +184,7 @@ impl Optimizer {
             });
             kept.steps += 1;
             let decay = if role == Role::Decayed { WeightDecay::Acts } else { WeightDecay::Spares };
-            let factor = self.schedule.factor(kept.steps, self.n_steps);
+            let factor = self.course.factor(kept.steps);
             let at = StepAt { step: kept.steps, carried: kept.carried, factor, decay };
             let mut weights = store.matrix_mut(id);
             let before = reached.map(|_| (weights.to_owned(), kept.slots.clone()));

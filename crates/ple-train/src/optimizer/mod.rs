@@ -4,6 +4,7 @@
 
 mod config;
 mod machine;
+mod power;
 mod rule;
 mod rule_config;
 mod ruled;
@@ -19,6 +20,6 @@ pub use rule::{MadeOf, Slot};
 pub use rule_config::RuleConfig;
 pub use rules::*;
 pub(crate) use saved::SavedSteps;
-pub use schedule::LearningRate;
+pub use schedule::{LearningRate, StepDecay};
 pub(crate) use slots::{is_slot, parameter_of, slot_of, tensors_of};
 pub use table_updates::TableUpdates;

@@ -4,6 +4,7 @@ use ple_tensor::{AdamStep, SlotWidth};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TrainError;
+use crate::optimizer::power::power;
 use crate::optimizer::rule::{MadeOf, Rule, Slot, StepAt, check_rate_and_decay, setting};
 
 /// Adam with PyTorch's arithmetic, or AdamW. The defaults are PyTorch's, with the tutorial's weight decay.
@@ -106,19 +107,6 @@ impl Rule for AdamConfig {
             root_correction: (1.0 / (1.0 - power(self.beta2, t)).sqrt()) as f32,
         }
     }
-}
-
-/// `base^exponent` by repeated squaring: the same bits everywhere, unlike a library's `pow`.
-fn power(base: f64, mut exponent: u64) -> f64 {
-    let (mut result, mut square) = (1.0, base);
-    while exponent > 0 {
-        if exponent & 1 == 1 {
-            result *= square;
-        }
-        square *= square;
-        exponent >>= 1;
-    }
-    result
 }
 
 #[cfg(test)]
