@@ -33,6 +33,9 @@ pub(crate) struct OptimizerOptions {
     /// The steps in which the step sizes rise in a line, before the schedule begins; 0 without it.
     #[arg(long, value_name = "STEPS")]
     pub warm_up: Option<u64>,
+    /// The length to which gradients are cut, over all parameters; they are left as they are without it.
+    #[arg(long, value_name = "LENGTH")]
+    pub clip_norm: Option<f64>,
 }
 
 impl OptimizerOptions {
@@ -70,6 +73,7 @@ impl OptimizerOptions {
         if of_tables.iter().any(Option::is_some) {
             set(config.for_tables.get_or_insert_with(|| config.rule.clone()), of_tables);
         }
+        config.clip_norm = self.clip_norm.or(config.clip_norm);
         config.warm_up = self.warm_up.unwrap_or(config.warm_up);
         config.schedule = self.schedule.unwrap_or(config.schedule);
         Ok(())

@@ -213,7 +213,7 @@ mod tests {
             (
                 "{\"training\": {\"optimizer\": {\n\"learning_rat\": 3}}}",
                 "s.json, line 2: there is no setting `training.optimizer.learning_rat`\nexpected: one of `beta1`, `beta2`, \
-                 `decay`, `epsilon`, `for_tables`, `learning_rate`, `rule`, `schedule`, `tables`, `warm_up`, `weight_decay`\nnext: did you mean \
+                 `clip_norm`, `decay`, `epsilon`, `for_tables`, `learning_rate`, `rule`, `schedule`, `tables`, `warm_up`, `weight_decay`\nnext: did you mean \
                  `training.optimizer.learning_rate`?",
             ),
             (

@@ -158,6 +158,13 @@ impl Gradients {
         self.add_factors(other, of_matrix, |_| factor, workspace);
     }
 
+    /// Multiplies the gradient of all parameters by a factor.
+    pub fn scale(&mut self, factor: f32) {
+        self.matrices.iter_mut().flatten().for_each(|matrix| matrix.mapv_inplace(|value| factor * value));
+        let values = self.tables.iter_mut().flatten().flat_map(|rows| &mut rows.values);
+        values.for_each(|value| *value *= factor);
+    }
+
     /// Multiplies the gradient of parameters that losses share by a factor.
     pub fn scale_over(&mut self, factor: f32, shared: &SharedParameters) {
         for (matrix, columns) in self.matrices.iter_mut().zip(&shared.matrices) {

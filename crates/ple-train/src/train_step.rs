@@ -91,13 +91,16 @@ impl TrainState<'_> {
         Ok(Pass { logits: values, task_losses, total: loss, gradients })
     }
 
-    /// From gradients to new parameters: the optimiser's step, dense for the network, rows for the tables.
+    /// From gradients to new parameters: clipping, and the optimiser's step, dense for the network, rows for the tables.
     ///
     /// # Errors
     /// A gradient, a weight, a slot or a running statistic that is not finite. The step has been taken then, and what it
     /// left is of no use.
-    pub fn update(&mut self, pass: Pass) -> Result<(), NotFinite> {
-        let written = in_team(|| self.optimizer.update(self.store, &pass.gradients));
+    pub fn update(&mut self, mut pass: Pass) -> Result<(), NotFinite> {
+        let written = in_team(|| {
+            self.optimizer.clip(&mut pass.gradients);
+            self.optimizer.update(self.store, &pass.gradients)
+        });
         if let Written::Suspect = written
             && let Some(first) = first_in_gradients(self.store, &pass.gradients)
         {

@@ -106,6 +106,11 @@ fn settings_and_states() {
         "learning_rate is -0.5\nexpected: a finite number above 0\nnext: correct learning_rate",
     );
     says(
+        OptimizerConfig { clip_norm: Some(0.0), ..OptimizerConfig::default() }.check().unwrap_err(),
+        2,
+        "clip_norm is 0\nexpected: a finite number above 0\nnext: correct clip_norm",
+    );
+    says(
         "cosin".parse::<LearningRate>().unwrap_err(),
         2,
         "there is no schedule `cosin`\nexpected: one of constant, cosine, step\nnext: did you mean `cosine`?",

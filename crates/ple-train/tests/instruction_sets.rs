@@ -128,6 +128,8 @@ fn cases() -> Vec<(String, ModelConfig, OptimizerConfig)> {
             OptimizerConfig { for_tables: Some(rule), tables: TableUpdates::Exact, ..Default::default() };
         cases.push((name, ModelConfig::default(), optimizer));
     }
+    let clipped = OptimizerConfig { clip_norm: Some(0.01), warm_up: 2, ..OptimizerConfig::default() };
+    cases.push(("clipped".to_owned(), ModelConfig::default(), clipped));
     cases
 }
 

@@ -4,7 +4,7 @@ use ple_tensor::ParamStore;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Map, Value};
 
-use super::rule::{Missed, Part, Slot};
+use super::rule::{Missed, Part, Slot, setting};
 use super::rule_config::RuleConfig;
 use super::schedule::LearningRate;
 use super::table_updates::TableUpdates;
@@ -30,6 +30,8 @@ pub struct OptimizerConfig {
     pub schedule: LearningRate,
     /// The steps in which they rise in a line to their full size, before the schedule begins; none if 0.
     pub warm_up: u64,
+    /// The length to which gradients are cut, over all parameters: see [`clip_to_norm`](crate::clip_to_norm). `None` leaves them.
+    pub clip_norm: Option<f64>,
     /// Which rows of an embedding table a step changes.
     pub tables: TableUpdates,
 }
@@ -38,6 +40,8 @@ pub struct OptimizerConfig {
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Others {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clip_norm: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     for_tables: Option<RuleConfig>,
     schedule: LearningRate,
@@ -51,7 +55,7 @@ fn is_zero(steps: &u64) -> bool {
 }
 
 impl Others {
-    const KEYS: &[&str] = &["for_tables", "schedule", "tables", "warm_up"];
+    const KEYS: &[&str] = &["clip_norm", "for_tables", "schedule", "tables", "warm_up"];
 }
 
 impl OptimizerConfig {
@@ -105,7 +109,10 @@ impl OptimizerConfig {
         self.rule.check()?;
         self.rule.check_part(Part::Network)?;
         self.rule_of_tables().check()?;
-        self.rule_of_tables().check_part(Part::Tables)
+        self.rule_of_tables().check_part(Part::Tables)?;
+        self.clip_norm.map_or(Ok(()), |most| {
+            setting("clip_norm", most, most.is_finite() && most > 0.0, "a finite number above 0")
+        })
     }
 }
 
@@ -117,9 +124,9 @@ impl<R: Into<RuleConfig>> From<R> for OptimizerConfig {
 
 impl Serialize for OptimizerConfig {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { rule, for_tables, schedule, warm_up, tables } = self.clone();
+        let Self { rule, for_tables, schedule, warm_up, clip_norm, tables } = self.clone();
         let mut map = rule.to_map_of_network();
-        if let Value::Object(others) = to_json(&Others { for_tables, schedule, tables, warm_up }) {
+        if let Value::Object(others) = to_json(&Others { clip_norm, for_tables, schedule, tables, warm_up }) {
             map.extend(others);
         }
         map.serialize(serializer)
@@ -133,7 +140,7 @@ impl<'de> Deserialize<'de> for OptimizerConfig {
             .partition(|(key, _)| Others::KEYS.contains(&key.as_str()));
         let rule = RuleConfig::from_map(rule, Others::KEYS)?;
         let others: Others = serde_json::from_value(Value::Object(others)).map_err(de::Error::custom)?;
-        let Others { for_tables, schedule, tables, warm_up } = others;
-        Ok(Self { rule, for_tables, schedule, warm_up, tables })
+        let Others { clip_norm, for_tables, schedule, tables, warm_up } = others;
+        Ok(Self { rule, for_tables, schedule, warm_up, clip_norm, tables })
     }
 }

@@ -8,6 +8,7 @@ use ple_tensor::{
 };
 use rayon::prelude::*;
 
+use super::clipping::clip_to_norm;
 use super::config::OptimizerConfig;
 use super::rule::{Slot, StepAt, WeightDecay};
 use super::ruled::Steps;
@@ -26,6 +27,7 @@ pub struct Optimizer {
     pub(super) tables: Box<dyn Steps>,
     pub(super) updates: TableUpdates,
     course: Course,
+    clip_norm: Option<f64>,
     /// The number of steps taken.
     pub(super) step: u64,
     /// The steps of earlier runs that the tables' slots come from.
@@ -84,7 +86,8 @@ impl Optimizer {
         set_first_values(tables.as_ref(), store);
         let matrices = store.matrix_ids().map(|_| None).collect();
         let course = Course { schedule: config.schedule, warm_up: config.warm_up, n_steps };
-        Ok(Self { network, tables, updates, course, step: 0, carried: 0, matrices })
+        let clip_norm = config.clip_norm;
+        Ok(Self { network, tables, updates, course, clip_norm, step: 0, carried: 0, matrices })
     }
 
     /// The number of steps taken.
@@ -154,6 +157,13 @@ impl Optimizer {
             written.reduce(|| Written::Finite, Written::and)
         });
         tables.reduce(|| Written::Finite, Written::and)
+    }
+
+    /// Cuts the gradients of a step to their largest length, if the settings name one.
+    pub fn clip(&self, gradients: &mut Gradients) {
+        if let Some(most) = self.clip_norm {
+            clip_to_norm(gradients, most);
+        }
     }
 
     /// One step against the gradients; also puts the new running statistics in place.

@@ -2,6 +2,7 @@
 //!
 //! A rule is a file of `rules/` and a line of the list in `rule_config.rs`; [`Optimizer`] is the machinery for any of them.
 
+mod clipping;
 mod config;
 mod machine;
 mod power;
@@ -14,6 +15,7 @@ mod schedule;
 mod slots;
 mod table_updates;
 
+pub use clipping::clip_to_norm;
 pub use config::OptimizerConfig;
 pub use machine::Optimizer;
 pub use rule::{MadeOf, Slot};
