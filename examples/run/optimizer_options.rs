@@ -13,19 +13,19 @@ pub(crate) struct OptimizerOptions {
     #[arg(long, value_parser = OptimizerNames)]
     pub optimizer: Option<String>,
     /// The step size.
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     pub learning_rate: Option<f64>,
     /// The strength of weight decay.
-    #[arg(long, value_name = "DECAY")]
+    #[arg(long, value_name = "DECAY", allow_negative_numbers = true)]
     pub weight_decay: Option<f64>,
     /// The optimiser of the embedding tables, with its own defaults; that of the network without it.
     #[arg(long, value_name = "OPTIMIZER", value_parser = OptimizerNames)]
     pub table_optimizer: Option<String>,
     /// The step size of the embedding tables; that of the network without it, unless they have an optimiser of their own.
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     pub table_learning_rate: Option<f64>,
     /// The strength of weight decay of the embedding tables; as with their step size.
-    #[arg(long, value_name = "DECAY")]
+    #[arg(long, value_name = "DECAY", allow_negative_numbers = true)]
     pub table_weight_decay: Option<f64>,
     /// How the step sizes change over the run; constant without it.
     #[arg(long, value_name = "SCHEDULE", value_parser = Schedules)]
@@ -34,7 +34,7 @@ pub(crate) struct OptimizerOptions {
     #[arg(long, value_name = "STEPS")]
     pub warm_up: Option<u64>,
     /// The length to which gradients are cut, over all parameters; they are left as they are without it.
-    #[arg(long, value_name = "LENGTH")]
+    #[arg(long, value_name = "LENGTH", allow_negative_numbers = true)]
     pub clip_norm: Option<f64>,
 }
 

@@ -172,7 +172,7 @@ mod tests {
     use std::path::Path;
 
     use ple_nn::ModelConfig;
-    use ple_train::{AdamConfig, RuleConfig, TrainConfig};
+    use ple_train::{AdagradConfig, AdamConfig, RuleConfig, SgdConfig, TrainConfig};
 
     use super::{Settings, changed};
 
@@ -200,6 +200,11 @@ mod tests {
         let optimizer = read(text).unwrap().training.optimizer;
         let adam = |learning_rate| RuleConfig::from(AdamConfig { learning_rate, ..AdamConfig::default() });
         assert_eq!((&optimizer.rule, optimizer.rule_of_tables()), (&adam(0.01), &adam(0.1)));
+        // Another optimiser begins with its own defaults, and the schedule stays.
+        let text = r#"{"training": {"optimizer": {"rule": "sgd", "momentum": 0.5, "for_tables": {"rule": "adagrad"}}}}"#;
+        let optimizer = read(text).unwrap().training.optimizer;
+        assert_eq!(optimizer.rule, SgdConfig { momentum: 0.5, ..SgdConfig::default() }.into());
+        assert_eq!(optimizer.for_tables, Some(AdagradConfig::default().into()));
     }
 
     #[test]
@@ -245,6 +250,12 @@ mod tests {
                 "{\"training\": {\"optimizer\": {\"schedule\": \"cosin\"}}}",
                 "s.json, line 1: `training.optimizer.schedule` is \"cosin\"\nexpected: one of `constant`, `cosine`, `step`, as in \
                  \"constant\"\nnext: did you mean `cosine`?",
+            ),
+            (
+                "{\"training\": {\"optimizer\": {\"rule\": \"sgd\",\n\"momentm\": 0.5}}}",
+                "s.json, line 2: there is no setting `training.optimizer.momentm`\nexpected: one of `clip_norm`, `for_tables`, \
+                 `kind`, `learning_rate`, `momentum`, `rule`, `schedule`, `tables`, `warm_up`, `weight_decay`\nnext: did you \
+                 mean `training.optimizer.momentum`?",
             ),
             (
                 "{\"training\": {\"optimizer\": {\"rule\": \"adamm\"}}}",

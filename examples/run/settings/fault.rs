@@ -105,7 +105,7 @@ pub(super) fn culprit(
     let message = error.to_string();
     let expected = message.split_once(", expected ").map_or(message.as_str(), |(_, expected)| expected);
     match message.starts_with("unknown field") {
-        true => Fault::Unknown { nearest: nearest(&path), expected: expected.to_owned(), key },
+        true => Fault::Unknown { nearest: nearest(&path, defaults), expected: expected.to_owned(), key },
         false => Fault::Form {
             found: value.to_string(),
             expected: form(expected, default, &path),
@@ -142,9 +142,9 @@ fn form(expected: &str, default: Option<&Value>, path: &[&str]) -> String {
 }
 
 /// The setting that was meant: one of the same name elsewhere, one of a near name beside it, one of a near name elsewhere.
-fn nearest(path: &[&str]) -> Option<String> {
+fn nearest(path: &[&str], defaults: &Value) -> Option<String> {
     let (name, parent) = path.split_last()?;
-    let known = known();
+    let known = known(defaults);
     let distance = |other: &[String]| {
         let other = other.last().map_or("", String::as_str);
         let edits = strsim::osa_distance(&name.to_lowercase(), other);
@@ -159,11 +159,12 @@ fn nearest(path: &[&str]) -> Option<String> {
     Some(found.join("."))
 }
 
-/// The paths of all settings.
-fn known() -> Vec<Vec<String>> {
+/// The paths of all settings; of an optimiser those of the one that is chosen.
+fn known(defaults: &Value) -> Vec<Vec<String>> {
     let decides = EarlyStopping { decide_by: Some(String::new()), ..EarlyStopping::new(1) };
     let training = TrainConfig { early_stopping: decides, ..TrainConfig::default() };
-    let all = to_json(&Settings { model: ModelConfig::default(), training });
+    let mut all = to_json(&Settings { model: ModelConfig::default(), training });
+    all["training"]["optimizer"] = defaults["training"]["optimizer"].clone();
     let mut paths = Vec::new();
     collect(&all, &mut Vec::new(), &mut paths);
     paths
