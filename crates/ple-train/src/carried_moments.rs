@@ -7,10 +7,10 @@ use ple_data::prepare::Transformation;
 use serde::{Deserialize, Serialize};
 
 use crate::carry_over::KeyMap;
-use crate::checkpoint::{Manifest, StoredTensor};
+use crate::checkpoint::{FILE_NAME, Manifest, StoredTensor};
 use crate::error::TrainError;
 use crate::loading::read_verified;
-use crate::optimizer::{is_slot, parameter_of, tensors_of};
+use crate::optimizer::{OptimizerConfig, is_slot, slot_of, tensors_of};
 use crate::resume::RunState;
 
 /// What an optimiser keeps (Adam: moments) as a checkpoint has it, to begin another run with: see [`fit_with_moments`](crate::fit_with_moments).
@@ -22,6 +22,8 @@ pub struct CarriedMoments {
     pub(crate) place: PathBuf,
     pub(crate) steps: CarriedSteps,
     pub(crate) tensors: BTreeMap<String, StoredTensor>,
+    /// The optimiser that kept them.
+    optimizer: OptimizerConfig,
 }
 
 /// How many steps have made the moments that a run began with: bias correction counts them, the schedule does not.
@@ -55,19 +57,26 @@ impl CarriedMoments {
             let steps = steps.matrices.entry(matrix).or_default();
             *steps = steps.saturating_add(taken);
         }
+        let optimizer = manifest.run.config.pointer("/training/optimizer").cloned().unwrap_or_default();
+        let optimizer = serde_json::from_value(optimizer).map_err(|error| TrainError::CheckpointConfig {
+            path: folder.join(FILE_NAME),
+            what: "configuration of the optimiser",
+            detail: error.to_string(),
+        })?;
         let mut stored = read_verified(folder, manifest)?;
         stored.tensors.retain(|name, _| is_slot(name));
-        Ok(Some(Self { place: folder.to_owned(), steps, tensors: stored.tensors }))
+        Ok(Some(Self { place: folder.to_owned(), steps, tensors: stored.tensors, optimizer }))
     }
 
     /// The moments under the vocabularies of a new transformation: those of a row of an embedding table go with its key,
-    /// those of a new row are zero.
+    /// those of a new row are what they are before a first step, which is zero but for sums that begin at another value.
     ///
     /// # Errors
     /// [`TrainError::OtherState`] where a table has not as many rows as the old transformation says.
     pub fn carried_over(mut self, old: &Transformation, new: &Transformation) -> Result<Self, TrainError> {
         for (name, tensor) in &mut self.tensors {
-            let Some(keys) = KeyMap::of_table(parameter_of(name), old, new) else { continue };
+            let Some((slot, parameter)) = slot_of(name) else { continue };
+            let Some(keys) = KeyMap::of_table(parameter, old, new) else { continue };
             let (n_old, n_new) = keys.rows();
             let [rows, dim] = tensor.shape[..] else { continue };
             if rows != n_old {
@@ -77,7 +86,7 @@ impl CarriedMoments {
                     expected: format!("{rows}, as in the checkpoint"),
                 });
             }
-            let mut values = vec![0.0; n_new * dim];
+            let mut values = vec![self.optimizer.first_of_tables(slot); n_new * dim];
             for (id, row) in (0..).zip(values.chunks_exact_mut(dim)) {
                 if let Some(old) = keys.old_id(id) {
                     row.copy_from_slice(&tensor.values[old as usize * dim..][..dim]);

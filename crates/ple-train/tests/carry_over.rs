@@ -13,8 +13,8 @@ use ple_data::{Feature, FeatureSchema, Label, RowSource, TaskType, read_table};
 use ple_nn::ModelConfig;
 use ple_tensor::{Entry, TableId};
 use ple_train::{
-    CarriedMoments, Checkpoints, Control, Observer, RankingModel, RunInput, RunSeed, SaveEvery, Start,
-    StepProgress, TrainConfig, fit, fit_with_moments,
+    AdagradConfig, CarriedMoments, Checkpoints, Control, Observer, RankingModel, RunInput, RunSeed,
+    SaveEvery, Start, StepProgress, TrainConfig, fit, fit_with_moments,
 };
 use proptest::prelude::*;
 
@@ -183,6 +183,18 @@ fn moments_go_with_their_keys_and_a_run_goes_on_with_them() {
     assert_eq!(carried.row("embedding.user.weight", 4), None);
     let items = |moments: &CarriedMoments| moments.row("embedding.item.weight", 5).map(|row| row.concat());
     assert_eq!(items(&carried), items(&saved));
+
+    // A new row of another optimiser begins where its sums begin.
+    let adagrad = AdagradConfig { initial_accumulator: 0.25, ..AdagradConfig::default() };
+    let by_adagrad = TrainConfig { optimizer: adagrad.into(), ..config() };
+    let place = input(rows(&before, 3), checkpoints("adagrad", Start::Anew));
+    fit(&mut model(&before, 1), &place, &by_adagrad, &mut ()).unwrap();
+    let newest =
+        std::fs::read_dir(folder.path().join("adagrad")).unwrap().map(|entry| entry.unwrap().path()).max();
+    let of_adagrad =
+        CarriedMoments::load(&newest.unwrap()).unwrap().unwrap().carried_over(&before, &after).unwrap();
+    assert_eq!(row(&of_adagrad, 2), [0.25; 4], "d is new");
+    assert!(row(&of_adagrad, 3).iter().all(|&sum| sum > 0.25), "a");
 
     // Unbroken, and stopped and gone on with: the same weights. Without the moments: others.
     let (next, _) = trained.carried_over(&before, &after, RunSeed(5)).unwrap();

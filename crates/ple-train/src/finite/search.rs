@@ -76,3 +76,58 @@ fn in_table(store: &ParamStore, id: TableId, slots: &'static [Slot]) -> Option<N
     }
     Some(NotFinite::of(number, table.name.as_str(), row))
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+    use ple_tensor::{Mode, ParamStore, Role, Segment, Tape, Workspace, Written};
+
+    use super::first_in_state;
+    use crate::optimizer::{Optimizer, OptimizerConfig, RuleConfig};
+
+    /// A slot of a matrix or of a row that is not finite is found by its name, whatever optimiser has it.
+    #[test]
+    fn slots_of_every_optimiser_are_looked_at() {
+        for rule in RuleConfig::all() {
+            let alone = OptimizerConfig::from(rule.clone());
+            let config = match alone.check() {
+                Ok(()) => alone,
+                Err(_) => OptimizerConfig { for_tables: Some(rule), ..OptimizerConfig::default() },
+            };
+            let mut store = ParamStore::new();
+            let table = store.add_table("table", 3, 2);
+            let matrix = store.add("matrix", array![[12.0], [1.0]], Role::Decayed);
+            let mut optimizer = Optimizer::new(config, 5, &mut store).unwrap();
+            let mut tape = Tape::new(&store, Workspace::new(), Mode::Train { dropout_seed: 0 });
+            let e = tape.embedding(1, vec![Segment::Lookup { table, ids: &[1] }]);
+            let y = tape.linear(e, matrix, None, 1);
+            let (gradients, _) = tape.backward(y);
+            assert_eq!(optimizer.update(&mut store, &gradients), Written::Finite);
+            assert_eq!(first_in_state(&store, Some(&optimizer)), None);
+
+            let (mut start, slots) = (2, optimizer.slots_of_tables());
+            for slot in slots {
+                let of_row = 2 * store.tables_mut()[0].stride;
+                store.tables_mut()[0].data[of_row + start] = f32::NAN;
+                let text = first_in_state(&store, Some(&optimizer)).unwrap().to_string();
+                assert!(
+                    text.starts_with(&format!("{} is not finite: first in table, row 2\n", slot.what)),
+                    "{text}"
+                );
+                assert_eq!(first_in_state(&store, None), None, "what is not saved");
+                store.tables_mut()[0].data[of_row + start] = 0.0;
+                start += slot.width.values(2);
+            }
+            let of_matrix: Vec<_> = optimizer.slots(matrix).unwrap().map(|(slot, _)| slot.what).collect();
+            for (index, what) in of_matrix.into_iter().enumerate() {
+                optimizer.slots_mut(matrix).unwrap()[index][[1, 0]] = f32::INFINITY;
+                let text = first_in_state(&store, Some(&optimizer)).unwrap().to_string();
+                assert!(
+                    text.starts_with(&format!("{what} is not finite: first in matrix, row 1\n")),
+                    "{text}"
+                );
+                optimizer.slots_mut(matrix).unwrap()[index][[1, 0]] = 0.0;
+            }
+        }
+    }
+}

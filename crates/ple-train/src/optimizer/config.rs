@@ -77,6 +77,11 @@ impl OptimizerConfig {
         [&self.rule, self.rule_of_tables()].map(|rule| rule.settings().slots())
     }
 
+    /// What a value of a slot of tables is before the first step.
+    pub(crate) fn first_of_tables(&self, slot: &Slot) -> f32 {
+        self.rule_of_tables().settings().first(slot)
+    }
+
     /// What is kept, in words for people that stand after "with".
     pub fn keeps(&self) -> String {
         let [network, tables] = [&self.rule, self.rule_of_tables()].map(|rule| rule.settings().keeps());

@@ -150,6 +150,7 @@ pub(super) trait Settings: fmt::Debug {
     fn name(&self) -> &'static str;
     fn keeps(&self) -> &'static str;
     fn slots(&self) -> &'static [Slot];
+    fn first(&self, slot: &Slot) -> f32;
     fn rate_and_decay(&mut self) -> [&mut f64; 2];
     fn check(&self) -> Result<(), TrainError>;
     fn refuses(&self) -> Option<Part>;
@@ -171,6 +172,10 @@ impl<R: Rule> Settings for R {
 
     fn slots(&self) -> &'static [Slot] {
         Rule::slots(self)
+    }
+
+    fn first(&self, slot: &Slot) -> f32 {
+        Rule::first(self, slot)
     }
 
     fn rate_and_decay(&mut self) -> [&mut f64; 2] {
