@@ -99,6 +99,9 @@ impl RuleStep for AdamStep {
     fn update(&self, weights: &mut [f32], slots: &mut [&mut [f32]], gradient: &[f32]) -> Written {
         let ([m, v], n) = (two(slots), weights.len());
         assert!(m.len() == n && v.len() == n && gradient.len() == n, "moments and gradient of {n} weights");
+        if n <= CHUNK {
+            return Written::of(update_slice(self, weights, m, v, gradient));
+        }
         let moments = m.chunks_mut(CHUNK).zip(v.chunks_mut(CHUNK));
         let parts = weights.chunks_mut(CHUNK).zip(moments).zip(gradient.chunks(CHUNK));
         let mut chunks: Vec<_> = parts.map(|part| (part, 0)).collect();

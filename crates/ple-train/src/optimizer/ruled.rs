@@ -75,10 +75,11 @@ impl<R: Rule> Steps for Ruled<R> {
         gradient: &[f32],
     ) -> Written {
         let step = self.rule.step(at);
-        let mut slots: Vec<_> = slots
-            .iter_mut()
-            .map(|slot| slot.as_slice_mut().expect("slots are contiguous").chunks_mut(PIECE))
-            .collect();
+        let slots = slots.iter_mut().map(|slot| slot.as_slice_mut().expect("slots are contiguous"));
+        if weights.len() <= PIECE {
+            return step.update(weights, &mut slots.collect::<Vec<_>>(), gradient);
+        }
+        let mut slots: Vec<_> = slots.map(|slot| slot.chunks_mut(PIECE)).collect();
         let pieces = weights.chunks_mut(PIECE).zip(gradient.chunks(PIECE));
         let mut pieces: Vec<_> = pieces
             .map(|piece| (piece, slots.iter_mut().filter_map(Iterator::next).collect(), Written::Finite))
