@@ -145,7 +145,7 @@ impl<'a> Tape<'a> {
         self.push_leaf(copy, false)
     }
 
-    /// Records an input whose gradient is wanted: see [`Gradients::input`].
+    /// Records an input whose gradient is wanted: see [`Gradients::input`](crate::Gradients::input).
     pub fn variable(&mut self, value: ArrayView2<'_, f32>) -> Var {
         let copy = self.copy(value);
         self.push_leaf(copy, true)
