@@ -258,6 +258,17 @@ mod tests {
                  mean `training.optimizer.momentum`?",
             ),
             (
+                "{\"training\": {\"optimizer\": {\"for_tables\": {\"rule\": \"adagrad\",\n\"epsilon\": \"x\"}}}}",
+                "s.json, line 2: `training.optimizer.for_tables.epsilon` is \"x\"\nexpected: a number, as in 1e-10\nnext: \
+                 correct `training.optimizer.for_tables.epsilon`",
+            ),
+            (
+                "{\"training\": {\"optimizer\": {\"schedule\": \"step@0\"}}}",
+                "s.json, line 1: `training.optimizer.schedule` is \"step@0\"\nexpected: a number of steps from 1 on, and after \
+                 another @ a factor above 0 and up to 1, as in step@2000@0.5, as in \"constant\"\nnext: correct \
+                 `training.optimizer.schedule`",
+            ),
+            (
                 "{\"training\": {\"optimizer\": {\"rule\": \"adamm\"}}}",
                 "s.json, line 1: `training.optimizer.rule` is \"adamm\"\nexpected: one of `adam`, `sgd`, `adagrad`, `rowwise_adagrad`\nnext: did you mean `adam`?",
             ),

@@ -150,7 +150,8 @@ fn a_run_that_is_interrupted_anywhere_ends_with_the_same_bytes() {
 #[test]
 fn a_run_of_any_optimiser_goes_on_to_the_same_bytes() {
     let data = data();
-    for (turn, mut rule) in RuleConfig::all().into_iter().enumerate() {
+    let plain = RuleConfig::from(SgdConfig { momentum: 0.0, ..SgdConfig::default() });
+    for (turn, mut rule) in RuleConfig::all().into_iter().chain([plain]).enumerate() {
         *rule.rate_and_decay_mut()[1] = 1e-3;
         let tables = [TableUpdates::Lazy, TableUpdates::Exact, TableUpdates::Dense][turn % 3];
         let mut optimizer = OptimizerConfig { tables, ..rule.clone().into() };

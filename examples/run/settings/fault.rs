@@ -128,6 +128,7 @@ fn form(expected: &str, default: Option<&Value>, path: &[&str]) -> String {
         "u64" | "usize" | "u32" => "a whole number",
         "f32" | "f64" => "a number",
         "a boolean" => "true or false",
+        "a map" => "an object",
         _ if expected.starts_with("struct ") => "an object",
         _ if expected.starts_with("enum ") || expected.contains("enum") => {
             "the name of a choice, or an object with it"

@@ -143,6 +143,9 @@ impl<'de> Deserialize<'de> for LearningRate {
                 let known: Vec<_> = Self::all().iter().map(|known| format!("`{}`", known.name())).collect();
                 de::Error::custom(format!("unknown variant `{found}`, expected one of {}", known.join(", ")))
             }
+            TrainError::Setting { expected, .. } => {
+                de::Error::custom(format!("invalid value `{text}`, expected {expected}"))
+            }
             other => de::Error::custom(other.to_string().replace('\n', ", ")),
         })
     }
