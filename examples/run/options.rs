@@ -9,7 +9,7 @@ use ple_data::MemoryRoom;
 use ple_nn::{Architecture, MlpConfig, ModelConfig, ModelName};
 use ple_onnx::Precision;
 use ple_train::metrics::Metric;
-use ple_train::{Loss, SaveEvery, TableUpdates, TrainConfig, TrainError};
+use ple_train::{Balance, Loss, SaveEvery, TableUpdates, TrainConfig, TrainError};
 
 use super::optimizer_options::OptimizerOptions;
 use super::settings::read_settings;
@@ -36,6 +36,10 @@ pub(crate) struct RunOptions {
     /// Which rows of the embedding tables a step changes.
     #[arg(long, value_enum)]
     pub tables: Option<TablesName>,
+    /// How the losses of the tasks become one step: mean, uwl, pcgrad, mgda or grad_norm; those with settings of their own
+    /// stand in a settings file, see docs/tutorial.md.
+    #[arg(long, value_parser = parse_balance)]
+    pub balance: Option<Balance>,
     /// The loss of a task, as in minutes=huber@2, and with it the link of its predictions: see docs/tutorial.md. May be given
     /// for several tasks.
     #[arg(long, value_name = "TASK=LOSS", value_parser = parse_loss)]
@@ -101,6 +105,9 @@ impl RunOptions {
         self.optimizer.apply(&mut training.optimizer)?;
         if let Some(tables) = self.tables {
             training.optimizer.tables = tables.into();
+        }
+        if let Some(balance) = &self.balance {
+            training.balance = balance.clone();
         }
         training.losses.extend(self.loss.iter().cloned());
         for (task, metric) in &self.metric {
@@ -175,6 +182,11 @@ fn parse_save_every(text: &str) -> Result<SaveEvery, String> {
         (Ok(minutes), "m") => Ok(SaveEvery::Time(Duration::from_secs(minutes.saturating_mul(60)))),
         (Ok(_), unit) => Err(format!("`{unit}` is no unit of time here; expected s or m")),
     }
+}
+
+/// A balancing strategy by name.
+fn parse_balance(text: &str) -> Result<Balance, String> {
+    text.parse().map_err(|error: TrainError| error.to_string())
 }
 
 /// A task and its loss.

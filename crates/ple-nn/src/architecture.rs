@@ -48,6 +48,11 @@ pub(crate) trait Design {
     /// The first setting that is impossible.
     fn check(&self, tasks: &[TaskSpec]) -> Result<(), NnError>;
 
+    /// Whether the forward pass names [shared values](Outputs::shared).
+    fn shares_values(&self) -> bool {
+        false
+    }
+
     /// What it predicts: without more, a head for each task.
     fn heads(&self, tasks: &[TaskSpec]) -> Vec<Head> {
         one_for_each(tasks)
@@ -190,6 +195,12 @@ macro_rules! architectures {
             /// What the columns of a file of torch-rechub's are, of which there are so many.
             pub fn rechub_columns(&self, n_columns: usize) -> RechubColumns {
                 self.design().rechub_columns(n_columns)
+            }
+
+            /// Whether its tasks share last values, such as the outputs of shared experts: see
+            /// [`Outputs::shared`](crate::Outputs::shared).
+            pub fn shares_values(&self) -> bool {
+                self.design().shares_values()
             }
 
             pub(crate) fn design(&self) -> &dyn Design {

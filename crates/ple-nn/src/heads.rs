@@ -1,6 +1,6 @@
 //! What a model predicts, and what it learns from: heads, which need not be the tasks one by one.
 
-use ple_tensor::{Tape, Var};
+use ple_tensor::{Tape, Var, Workspace};
 
 use crate::link::Link;
 use crate::model::TaskSpec;
@@ -64,6 +64,11 @@ impl Outputs {
     pub fn new(tape: &mut Tape<'_>) -> Self {
         let [logits, auxiliary, shared] = [(); 3].map(|()| tape.list());
         Self { logits, auxiliary, shared }
+    }
+
+    /// Gives the memory of the lists back, once the tape is gone.
+    pub fn recycle_into(self, workspace: &mut Workspace) {
+        [self.logits, self.auxiliary, self.shared].into_iter().for_each(|list| workspace.recycle_list(list));
     }
 
     /// Gives the memory of the lists back.

@@ -126,6 +126,10 @@ impl Design for MmoeConfig {
         check_towers(&self.towers, tasks.len())
     }
 
+    fn shares_values(&self) -> bool {
+        true
+    }
+
     fn build(&self, builder: &mut Builder<'_>, site: Site<'_>) -> Arc<dyn Body> {
         Arc::new(Mmoe::new(builder, self, site.tasks.len(), site.input_dim, site.norms))
     }

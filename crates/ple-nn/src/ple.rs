@@ -158,6 +158,10 @@ impl Design for PleConfig {
         check_towers(&self.towers, tasks.len())
     }
 
+    fn shares_values(&self) -> bool {
+        self.n_shared_experts > 0
+    }
+
     fn build(&self, builder: &mut Builder<'_>, site: Site<'_>) -> Arc<dyn Body> {
         Arc::new(Ple::new(builder, self, site.tasks.len(), site.input_dim, site.norms))
     }

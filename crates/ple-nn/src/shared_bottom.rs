@@ -127,6 +127,10 @@ impl Design for SharedBottomConfig {
         check_towers(&self.towers, tasks.len())
     }
 
+    fn shares_values(&self) -> bool {
+        !self.bottom.dims.is_empty()
+    }
+
     fn build(&self, builder: &mut Builder<'_>, site: Site<'_>) -> Arc<dyn Body> {
         Arc::new(SharedBottom::new(builder, self, site.tasks.len(), site.input_dim, site.norms[0]))
     }

@@ -434,6 +434,7 @@ fn what_several_tasks_read_last_is_known() {
         let mut tape = Tape::new(&store, Workspace::new(), Mode::Train { dropout_seed: 0 });
         let outputs = model.forward(&mut tape, &rows.input());
         assert_eq!(outputs.shared.len(), n_shared, "{:?}", model.config().architecture);
+        assert_eq!(model.config().architecture.shares_values(), n_shared > 0);
         assert!(outputs.shared.iter().all(|&node| tape.value(node).dim() == (8, 4)));
         assert!(outputs.auxiliary.is_empty());
     }

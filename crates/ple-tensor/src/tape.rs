@@ -159,7 +159,7 @@ impl<'a> Tape<'a> {
 
     /// Takes the memory of a list back.
     pub fn recycle_list(&mut self, list: Vec<Var>) {
-        self.workspace.recycle_vars(list);
+        self.workspace.recycle_list(list);
     }
 
     fn copy(&mut self, value: ArrayView2<'_, f32>) -> Array2<f32> {

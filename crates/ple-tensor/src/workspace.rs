@@ -129,7 +129,8 @@ impl Workspace {
         list
     }
 
-    pub(crate) fn recycle_vars(&mut self, vars: Vec<Var>) {
+    /// Takes the memory of a list of handles back: see [`Tape::list`](crate::Tape::list).
+    pub fn recycle_list(&mut self, vars: Vec<Var>) {
         self.longest_list = self.longest_list.max(vars.len());
         self.vars.push(cleared(vars));
     }

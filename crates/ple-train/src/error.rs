@@ -9,10 +9,11 @@ use ple_nn::{Link, NnError};
 use ple_tensor::InstructionSetError;
 use thiserror::Error;
 
+use crate::balance::Balance;
 use crate::finite::NotFinite;
 use crate::losses::Loss;
 use crate::metrics::{Metric, Undefined};
-use crate::nearest::{nearest, nearest_key};
+use crate::nearest::{hint, key_hint, list};
 use crate::optimizer::{LearningRate, RuleConfig};
 
 /// The errors of this crate. The variants carry facts; [`exit_code`](Self::exit_code) is what a program ends with.
@@ -89,6 +90,17 @@ pub enum TrainError {
     /// A metric's name is not known.
     #[error("there is no metric `{found}`\nexpected: one of {}\nnext: {}", list(&metric_names()), hint(found, &metric_names()))]
     UnknownMetric {
+        /// The name found.
+        found: String,
+    },
+
+    /// The name of a balancing strategy is not known.
+    #[error(
+        "there is no balance `{found}`\nexpected: one of {}\nnext: {}",
+        list(Balance::NAMES),
+        hint(found, Balance::NAMES)
+    )]
+    UnknownBalance {
         /// The name found.
         found: String,
     },
@@ -429,22 +441,4 @@ fn schedule_names() -> Vec<&'static str> {
 
 fn losses_of(link: Link) -> Vec<&'static str> {
     Loss::all().iter().filter(|loss| loss.link() == link).map(Loss::name).collect()
-}
-
-fn list(names: &[impl ToString]) -> String {
-    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-fn hint(found: &str, known: &[impl AsRef<str>]) -> String {
-    match nearest(found, known.iter().map(AsRef::as_ref)) {
-        Some(name) => format!("did you mean `{name}`?"),
-        None => "choose one of these".to_owned(),
-    }
-}
-
-fn key_hint(detail: &str) -> String {
-    match nearest_key(detail) {
-        Some(name) => format!("did you mean `{name}`? The manifest was changed after it was saved"),
-        None => "take another checkpoint; this manifest was changed after it was saved".to_owned(),
-    }
 }

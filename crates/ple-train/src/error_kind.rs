@@ -13,6 +13,7 @@ impl TrainError {
             Self::Model(_)
             | Self::InstructionSet(_)
             | Self::UnknownMetric { .. }
+            | Self::UnknownBalance { .. }
             | Self::UnknownLoss { .. }
             | Self::UnknownOptimizer { .. }
             | Self::UnknownSchedule { .. }

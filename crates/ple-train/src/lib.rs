@@ -35,6 +35,7 @@
 //! - [`RankingModel`], and [`feature_specs`], [`task_specs`] and [`bank_input`], which join a schema's columns to a model;
 //! - [`TrainConfig`], [`RunInput`] and [`fit`]: epochs, evaluations, early stopping, checkpoints, the best weights;
 //! - [`TrainState`], the way of one batch through a step: [`task_losses`] by each task's [`Loss`], then [`Balance`], then [`Optimizer`];
+//! - [`Aggregator`]: one gradient for several tasks, by weights that are a function of their [`Gramian`];
 //! - [`Observer`]: how a program hears of a run, and ends it;
 //! - [`metrics`]: exact AUC with ties, log loss and regression errors, per task, undefined with a reason;
 //! - [`early_stopping`]: when to stop and which evaluation to keep, by one or several metrics;
@@ -46,6 +47,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod aggregators;
 mod balance;
 mod bridge;
 mod carried_moments;
@@ -80,7 +82,8 @@ mod task_losses;
 mod train_config;
 mod train_step;
 
-pub use balance::{Balance, Balancer};
+pub use aggregators::{Aggregator, CaGrad, Gramian, pcgrad_weights};
+pub use balance::{Balance, Balancer, DecayingWeights, GradNorm, Progress};
 pub use bridge::{bank_input, encoded_input, feature_specs, task_specs};
 pub use carried_moments::CarriedMoments;
 pub use carry_over::CarriedRows;

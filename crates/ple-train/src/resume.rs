@@ -8,6 +8,7 @@ use ple_data::RowSource;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::balance::BalanceState;
 use crate::carried_moments::CarriedSteps;
 use crate::checkpoint::{FILE_NAME, Listing, Manifest, Position, RunFacts, Saved, Stored, to_json};
 use crate::early_stopping::StopperState;
@@ -33,6 +34,9 @@ pub(crate) struct RunState {
     /// The steps of earlier runs whose moments this one began with.
     #[serde(default, skip_serializing_if = "CarriedSteps::is_none")]
     pub(crate) carried: CarriedSteps,
+    /// What the balancing strategy keeps between steps.
+    #[serde(default, skip_serializing_if = "BalanceState::is_empty")]
+    pub(crate) balance: BalanceState,
     /// The sum of each task's losses since the last evaluation, and their number.
     pub(crate) losses: Vec<(f64, u64)>,
     /// Whether the last step has an evaluation to come, which was interrupted.
@@ -199,6 +203,7 @@ impl Run<'_> {
             carried: &state.carried,
         };
         self.optimizer.restore(&mut self.model.store, &steps, &stored.tensors, place)?;
+        self.balancer.restore(&state.balance).map_err(|problem| invalid(place, problem))?;
         self.losses.clone_from(&state.losses);
         self.evaluation_to_come = state.evaluation_to_come;
         let report = &mut self.report;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use ple_data::{Batch, BatchPlan, BatchPosition, Batches, LastBatch, PlannedBatch, RowSource, Shuffle};
 use ple_tensor::{Workspace, Written, for_each_in_parallel, in_team};
 
-use crate::balance::Balancer;
+use crate::balance::{Balancer, Progress};
 use crate::checkpoint::{Position, RunFacts, RunFolder, to_json};
 use crate::early_stopping::{Decision, EarlyStopper, Snapshot};
 use crate::error::TrainError;
@@ -41,7 +41,7 @@ pub(crate) struct Run<'a> {
     /// Whether the last step has an evaluation to come, which was interrupted.
     pub(crate) evaluation_to_come: bool,
     objectives: Vec<Objective>,
-    balancer: Balancer,
+    pub(crate) balancer: Balancer,
     workspace: Workspace,
     plan: BatchPlan,
     steps_per_epoch: usize,
@@ -61,7 +61,7 @@ impl<'a> Run<'a> {
         let plan = BatchPlan { batch_size: config.batch_size, last_batch: LastBatch::Keep, shuffle };
         let steps_per_epoch = input.train.order(plan, 0).n_batches();
         let objectives = Objective::of_tasks(&model.model, &config.losses)?;
-        let balancer = Balancer::new(&config.balance, &objectives, &mut model.store)?;
+        let balancer = Balancer::new(&config.balance, &model.model, &objectives, &mut model.store)?;
         let n_steps = config.epochs.saturating_mul(steps_per_epoch as u64);
         let optimizer = Optimizer::new(config.optimizer.clone(), n_steps, &mut model.store)?;
         let facts = RunFacts {
@@ -187,14 +187,15 @@ impl<'a> Run<'a> {
         let (epoch, step) =
             (self.report.steps / self.per_epoch() + 1, self.report.steps % self.per_epoch() + 1);
         self.report.epochs = epoch;
-        let dropout_seed = RunSeed(self.config.seed).stream("dropout", self.report.steps);
+        let seed = RunSeed(self.config.seed);
+        let progress = Progress { seed, epoch: epoch - 1, step: self.report.steps };
         let schema = &self.model.schema;
         let mut state = TrainState {
             schema,
             model: &self.model.model,
             store: &mut self.model.store,
             objectives: &self.objectives,
-            balancer: &self.balancer,
+            balancer: &mut self.balancer,
             optimizer: &mut self.optimizer,
             targets: Targets::default(),
             workspace: std::mem::take(&mut self.workspace),
@@ -203,7 +204,7 @@ impl<'a> Run<'a> {
             let extreme = if first.is_of_input() { Extreme::of(schema, batch) } else { None };
             TrainError::NotFinite(NotFinite { extreme, ..first.in_step(epoch, step) })
         };
-        let pass = state.forward_backward(batch, dropout_seed).map_err(not_finite)?;
+        let pass = state.forward_backward(batch, progress).map_err(not_finite)?;
         self.report.steps += 1;
         self.report.rows += batch.rows() as u64;
         for ((sum, n), loss) in self.losses.iter_mut().zip(&pass.task_losses) {
@@ -332,6 +333,7 @@ impl<'a> Run<'a> {
             validation_fingerprint: self.input.validation.as_ref().map(fingerprint),
             optimizer_steps: self.optimizer.matrix_steps(&self.model.store),
             carried: self.optimizer.carried_steps(&self.model.store),
+            balance: self.balancer.state(),
             losses: self.losses.clone(),
             evaluation_to_come: self.evaluation_to_come,
             evaluations: self.report.evaluations.clone(),

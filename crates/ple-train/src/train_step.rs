@@ -2,10 +2,10 @@
 
 use ndarray::Array2;
 use ple_data::{Batch, FeatureSchema};
-use ple_nn::Model;
+use ple_nn::{Model, Outputs};
 use ple_tensor::{Gradients, Mode, ParamStore, Tape, Workspace, Written, in_team};
 
-use crate::balance::Balancer;
+use crate::balance::{Balancer, Progress, StepLosses};
 use crate::bridge::bank_input;
 use crate::finite::{NotFinite, Number, first_in_gradients, first_in_state};
 use crate::objective::Objective;
@@ -25,7 +25,7 @@ pub struct TrainState<'m> {
     /// What each task learns by.
     pub objectives: &'m [Objective],
     /// The strategy that balances the tasks.
-    pub balancer: &'m Balancer,
+    pub balancer: &'m mut Balancer,
     /// The optimiser.
     pub optimizer: &'m mut Optimizer,
     /// The labels that two tasks make together.
@@ -48,16 +48,17 @@ pub struct Pass {
 }
 
 impl TrainState<'_> {
-    /// From a batch to gradients: catch up, embeddings, CGC levels, towers, task losses, total loss, backward.
+    /// From a batch to gradients: catch up, embeddings, CGC levels, towers, task losses, total loss, backward. What the step
+    /// draws (dropout, the order of tasks) is a function of `progress`.
     ///
     /// # Errors
     /// A loss, of a task or of all, that is not finite; nothing has been changed then. In exact mode a row of a table that
     /// is not finite when it has caught up.
-    pub fn forward_backward(&mut self, batch: &Batch, dropout_seed: u64) -> Result<Pass, NotFinite> {
-        in_team(|| self.pass(batch, dropout_seed))
+    pub fn forward_backward(&mut self, batch: &Batch, progress: Progress) -> Result<Pass, NotFinite> {
+        in_team(|| self.pass(batch, progress))
     }
 
-    fn pass(&mut self, batch: &Batch, dropout_seed: u64) -> Result<Pass, NotFinite> {
+    fn pass(&mut self, batch: &Batch, progress: Progress) -> Result<Pass, NotFinite> {
         let input = bank_input(self.schema, batch);
         let caught_up = self.optimizer.catch_up(self.store, self.model.bank(), &input);
         self.check_written(caught_up)?;
@@ -65,14 +66,13 @@ impl TrainState<'_> {
         let heads = self.model.heads();
         self.targets.fill(heads, batch);
         let mut values = self.workspace.zeros(batch.rows(), heads.len());
-        let mut tape =
-            Tape::new(self.store, std::mem::take(&mut self.workspace), Mode::Train { dropout_seed });
+        let mode = Mode::Train { dropout_seed: progress.seed.stream("dropout", progress.step) };
+        let mut tape = Tape::new(self.store, std::mem::take(&mut self.workspace), mode);
         let outputs = self.model.forward(&mut tape, &input);
         let losses = task_losses(&mut tape, heads, self.objectives, &outputs.logits, (batch, &self.targets));
-        let mut total = self.balancer.total(&mut tape, &losses);
-        for &auxiliary in &outputs.auxiliary {
-            total = tape.weighted_sum(&[(total, 1.0), (auxiliary, 1.0)]);
-        }
+        let Outputs { logits, auxiliary, shared } = &outputs;
+        let step = StepLosses { tasks: &losses, auxiliary, shared, progress };
+        let total = self.balancer.total(&mut tape, &step);
 
         let task_losses: Vec<_> = losses.iter().map(|loss| loss.map(|loss| tape.scalar(loss))).collect();
         let loss = tape.scalar(total);
@@ -82,11 +82,11 @@ impl TrainState<'_> {
             let number = |origin| Number::Loss { task, origin };
             return Err(NotFinite::in_pass(number, tape.first_non_finite()));
         }
-        for (mut column, &logit) in values.columns_mut().into_iter().zip(&outputs.logits) {
+        for (mut column, &logit) in values.columns_mut().into_iter().zip(logits) {
             column.assign(&tape.value(logit).column(0));
         }
-        outputs.recycle(&mut tape);
-        let (gradients, workspace) = tape.backward(total);
+        let (gradients, mut workspace) = self.balancer.gradients(tape, total, &step);
+        outputs.recycle_into(&mut workspace);
         self.workspace = workspace;
         Ok(Pass { logits: values, task_losses, total: loss, gradients })
     }

@@ -14,9 +14,9 @@ use ple_tensor::{Entry, ParamStore, Role, Workspace};
 use ple_train::checkpoint::RunFacts;
 use ple_train::early_stopping::{EarlyStopping, Watch};
 use ple_train::{
-    Balance, Balancer, Checkpoints, Every, NotFinite, Objective, Optimizer, OptimizerConfig, RankingModel,
-    RunInput, RunSeed, TableUpdates, Targets, TrainConfig, TrainError, TrainState, feature_specs, fit,
-    task_specs,
+    Balance, Balancer, Checkpoints, Every, NotFinite, Objective, Optimizer, OptimizerConfig, Progress,
+    RankingModel, RunInput, RunSeed, TableUpdates, Targets, TrainConfig, TrainError, TrainState,
+    feature_specs, fit, task_specs,
 };
 use proptest::prelude::*;
 use rand::rngs::SmallRng;
@@ -91,7 +91,7 @@ impl Run {
         let mut store = ParamStore::new();
         let model = Model::new(&mut store, checked, &mut RunSeed(seed).generator("initialization", 0));
         let objectives = Objective::of_tasks(&model, &BTreeMap::new()).unwrap();
-        let balancer = Balancer::new(balance, &objectives, &mut store).unwrap();
+        let balancer = Balancer::new(balance, &model, &objectives, &mut store).unwrap();
         let config = OptimizerConfig { tables, ..OptimizerConfig::default() };
         let optimizer = Optimizer::new(config, 100, &mut store).unwrap();
         let mut batch = Batch::new();
@@ -106,12 +106,13 @@ impl Run {
             model: &self.model,
             store: &mut self.store,
             objectives: &self.objectives,
-            balancer: &self.balancer,
+            balancer: &mut self.balancer,
             optimizer: &mut self.optimizer,
             targets: Targets::default(),
             workspace: Workspace::new(),
         };
-        let pass = state.forward_backward(&self.batch, self.step)?;
+        let pass = state
+            .forward_backward(&self.batch, Progress { step: self.step, ..Progress::first(RunSeed(0)) })?;
         state.update(pass)
     }
 

@@ -16,7 +16,7 @@ use ple_train::early_stopping::{EarlyStopping, Watch};
 use ple_train::metrics::Metric;
 use ple_train::{
     AdamConfig, Balance, Balancer, Checkpoints, Control, DecayKind, Ended, Evaluation, Every, FileError,
-    FitReport, LearningRate, NotFinite, Number, Objective, Observer, Optimizer, OptimizerConfig,
+    FitReport, LearningRate, NotFinite, Number, Objective, Observer, Optimizer, OptimizerConfig, Progress,
     RankingModel, RunInput, RunSeed, StepProgress, TableUpdates, Targets, TrainConfig, TrainError,
     TrainState, feature_specs, fit, task_specs,
 };
@@ -553,7 +553,7 @@ fn take_step(
     schema: &FeatureSchema,
     model: &ple_nn::Model,
     store: &mut ParamStore,
-    balancer: &Balancer,
+    balancer: &mut Balancer,
     optimizer: &mut Optimizer,
     batch: &Batch,
 ) -> (Vec<Option<f32>>, f32) {
@@ -568,7 +568,7 @@ fn take_step(
         targets: Targets::default(),
         workspace: Workspace::new(),
     };
-    let pass = state.forward_backward(batch, 0).unwrap();
+    let pass = state.forward_backward(batch, Progress::first(RunSeed(0))).unwrap();
     let losses = (pass.task_losses.clone(), pass.total);
     state.update(pass).unwrap();
     losses
@@ -588,11 +588,11 @@ fn a_task_without_rows_in_a_batch_adds_nothing_to_its_step() {
         let mut store = ParamStore::new();
         let model = ple_nn::Model::new(&mut store, checked, &mut RunSeed(1).generator("initialization", 0));
         let objectives = Objective::of_tasks(&model, &BTreeMap::new()).unwrap();
-        let balancer = Balancer::new(&Balance::Uwl, &objectives, &mut store).unwrap();
+        let mut balancer = Balancer::new(&Balance::Uwl, &model, &objectives, &mut store).unwrap();
         let mut optimizer = Optimizer::new(OptimizerConfig::default(), 1, &mut store).unwrap();
         let mut batch = Batch::new();
         rows.gather(&(0..200).collect::<Vec<_>>(), &mut batch);
-        let (losses, total) = take_step(&schema, &model, &mut store, &balancer, &mut optimizer, &batch);
+        let (losses, total) = take_step(&schema, &model, &mut store, &mut balancer, &mut optimizer, &batch);
         let value = |name: &str| store.get(name).unwrap()[[0, 0]];
         let variances = ["click", "conversion"].map(|task| value(&format!("balance.{task}.log_variance")));
         (losses, total, variances, value("tower.0.layer.0.weight"), value("tower.1.layer.0.weight"))
@@ -631,11 +631,11 @@ fn what_belongs_to_a_task_without_rows_takes_no_step() {
     let mut store = ParamStore::new();
     let model = ple_nn::Model::new(&mut store, checked, &mut RunSeed(1).generator("initialization", 0));
     let objectives = Objective::of_tasks(&model, &BTreeMap::new()).unwrap();
-    let balancer = Balancer::new(&Balance::Uwl, &objectives, &mut store).unwrap();
+    let mut balancer = Balancer::new(&Balance::Uwl, &model, &objectives, &mut store).unwrap();
     let mut optimizer = Optimizer::new(OptimizerConfig::default(), 2, &mut store).unwrap();
     let mut snapshots = Vec::new();
     for inside in [[1.0, 1.0], [1.0, 0.0]] {
-        take_step(&schema, &model, &mut store, &balancer, &mut optimizer, &batch(inside));
+        take_step(&schema, &model, &mut store, &mut balancer, &mut optimizer, &batch(inside));
         snapshots
             .push(store.blocks().iter().map(|b| store.get(&b.name).unwrap().to_owned()).collect::<Vec<_>>());
     }

@@ -14,9 +14,9 @@ use ple_files::FolderLock;
 use ple_nn::{Architecture, ModelConfig};
 use ple_train::early_stopping::EarlyStopping;
 use ple_train::{
-    AdamConfig, CarriedMoments, Checkpoints, Control, Ended, Every, FitReport, LearningRate, Observer,
-    OptimizerConfig, RankingModel, Resumed, RuleConfig, RunInput, RunSeed, SaveEvery, SgdConfig, Start,
-    StepProgress, TableUpdates, TrainConfig, TrainError, fit, fit_with_moments,
+    AdamConfig, Balance, CarriedMoments, Checkpoints, Control, DecayingWeights, Ended, Every, FitReport,
+    GradNorm, LearningRate, Observer, OptimizerConfig, RankingModel, Resumed, RuleConfig, RunInput, RunSeed,
+    SaveEvery, SgdConfig, Start, StepProgress, TableUpdates, TrainConfig, TrainError, fit, fit_with_moments,
 };
 
 /// 10 steps of 100 rows an epoch.
@@ -169,6 +169,30 @@ fn a_run_of_any_optimiser_goes_on_to_the_same_bytes() {
             let on = with_checkpoints(&input, folder.path(), Start::GoOn);
             let resumed = in_pool(1, || run(&on, &config, &mut StopAt::default()).unwrap());
             assert!(bytes(&resumed) == expected, "{rule:?}, interrupted at step {step}");
+        }
+    }
+}
+
+#[test]
+fn a_run_of_any_balancing_strategy_goes_on_to_the_same_bytes() {
+    let data = data();
+    let decaying = DecayingWeights { weights: vec![1.0, 2.0], decay: vec![0.5, 0.9] };
+    for balance in [
+        Balance::Pcgrad,
+        Balance::Mgda,
+        Balance::GradNorm(GradNorm::default()),
+        Balance::DecayingWeights(decaying),
+    ] {
+        let (config, input) = (TrainConfig { balance, ..config(TableUpdates::Lazy) }, input(&data));
+        let expected = bytes(&run(&input, &config, &mut StopAt::default()).unwrap());
+        for step in [3, 10] {
+            let folder = tempfile::tempdir().unwrap();
+            let started = with_checkpoints(&input, folder.path(), Start::Anew);
+            let mut observer = StopAt { step: Some(step), ..StopAt::default() };
+            in_pool(2, || run(&started, &config, &mut observer).unwrap());
+            let on = with_checkpoints(&input, folder.path(), Start::GoOn);
+            let resumed = in_pool(1, || run(&on, &config, &mut StopAt::default()).unwrap());
+            assert!(bytes(&resumed) == expected, "{:?}, interrupted at step {step}", config.balance);
         }
     }
 }

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use ple_data::{Batch, BatchPlan, EpochOrder, LastBatch, Shuffle};
 use ple_tensor::{Direction, Workspace};
 use ple_train::{
-    Balance, Balancer, Objective, Optimizer, OptimizerConfig, RankingModel, RunSeed, Targets, TrainState,
+    Balance, Balancer, Objective, Optimizer, OptimizerConfig, Progress, RankingModel, RunSeed, Targets,
+    TrainState,
 };
 use serde_json::{Value, json};
 
@@ -30,7 +31,8 @@ pub(crate) fn measure(options: &Profile) -> Result<Value, String> {
     let model = model.map_err(|error| error.to_string())?;
     let (schema, network, mut store) = (model.schema(), model.model(), model.store().clone());
     let objectives = Objective::of_tasks(network, &BTreeMap::new()).map_err(|e| e.to_string())?;
-    let balancer = Balancer::new(&Balance::Uwl, &objectives, &mut store).map_err(|e| e.to_string())?;
+    let mut balancer =
+        Balancer::new(&Balance::Uwl, network, &objectives, &mut store).map_err(|e| e.to_string())?;
     let n_steps = (WARM_UP + options.steps) as u64;
     let mut optimizer =
         Optimizer::new(OptimizerConfig::default(), n_steps, &mut store).map_err(|e| e.to_string())?;
@@ -56,13 +58,16 @@ pub(crate) fn measure(options: &Profile) -> Result<Value, String> {
             model: network,
             store: &mut store,
             objectives: &objectives,
-            balancer: &balancer,
+            balancer: &mut balancer,
             optimizer: &mut optimizer,
             targets: Targets::default(),
             workspace: std::mem::take(&mut workspace),
         };
         let start = Instant::now();
-        let pass = state.forward_backward(&batch, step as u64);
+        let pass = state.forward_backward(
+            &batch,
+            Progress { step: step as u64, ..Progress::first(RunSeed(workload::SEED)) },
+        );
         let pass = pass.map_err(|first| first.to_string())?;
         passes += start.elapsed();
         let start = Instant::now();

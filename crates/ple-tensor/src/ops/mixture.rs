@@ -98,8 +98,8 @@ impl Mixture {
     }
 
     pub(crate) fn release(self, workspace: &mut Workspace) {
-        workspace.recycle_vars(self.gates);
-        workspace.recycle_vars(self.experts);
+        workspace.recycle_list(self.gates);
+        workspace.recycle_list(self.experts);
     }
 }
 

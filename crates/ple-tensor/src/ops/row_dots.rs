@@ -68,8 +68,8 @@ impl<'a> Tape<'a> {
 
 impl RowDots {
     pub(crate) fn release(self, workspace: &mut Workspace) {
-        workspace.recycle_vars(self.left);
-        workspace.recycle_vars(self.right);
+        workspace.recycle_list(self.left);
+        workspace.recycle_list(self.right);
     }
 }
 

@@ -223,7 +223,11 @@ impl<'s> Terms<'s> {
         let readings = rows.saturating_mul(tables.len() as u64).saturating_add(list_ids);
         let behind =
             if config.optimizer.updates() == TableUpdates::Exact { readings.saturating_mul(20) } else { 0 };
-        all.saturating_add(of_thread.saturating_mul(threads)).saturating_add(of_lists).saturating_add(behind)
+        // A strategy that compares the tasks' gradients has all of them at a time, those of matrices too.
+        let at_once = config.balance.gradients_at_once(self.schema.n_tasks()) as u64;
+        let others = self.size.matrix_values.saturating_mul(VALUE).saturating_mul(at_once - 1);
+        let of_rows = all.saturating_add(of_lists).saturating_mul(at_once).saturating_add(others);
+        of_rows.saturating_add(of_thread.saturating_mul(threads)).saturating_add(behind)
     }
 
     /// What an evaluation keeps of each row: output, label and weight of each task; and besides the outputs of all heads twice while they are

@@ -13,11 +13,12 @@ use ple_tensor::{Entry, Gradients, ParamStore, Workspace};
 use super::compare::Report;
 use super::golden::{GoldenBalance, GoldenFile, ParityError};
 use super::rebuild::{batch, rebuild};
-use crate::balance::{Balance, Balancer};
+use crate::balance::{Balance, Balancer, Progress};
 use crate::bridge::bank_input;
 use crate::objective::Objective;
 use crate::optimizer::{AdamConfig, Optimizer, OptimizerConfig, TableUpdates};
 use crate::ranking_model::RankingModel;
+use crate::seed::RunSeed;
 use crate::targets::Targets;
 use crate::train_step::TrainState;
 
@@ -40,7 +41,8 @@ pub fn check_golden(golden: &GoldenFile, tables: TableUpdates) -> Result<Report,
         GoldenBalance::Uwl => Balance::Uwl,
     };
     let objectives = Objective::of_tasks(&model, &BTreeMap::new()).map_err(|e| golden.model_error(e))?;
-    let balancer = Balancer::new(&balance, &objectives, &mut store).map_err(|e| golden.model_error(e))?;
+    let mut balancer =
+        Balancer::new(&balance, &model, &objectives, &mut store).map_err(|e| golden.model_error(e))?;
     let adam = AdamConfig {
         learning_rate: config.lr,
         weight_decay: config.weight_decay,
@@ -62,13 +64,13 @@ pub fn check_golden(golden: &GoldenFile, tables: TableUpdates) -> Result<Report,
         model: &model,
         store: &mut store,
         objectives: &objectives,
-        balancer: &balancer,
+        balancer: &mut balancer,
         optimizer: &mut optimizer,
         targets: Targets::default(),
         workspace: Workspace::new(),
     };
     for (step, batch) in batches.iter().enumerate() {
-        let pass = state.forward_backward(batch, 0);
+        let pass = state.forward_backward(batch, Progress::first(RunSeed(0)));
         let pass = pass.map_err(|first| golden.model_error(first.to_string()))?;
         let logits = pass.logits.rows().into_iter();
         let logits = logits.flat_map(|row| columns.heads.iter().map(move |&head| (head, row[head])));

@@ -9,8 +9,8 @@ use ple_data::{Batch, GeneratorConfig, Vocabulary, generate};
 use ple_nn::ModelConfig;
 use ple_tensor::{ParamStore, Workspace};
 use ple_train::{
-    Balance, Balancer, Objective, Optimizer, OptimizerConfig, RunSeed, Targets, TrainState, feature_specs,
-    task_specs,
+    Balance, Balancer, Objective, Optimizer, OptimizerConfig, Progress, RunSeed, Targets, TrainState,
+    feature_specs, task_specs,
 };
 use std::collections::BTreeMap;
 
@@ -27,14 +27,14 @@ fn largest_of_a_step(batch_size: u32) -> usize {
     let mut store = ParamStore::new();
     let model = ple_nn::Model::new(&mut store, checked, &mut RunSeed(1).generator("initialization", 0));
     let objectives = Objective::of_tasks(&model, &BTreeMap::new()).unwrap();
-    let balancer = Balancer::new(&Balance::Uwl, &objectives, &mut store).unwrap();
+    let mut balancer = Balancer::new(&Balance::Uwl, &model, &objectives, &mut store).unwrap();
     let mut optimizer = Optimizer::new(OptimizerConfig::default(), 6, &mut store).unwrap();
     let mut state = TrainState {
         schema: &schema,
         model: &model,
         store: &mut store,
         objectives: &objectives,
-        balancer: &balancer,
+        balancer: &mut balancer,
         optimizer: &mut optimizer,
         targets: Targets::default(),
         workspace: Workspace::new(),
@@ -43,7 +43,7 @@ fn largest_of_a_step(batch_size: u32) -> usize {
     let indices: Vec<u32> = (0..6 * batch_size).collect();
     let mut step = |k: u32| {
         table.gather(&indices[(k * batch_size) as usize..((k + 1) * batch_size) as usize], &mut batch);
-        let pass = state.forward_backward(&batch, 0).unwrap();
+        let pass = state.forward_backward(&batch, Progress::first(RunSeed(0))).unwrap();
         state.update(pass).unwrap();
     };
     step(0);
