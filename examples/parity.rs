@@ -1,6 +1,8 @@
 //! Compares this project with PyTorch: each golden file is rebuilt, trained and compared, one line a file.
 //!
 //! `cargo xtask parity [--tables dense|exact] [--onnx DIR [--precision NAME]] FILE...`
+//!
+//! `cargo xtask parity --aggregators FILE` compares aggregators of gradients, one line a method.
 
 #[path = "run/onnx.rs"]
 mod onnx;
@@ -16,7 +18,7 @@ use clap::{Parser, ValueEnum};
 use onnx::write_onnx;
 use ple_onnx::{ExportOptions, OnnxError, Precision};
 use ple_train::TableUpdates;
-use ple_train::parity::{GoldenFile, ParityError, check_golden};
+use ple_train::parity::{GoldenFile, ParityError, check_aggregators, check_golden};
 use program::failure::Failure;
 use program::{Program, console};
 
@@ -33,8 +35,12 @@ struct Arguments {
     /// How exactly those files keep tables and weights: f32, f16 or int8.
     #[arg(long, default_value_t = Precision::F32, requires = "onnx")]
     precision: Precision,
+    /// A file of Jacobians and what each method makes of them, in JSON: one line a method. Those that are not built are listed,
+    /// and do not count.
+    #[arg(long, value_name = "FILE")]
+    aggregators: Option<PathBuf>,
     /// Golden files.
-    #[arg(required = true)]
+    #[arg(required_unless_present = "aggregators")]
     files: Vec<PathBuf>,
 }
 
@@ -62,6 +68,18 @@ fn main() -> ExitCode {
 impl Program for Arguments {
     fn run(&self) -> Result<(), Failure> {
         let mut exit_code = 0;
+        if let Some(path) = &self.aggregators {
+            match check_aggregators(path) {
+                Ok(reports) => {
+                    reports.iter().for_each(console::say);
+                    exit_code = u8::from(reports.iter().any(|report| !report.agrees()));
+                }
+                Err(error) => {
+                    console::note(format_args!("error: {error}"));
+                    exit_code = exit_code_of(&error);
+                }
+            }
+        }
         for path in &self.files {
             match check(path, self) {
                 Ok(true) => {}

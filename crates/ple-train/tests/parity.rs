@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ple_nn::Architecture;
 use ple_train::TableUpdates;
-use ple_train::parity::{GROUPS, GoldenFile, check_golden};
+use ple_train::parity::{GROUPS, GoldenFile, check_aggregators, check_golden};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
@@ -15,6 +15,7 @@ fn folder() -> PathBuf {
 fn files() -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> =
         std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "safetensors"));
     files.sort();
     assert!(files.len() >= 11, "{files:?}");
     files
@@ -28,6 +29,53 @@ fn every_golden_file_agrees() {
             let report = check_golden(&golden, tables).unwrap();
             assert!(report.agrees(), "{tables:?}: {report}");
         }
+    }
+}
+
+#[test]
+fn every_aggregator_agrees_with_torchjd() {
+    let reports = check_aggregators(&folder().join("aggregators.json")).unwrap();
+    assert_eq!(reports.len(), 10);
+    for report in reports {
+        assert!(report.agrees() && report.largest.is_some(), "{report}");
+    }
+}
+
+#[test]
+fn an_aggregator_that_differs_and_one_that_is_not_built_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cases.json");
+    let check = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        check_aggregators(&path)
+    };
+    let case = r#"{"jacobian": [[3, 4], [0, 1]], "aggregated": {"sum": [3, 5.1], "mean": [1.5, 2.5], "fastest": [0, 0]}}"#;
+    let reports = check(&format!("{{\"cases\": [{case}]}}")).unwrap();
+    let lines: Vec<String> = reports.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        lines,
+        [
+            "fastest           1 cases  not built",
+            "mean              1 cases  largest difference 0.0e0  ok",
+            "sum               1 cases  largest difference 2.0e-2  DIFFERS",
+        ]
+    );
+    assert_eq!(reports.iter().map(|report| report.agrees()).collect::<Vec<_>>(), [true, true, false]);
+    for (text, detail) in [
+        ("{", "EOF while parsing an object at line 1 column 1"),
+        ("{\"cases\": []}", "it has no cases"),
+        (
+            r#"{"cases": [{"jacobian": [[1], [1, 2]], "aggregated": {}}]}"#,
+            "case 0 has a Jacobian without rows of one length",
+        ),
+        (
+            r#"{"cases": [{"jacobian": [[1, 2]], "aggregated": {"sum": [1]}}]}"#,
+            "case 0 has a vector of `sum` that is not as long as the rows",
+        ),
+    ] {
+        let error = check(text).unwrap_err().to_string();
+        let expected = "expected: JSON with `cases`, each a `jacobian` and what is `aggregated` of it";
+        assert_eq!(error, format!("{}: {detail}\n{expected}", path.display()));
     }
 }
 

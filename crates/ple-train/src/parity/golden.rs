@@ -30,6 +30,14 @@ pub enum ParityError {
         /// What is wrong.
         detail: String,
     },
+    /// The file is no file of cases for aggregators.
+    #[error("{}: {detail}\nexpected: JSON with `cases`, each a `jacobian` and what is `aggregated` of it", path.display())]
+    Cases {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
     /// A model that this version does not have.
     #[error("{}: {unknown}", path.display())]
     NotSupported {
