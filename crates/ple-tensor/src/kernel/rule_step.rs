@@ -60,11 +60,13 @@ pub trait RuleStep: Copy + Debug + Send + Sync + 'static {
     /// # Panics
     /// If a row is not the table's, or has more than [`MOST_SLOTS`] slots.
     fn replay(steps: &[Self], table: &mut TableRows<'_>, rows: &[usize]) -> Written {
-        let zeros = vec![0.0; table.dim];
+        static ZEROS: [f32; 256] = [0.0; 256];
+        let of_wide_rows = if table.dim > ZEROS.len() { vec![0.0; table.dim] } else { Vec::new() };
+        let zeros = ZEROS.get(..table.dim).unwrap_or(&of_wide_rows);
         let TableRows { data, dim, stride, slots, .. } = table;
         let magnitudes = rows.iter().map(|&row| {
             let values = &mut data[row * *stride..(row + 1) * *stride];
-            replay_row(steps, values, *dim, slots, &zeros)
+            replay_row(steps, values, *dim, slots, zeros)
         });
         Written::of(magnitudes.max().unwrap_or(0))
     }

@@ -104,11 +104,17 @@ impl RuleStep for RowwiseAdagradStep {
     fn run(&self, weights: &mut [f32], slots: &mut [&mut [f32]], gradient: &[f32]) {
         let [sum] = slots else { unreachable!("one slot") };
         let mut squares = [0.0; LANES];
-        for (weights, gradient) in weights.chunks(LANES).zip(gradient.chunks(LANES)) {
-            for ((square, &weight), &gradient) in squares.iter_mut().zip(weights).zip(gradient) {
-                let g = self.gradient(weight, gradient);
-                *square += g * g;
+        let (whole, last) = weights.as_chunks::<LANES>();
+        let (whole_gradient, last_gradient) = gradient.as_chunks::<LANES>();
+        for (weights, gradient) in whole.iter().zip(whole_gradient) {
+            for lane in 0..LANES {
+                let g = self.gradient(weights[lane], gradient[lane]);
+                squares[lane] += g * g;
             }
+        }
+        for ((square, &weight), &gradient) in squares.iter_mut().zip(last).zip(last_gradient) {
+            let g = self.gradient(weight, gradient);
+            *square += g * g;
         }
         sum[0] += squares.iter().sum::<f32>() / weights.len() as f32;
         let rate = self.rate / (sum[0].sqrt() + self.epsilon);
