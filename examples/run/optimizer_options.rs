@@ -129,3 +129,62 @@ impl TypedValueParser for Schedules {
         Some(Box::new(LearningRate::all().into_iter().map(|known| PossibleValue::new(known.name()))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args, Command, FromArgMatches};
+    use ple_train::{AdagradConfig, AdamConfig, SgdConfig, TrainConfig};
+
+    use super::{Failure, OptimizerOptions};
+
+    fn options(words: &[&str]) -> OptimizerOptions {
+        let command = OptimizerOptions::augment_args(Command::new("train").no_binary_name(true));
+        OptimizerOptions::from_arg_matches(&command.try_get_matches_from(words).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn options_choose_rules_and_then_their_rates() {
+        let options = options(&[
+            "--optimizer",
+            "sgd",
+            "--weight-decay",
+            "0.5",
+            "--table-learning-rate",
+            "2",
+            "--warm-up",
+            "7",
+        ]);
+        let mut config = options.choose(TrainConfig::default()).optimizer;
+        options.apply(&mut config).unwrap_or_else(|failure| panic!("{failure:?}"));
+        let sgd = SgdConfig { weight_decay: 0.5, ..SgdConfig::default() };
+        assert_eq!(config.rule, sgd.clone().into());
+        assert_eq!(config.for_tables, Some(SgdConfig { learning_rate: 2.0, ..sgd }.into()));
+        assert_eq!(config.warm_up, 7);
+    }
+
+    #[test]
+    fn tables_have_the_defaults_of_their_own_optimiser() {
+        let options =
+            options(&["--table-optimizer", "adagrad", "--learning-rate", "0.5", "--schedule", "step@9"]);
+        let mut config = options.choose(TrainConfig::default()).optimizer;
+        options.apply(&mut config).unwrap_or_else(|failure| panic!("{failure:?}"));
+        assert_eq!(config.rule, AdamConfig { learning_rate: 0.5, ..AdamConfig::default() }.into());
+        assert_eq!(config.for_tables, Some(AdagradConfig::default().into()));
+        assert_eq!(config.schedule, "step@9".parse().unwrap());
+    }
+
+    #[test]
+    fn settings_of_another_optimiser_than_the_option_names_are_refused() {
+        for (option, part) in [("--optimizer", "sgd"), ("--table-optimizer", "adagrad")] {
+            let failure = options(&[option, part]).apply(&mut TrainConfig::default().optimizer).unwrap_err();
+            let Failure::Error { text, exit_code: 2 } = failure else { panic!("{failure:?}") };
+            assert_eq!(
+                text,
+                format!(
+                    "the settings are of the optimiser adam, {option} says {part}\nexpected: one optimiser\nnext: run it with \
+                     {option} adam, or write the settings of {part}"
+                )
+            );
+        }
+    }
+}
