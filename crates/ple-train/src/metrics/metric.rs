@@ -234,7 +234,10 @@ mod tests {
         for metric in Metric::all() {
             assert_eq!(metric.to_string().parse::<Metric>().unwrap(), metric);
             assert_eq!(serde_json::to_value(&metric).unwrap(), metric.to_string());
-            assert_eq!(serde_json::from_value::<Metric>(metric.name().into()).unwrap(), metric);
+            // A column has no default.
+            if metric.column().is_none() {
+                assert_eq!(serde_json::from_value::<Metric>(metric.name().into()).unwrap(), metric);
+            }
         }
     }
 

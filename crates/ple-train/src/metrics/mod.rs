@@ -6,6 +6,7 @@
 //!   probabilities that are served say something else than the logits.
 
 mod best;
+mod by_group;
 mod computed;
 mod definition;
 mod ece;
@@ -23,6 +24,7 @@ mod undefined;
 mod weighted_mean;
 
 pub use best::Best;
+pub use by_group::for_each_group;
 pub use computed::{Computed, GroupCounts, LeftOut};
 pub use ece::{Ece, expected_calibration_error};
 pub use log_loss::log_loss;

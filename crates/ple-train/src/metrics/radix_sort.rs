@@ -1,5 +1,7 @@
 //! A stable sort by 32-bit keys in time linear in their number: exact AUC sorts every row of a validation set.
 
+use super::undefined::Undefined;
+
 /// A value that is sorted by 32 of its bits.
 pub(super) trait RadixKey: Copy + Default {
     /// The bits to sort by.
@@ -17,6 +19,16 @@ impl RadixKey for u64 {
     fn key(self) -> u32 {
         (self >> 32) as u32
     }
+}
+
+/// Bits whose order as integers is the order of the numbers, with the two zeros made one.
+pub(super) fn ordered_bits(score: f32) -> Result<u32, Undefined> {
+    if !score.is_finite() {
+        return Err(Undefined::NotFinite);
+    }
+    let bits = (score + 0.0).to_bits();
+    let negative = bits >> 31 == 1;
+    Ok(if negative { !bits } else { bits | 1 << 31 })
 }
 
 /// Sorts by key, keeping the order of equal keys. Takes one more buffer of the same size.

@@ -5,7 +5,7 @@ use ple_data::TaskType;
 use super::best::Best;
 use super::computed::Computed;
 use super::definition::{self, Definition};
-use super::radix_sort::{RadixKey, radix_sort};
+use super::radix_sort::{RadixKey, ordered_bits, radix_sort};
 use super::rows::Rows;
 use super::task_metrics::LabelCounts;
 use super::undefined::Undefined;
@@ -142,16 +142,6 @@ fn both_classes(positives: bool, negatives: bool) -> Result<(), Undefined> {
         (true, false) => Err(Undefined::NoNegatives),
         (false, false) => Err(Undefined::NoRows),
     }
-}
-
-/// Bits whose order as integers is the order of the numbers, with the two zeros made one.
-fn ordered_bits(score: f32) -> Result<u32, Undefined> {
-    if !score.is_finite() {
-        return Err(Undefined::NotFinite);
-    }
-    let bits = (score + 0.0).to_bits();
-    let negative = bits >> 31 == 1;
-    Ok(if negative { !bits } else { bits | 1 << 31 })
 }
 
 /// [`roc_auc`] as a metric.
