@@ -12,7 +12,7 @@ use super::definition::{Definition, Settings};
 use super::rows::Rows;
 use super::task_metrics::LabelCounts;
 use super::undefined::Undefined;
-use super::{ece, log_loss, normalized_entropy, pcoc, regression, roc_auc};
+use super::{ece, gauc, log_loss, normalized_entropy, pcoc, regression, roc_auc};
 use crate::error::TrainError;
 
 /// Makes the enum and the ways through it. A metric is one line, in the order of reports.
@@ -88,6 +88,8 @@ metrics! {
     with settings {
         /// The expected calibration error, see [`expected_calibration_error`](super::expected_calibration_error).
         Ece(ece::Ece),
+        /// The AUC within groups, see [`gauc`](super::gauc()).
+        Gauc(gauc::Gauc),
     }
 }
 
