@@ -12,7 +12,7 @@ use super::definition::{Definition, Settings};
 use super::rows::Rows;
 use super::task_metrics::LabelCounts;
 use super::undefined::Undefined;
-use super::{ece, gauc, log_loss, normalized_entropy, pcoc, regression, roc_auc};
+use super::{ece, gauc, log_loss, normalized_entropy, pcoc, pr_auc, regression, roc_auc};
 use crate::error::TrainError;
 
 /// Makes the enum and the ways through it. A metric is one line, in the order of reports.
@@ -84,6 +84,8 @@ metrics! {
         Pcoc => pcoc::Pcoc,
         /// The log loss over that of the base rate, see [`normalized_entropy`](super::normalized_entropy()).
         NormalizedEntropy => normalized_entropy::NormalizedEntropy,
+        /// The area under the precision-recall curve, see [`pr_auc`](super::pr_auc()).
+        PrAuc => pr_auc::PrAuc,
     }
     with settings {
         /// The expected calibration error, see [`expected_calibration_error`](super::expected_calibration_error).
