@@ -32,7 +32,7 @@ fn names_that_are_not_known() {
     says(
         "logloss".parse::<Metric>().unwrap_err(),
         2,
-        "there is no metric `logloss`\nexpected: one of auc, log_loss, mse, rmse, mae, r2, pcoc, normalized_entropy, pr_auc, ece, gauc\nnext: did you mean `log_loss`?",
+        "there is no metric `logloss`\nexpected: one of auc, log_loss, mse, rmse, mae, r2, pcoc, normalized_entropy, pr_auc, ece, gauc, ndcg\nnext: did you mean `log_loss`?",
     );
     says(
         refused(&["clik.auc"], &[("click", Classification), ("purchase", Classification)]),

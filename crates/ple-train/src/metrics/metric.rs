@@ -12,7 +12,7 @@ use super::definition::{Definition, Settings};
 use super::rows::Rows;
 use super::task_metrics::LabelCounts;
 use super::undefined::Undefined;
-use super::{ece, gauc, log_loss, normalized_entropy, pcoc, pr_auc, regression, roc_auc};
+use super::{ece, gauc, log_loss, ndcg, normalized_entropy, pcoc, pr_auc, regression, roc_auc};
 use crate::error::TrainError;
 
 /// Makes the enum and the ways through it. A metric is one line, in the order of reports.
@@ -92,6 +92,8 @@ metrics! {
         Ece(ece::Ece),
         /// The AUC within groups, see [`gauc`](super::gauc()).
         Gauc(gauc::Gauc),
+        /// The discounted gain within groups, see [`ndcg`](super::ndcg()).
+        Ndcg(ndcg::Ndcg),
     }
 }
 
