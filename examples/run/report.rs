@@ -62,6 +62,9 @@ impl Outcome {
             }
         }
         let why = match &self.report.ended {
+            Ended::LastEpoch if self.report.still_improved() => {
+                "it reached its last epoch and still improved: more epochs may be better".to_owned()
+            }
             Ended::LastEpoch => "it reached its last epoch".to_owned(),
             Ended::Stalled(reason) => reason.to_string(),
             Ended::Interrupted => "it was interrupted".to_owned(),

@@ -210,7 +210,7 @@ pub enum TrainError {
 
     /// The mean of the watched metrics has no meaning, and nothing says which of them decides.
     #[error(
-        "the watched metrics are of different kinds ({}), so they have no mean that could choose the best epoch\nexpected: the one that decides\nnext: set training.early_stopping.decide_by to one of them in the settings",
+        "the watched metrics are of different kinds ({}), so they have no mean\nexpected: metrics of one kind in the mean\nnext: watch `each` of them in the settings, or metrics of one kind",
         list(watched)
     )]
     MixedMetrics {

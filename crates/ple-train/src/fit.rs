@@ -143,6 +143,14 @@ impl FitReport {
         self.best.map_or(&[], |best| &self.evaluations[best].validation)
     }
 
+    /// Whether the run reached its last epoch while something that is watched still improved, or the last evaluation was the
+    /// best: more epochs may be better then.
+    pub fn still_improved(&self) -> bool {
+        let last = self.evaluations.last();
+        let is_best = self.best.is_some_and(|best| best + 1 == self.evaluations.len());
+        self.ended == Ended::LastEpoch && (is_best || last.is_some_and(|last| !last.improved.is_empty()))
+    }
+
     /// Rows trained on in a second, evaluation not counted.
     pub fn rows_per_second(&self) -> f64 {
         (self.rows - self.rows_before) as f64 / self.train_time.as_secs_f64()

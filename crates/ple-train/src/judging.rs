@@ -60,7 +60,7 @@ impl TrainConfig {
         });
         let mut all: Vec<WatchedMetric> = named.collect::<Result<_, _>>()?;
         let stopper = self.early_stopping.resolve(tasks).ok();
-        all.extend(stopper.iter().flat_map(EarlyStopper::watched).cloned());
+        all.extend(stopper.iter().flat_map(EarlyStopper::needed).cloned());
         Ok(all)
     }
 

@@ -88,6 +88,44 @@ fn metrics_of_different_kinds_stop_together_and_one_decides() {
     assert_eq!(stopper.best().unwrap().evaluation, 3);
 }
 
+/// One evaluation of the two tasks, with what chooses the best by default.
+fn explained(entropy: Option<f64>, r2: Option<f64>) -> [TaskMetrics; 2] {
+    let mut both = [task("click", Metric::Auc, Some(0.5)), task("price", Metric::Mse, Some(1.0))];
+    for (task, (metric, value)) in
+        both.iter_mut().zip([(Metric::NormalizedEntropy, entropy), (Metric::R2, r2)])
+    {
+        let measured = value.map_or(Measured::Undefined(Undefined::NoPositives), Measured::Value);
+        task.values.insert(metric, measured);
+    }
+    both
+}
+
+#[test]
+fn tasks_of_different_kinds_are_chosen_by_what_is_explained_of_each() {
+    let tasks = [("click".to_owned(), TaskType::Classification), ("price".to_owned(), TaskType::Regression)];
+    let mut stopper = EarlyStopping::new(9).resolve(&tasks).unwrap();
+    let needed: Vec<String> = stopper.needed().map(ToString::to_string).collect();
+    assert_eq!(needed, ["click.auc", "price.mse", "click.normalized_entropy", "price.r2"]);
+    assert_eq!(stopper.observe(&explained(Some(0.9), Some(0.2))).snapshot, Snapshot::Take);
+    assert!((stopper.best().unwrap().score - 0.15).abs() < 1e-12);
+    // The click is better by less than the price is worse.
+    assert_eq!(stopper.observe(&explained(Some(0.8), Some(0.05))).snapshot, Snapshot::Leave);
+    assert_eq!(stopper.observe(&explained(Some(0.8), Some(0.15))).snapshot, Snapshot::Take);
+    // A task without a value is left out; without any there is no best.
+    assert_eq!(stopper.observe(&explained(None, Some(0.5))).snapshot, Snapshot::Take);
+    assert_eq!(stopper.observe(&explained(None, None)).snapshot, Snapshot::Leave);
+}
+
+#[test]
+fn a_value_that_is_nearer_to_its_best_improves() {
+    let tasks = [("click".to_owned(), TaskType::Classification)];
+    let watch = Watch::Each(vec!["click.pcoc".into()]);
+    let mut stopper = EarlyStopping { watch, ..EarlyStopping::new(9) }.resolve(&tasks).unwrap();
+    let observed = [1.5, 0.6, 0.5, 1.3]
+        .map(|value| stopper.observe(&[task("click", Metric::Pcoc, Some(value))]).snapshot);
+    assert_eq!(observed, [Snapshot::Take, Snapshot::Take, Snapshot::Leave, Snapshot::Take]);
+}
+
 #[test]
 fn a_weighted_mean_is_watched_as_one_number() {
     let tasks = ["a", "b"].map(|name| (name.to_owned(), TaskType::Classification));

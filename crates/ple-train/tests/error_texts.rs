@@ -27,6 +27,13 @@ fn refused(watch: &[&str], of: &[(&str, TaskType)]) -> TrainError {
     EarlyStopping { watch, ..EarlyStopping::new(3) }.resolve(&tasks(of)).unwrap_err()
 }
 
+/// The error of a watched mean of metrics of different kinds.
+fn mixed_mean() -> TrainError {
+    let watch = Watch::Mean(vec![("click.auc".to_owned(), 1.0), ("price.mse".to_owned(), 1.0)]);
+    let config = EarlyStopping { watch, ..EarlyStopping::new(3) };
+    config.resolve(&tasks(&[("click", Classification), ("price", Regression)])).unwrap_err()
+}
+
 #[test]
 fn names_that_are_not_known() {
     says(
@@ -78,9 +85,9 @@ fn watched_metrics() {
         "the metric `auc` does not apply to the task `price`\nexpected: one of mse, rmse, mae, r2\nnext: choose one of these for `price`",
     );
     says(
-        refused(&["click.auc", "price.mse"], &[("click", Classification), ("price", Regression)]),
+        mixed_mean(),
         2,
-        "the watched metrics are of different kinds (click.auc, price.mse), so they have no mean that could choose the best epoch\nexpected: the one that decides\nnext: set training.early_stopping.decide_by to one of them in the settings",
+        "the watched metrics are of different kinds (click.auc, price.mse), so they have no mean\nexpected: metrics of one kind in the mean\nnext: watch `each` of them in the settings, or metrics of one kind",
     );
     let stopper = EarlyStopping::new(1).resolve(&tasks(&[("conversion", Classification)])).unwrap();
     let counts = LabelCounts { rows: 9, positives: Some(0), spread: None };

@@ -35,8 +35,9 @@ pub struct EarlyStopping {
     /// What has to improve.
     #[serde(default)]
     pub watch: Watch,
-    /// The watched metric that alone chooses the best evaluation, as `TASK.METRIC`. Needed where the watched metrics
-    /// are of different kinds; otherwise their mean chooses.
+    /// The watched metric that alone chooses the best evaluation, as `TASK.METRIC`. Without it their mean chooses, or, where
+    /// they are of different kinds, the mean over their tasks of 1 - loss / loss of the best constant on the validation set:
+    /// R2 of a regression, 1 - the normalised entropy of a classification.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decide_by: Option<String>,
 }
@@ -95,10 +96,13 @@ impl EarlyStopping {
                     || setting("decide_by", &format!("`{name}`"), &format!("one of {}", list(&watched)));
                 Score::One(place.ok_or_else(expected)?)
             }
-            (None, _) if watched.iter().any(|other| other.metric != watched[0].metric) => {
-                return Err(TrainError::MixedMetrics {
-                    watched: watched.iter().map(ToString::to_string).collect(),
-                });
+            (None, weights) if watched.iter().any(|other| other.metric != watched[0].metric) => {
+                if weights.is_some() {
+                    return Err(TrainError::MixedMetrics {
+                        watched: watched.iter().map(ToString::to_string).collect(),
+                    });
+                }
+                Score::Explained(explained(&watched, tasks))
             }
             (None, Some(weights)) => Score::WatchedMean(weights),
             (None, None) => Score::Mean,
@@ -136,6 +140,19 @@ impl EarlyStopping {
             }
         }
     }
+}
+
+/// For each task of some metrics, once, what says which share of its loss the model explains.
+fn explained(watched: &[WatchedMetric], tasks: &[(String, TaskType)]) -> Vec<WatchedMetric> {
+    let tasks = tasks.iter().filter(|(task, _)| watched.iter().any(|metric| metric.task == *task));
+    let metric = |(task, kind): &(String, TaskType)| {
+        let metric = match kind {
+            TaskType::Classification => Metric::NormalizedEntropy,
+            TaskType::Regression => Metric::R2,
+        };
+        WatchedMetric { task: task.clone(), metric }
+    };
+    tasks.map(metric).collect()
 }
 
 fn setting(setting: &str, found: &str, expected: &str) -> TrainError {
@@ -184,7 +201,6 @@ mod tests {
             outcome(1, each(&["click.auc", "click.auc"]), None),
             "early_stopping: watch is `click.auc` twice / expected: each metric once"
         );
-        assert!(outcome(1, Watch::Primary, None).starts_with("the watched metrics are of different kinds"));
         assert_eq!(
             outcome(1, each(&["click.auc"]), Some("buy.auc")),
             "early_stopping: decide_by is `buy.auc` / expected: one of click.auc"
@@ -207,6 +223,12 @@ mod tests {
             outcome(1, Watch::Primary, Some("price.mse")),
             "stops when none of click.auc, buy.auc (validation, higher is better), price.mse (validation, lower is \
              better) has improved for 1 evaluation; keeps the evaluation with the best price.mse"
+        );
+        assert!(
+            outcome(1, Watch::Primary, None).ends_with(
+                "keeps the evaluation with the best mean of 1 - click.normalized_entropy, 1 - buy.normalized_entropy, price.r2, of \
+                 1 - loss / loss of the best constant, over the tasks that have a value"
+            )
         );
         assert_eq!(
             outcome(3, each(&["click.log_loss"]), None),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::watched::WatchedMetric;
 use crate::error::TrainError;
-use crate::metrics::{Best as BestValue, LabelCounts, TaskMetrics};
+use crate::metrics::{Best as BestValue, LabelCounts, Metric, TaskMetrics};
 
 /// Early stopping of one run. Made by [`EarlyStopping::resolve`](super::EarlyStopping::resolve).
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +26,8 @@ pub(super) enum Score {
     WatchedMean(Vec<f64>),
     /// One of the watched metrics.
     One(usize),
+    /// The mean over tasks of what the model explains, by metrics that need not be watched: for metrics of different kinds.
+    Explained(Vec<WatchedMetric>),
 }
 
 /// What a checkpoint keeps of early stopping.
@@ -108,7 +110,9 @@ impl EarlyStopper {
     pub(super) fn new(patience: usize, watched: Vec<WatchedMetric>, score: Score) -> Self {
         let names = match &score {
             Score::WatchedMean(weights) => vec![mean_name(&watched, weights)],
-            Score::Mean | Score::One(_) => watched.iter().map(ToString::to_string).collect(),
+            Score::Mean | Score::One(_) | Score::Explained(_) => {
+                watched.iter().map(ToString::to_string).collect()
+            }
         };
         let progress = names.into_iter().map(|name| Progress { name, best: None, stalled: 0 });
         let state = StopperState { evaluations: 0, watched: progress.collect(), best: None };
@@ -119,10 +123,18 @@ impl EarlyStopper {
     /// one that is undefined never does, and the mean of a list with such a value is undefined too.
     pub fn observe(&mut self, evaluation: &[TaskMetrics]) -> Verdict {
         let values: Vec<Option<f64>> = self.watched.iter().map(|watched| watched.value(evaluation)).collect();
-        let score = self.score.of(&values, self.watched[self.score.decisive()].metric.best());
+        let decisive = match &self.score {
+            Score::One(index) => self.watched[*index].metric.best(),
+            Score::Mean | Score::WatchedMean(_) => self.watched[0].metric.best(),
+            Score::Explained(_) => BestValue::Highest,
+        };
+        let score = match &self.score {
+            Score::Explained(metrics) => explained(metrics, evaluation),
+            score => score.of(&values, decisive),
+        };
         let observed = match self.score {
             Score::WatchedMean(_) => vec![score],
-            Score::Mean | Score::One(_) => values,
+            Score::Mean | Score::One(_) | Score::Explained(_) => values,
         };
         self.state.evaluations += 1;
 
@@ -140,7 +152,6 @@ impl EarlyStopper {
             }
         }
 
-        let decisive = self.watched[self.score.decisive()].metric.best();
         let snapshot = match score {
             Some(score) if self.state.best.is_none_or(|before| decisive.is_better(score, before.score)) => {
                 self.state.best = Some(Best { evaluation: self.state.evaluations, score });
@@ -177,9 +188,13 @@ impl EarlyStopper {
         Ok(())
     }
 
-    /// The metrics that evaluations have to give.
-    pub fn watched(&self) -> &[WatchedMetric] {
-        &self.watched
+    /// The metrics that evaluations have to give: those that are watched, and those that choose the best.
+    pub fn needed(&self) -> impl Iterator<Item = &WatchedMetric> {
+        let explained = match &self.score {
+            Score::Explained(metrics) => &metrics[..],
+            _ => &[],
+        };
+        self.watched.iter().chain(explained)
     }
 
     /// The best evaluation so far.
@@ -230,6 +245,10 @@ impl EarlyStopper {
             Score::Mean if self.watched.len() == 1 => self.watched[0].to_string(),
             Score::Mean => format!("mean of {}", list(&self.watched)),
             Score::WatchedMean(_) => "mean".to_owned(),
+            Score::Explained(metrics) => format!(
+                "mean of {}, of 1 - loss / loss of the best constant, over the tasks that have a value",
+                metrics.iter().map(explained_name).collect::<Vec<_>>().join(", ")
+            ),
         };
         format!("keeps the evaluation with the best {by}")
     }
@@ -248,18 +267,29 @@ impl Score {
         };
         match self {
             Self::One(index) => values[*index],
+            Self::Explained(_) => None,
             Self::Mean => mean(&mut std::iter::repeat(1.0)),
             Self::WatchedMean(weights) => mean(&mut weights.iter().copied()),
         }
         .filter(|score| score.is_finite())
     }
+}
 
-    /// A watched metric that has the direction of the score.
-    fn decisive(&self) -> usize {
-        match self {
-            Self::One(index) => *index,
-            Self::Mean | Self::WatchedMean(_) => 0,
-        }
+/// The mean over tasks of 1 - loss / loss of the best constant: R2 of a regression, 1 - the normalised entropy of a
+/// classification. A task whose labels are all alike has none, and is left out of every evaluation of the run.
+fn explained(metrics: &[WatchedMetric], evaluation: &[TaskMetrics]) -> Option<f64> {
+    let share = |watched: &WatchedMetric| {
+        let value = watched.value(evaluation)?;
+        Some(if watched.metric == Metric::NormalizedEntropy { 1.0 - value } else { value })
+    };
+    let shares: Vec<f64> = metrics.iter().filter_map(share).collect();
+    (!shares.is_empty()).then(|| shares.iter().sum::<f64>() / shares.len() as f64)
+}
+
+fn explained_name(watched: &WatchedMetric) -> String {
+    match watched.metric {
+        Metric::NormalizedEntropy => format!("1 - {watched}"),
+        _ => watched.to_string(),
     }
 }
 
