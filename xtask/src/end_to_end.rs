@@ -79,6 +79,8 @@ const RUNS: &[Run] = &[
         0,
         "1 threads",
     ),
+    run("own_loop", "{scratch}/own", 0, "conversion: test AUC 0."),
+    run("draw", "{scratch}/own --out {scratch}/own.svg", 0, "PLE: 1 level, 2 tasks"),
     run("draw", "{scratch}/ple --out {scratch}/ple.svg", 0, "PLE: 1 level, 2 tasks, 918884 parameters"),
     run("draw", "{scratch}/mmoe --out {scratch}/mmoe.mmd", 0, "MMOE: 2 tasks"),
     run("draw", "{scratch}/shared --out {scratch}/shared.dot", 0, "Shared bottom: 2 tasks"),
