@@ -1,12 +1,15 @@
 //! A training loop of one's own: batches, steps, evaluation, a saved model and its ONNX file, all with what is public.
 //!
-//! `cargo run --release -p ple-train --example own_loop -- FOLDER`
+//! `cargo run --release -p ple-train --example own_loop -- target/own_loop`
+
+#[path = "run/program/mod.rs"]
+mod program;
 
 use std::collections::BTreeMap;
-use std::error::Error;
-use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
+use clap::Parser;
 use ple_data::{
     Batch, BatchPlan, BatchPosition, Batches, GeneratorConfig, LastBatch, RowSource, Shuffle, Vocabulary,
     generate_split,
@@ -17,14 +20,33 @@ use ple_tensor::Workspace;
 use ple_train::checkpoint::RunFacts;
 use ple_train::{
     Balance, Balancer, Objective, Optimizer, OptimizerConfig, Progress, RankingModel, RunSeed, Targets,
-    TrainState, bank_input,
+    TrainError, TrainState, bank_input,
 };
+
+use program::failure::Failure;
+use program::{Program, console};
 
 const EPOCHS: u64 = 3;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "target/own_loop".to_owned()));
-    let mut out = std::io::stdout();
+/// Trains PLE on generated rows with a loop of its own.
+#[derive(Parser)]
+#[command(name = "own_loop", after_help = "Example:\n  own_loop target/own_loop")]
+struct Arguments {
+    /// The folder for the trained model.
+    folder: PathBuf,
+}
+
+fn main() -> ExitCode {
+    program::main::<Arguments>()
+}
+
+impl Program for Arguments {
+    fn run(&self) -> Result<(), Failure> {
+        train(&self.folder)
+    }
+}
+
+fn train(folder: &Path) -> Result<(), Failure> {
     let rows = GeneratorConfig { rows: 20_000, vocabulary: Vocabulary::Small, seed: 1 };
     let data = generate_split(&rows, 2_000, 2_000);
     let (train, test): (RowSource, _) = (data.train.table.into(), data.test.table);
@@ -53,30 +75,26 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut step = 0;
     while let Some(batch) = batches.next_batch(|group| group.iter_mut().for_each(|batch| batch.gather())) {
         let progress = Progress { seed, epoch: step / per_epoch, step };
-        let pass = state.forward_backward(batch?, progress)?;
+        let pass = state.forward_backward(batch?, progress).map_err(TrainError::from)?;
         step += 1;
         if step % per_epoch == 0 {
-            writeln!(
-                out,
-                "epoch {}: loss {:.4}, |g| {:.4}",
-                progress.epoch + 1,
-                pass.total,
-                pass.gradients.norm()
-            )?;
+            let (epoch, loss, norm) = (step / per_epoch, pass.total, pass.gradients.norm());
+            console::say(format_args!("epoch {epoch}: loss {loss:.4}, |g| {norm:.4}"));
         }
-        state.update(pass)?;
+        state.update(pass).map_err(TrainError::from)?;
     }
 
     for task in ranking.evaluate(&test)? {
-        writeln!(out, "{}: test AUC {}", task.task, task.primary())?;
+        console::say(format_args!("{}: test AUC {}", task.task, task.primary()));
     }
-    ranking.save(&folder, &RunFacts { seed: seed.0, ..RunFacts::default() })?;
+    ranking.save(folder, &RunFacts { seed: seed.0, ..RunFacts::default() })?;
     let mut sample = Batch::new();
     test.gather(&(0..100).collect::<Vec<_>>(), &mut sample);
     let (model, store, features) = (ranking.model(), ranking.store(), ranking.model().features());
     let sample = bank_input(test.schema(), &sample);
     let input = ExportInput { model, store, features, sample, metadata: BTreeMap::new() };
     let report = export(&input, &ExportOptions::default(), &folder.join("model.onnx"))?;
-    writeln!(out, "{} differs by at most {:.1e}", report.path.display(), report.largest_difference)?;
+    let (path, difference) = (report.path.display(), report.largest_difference);
+    console::say(format_args!("{path} differs by at most {difference:.1e}"));
     Ok(())
 }

@@ -31,6 +31,7 @@ mod tower;
 
 mod architecture;
 mod heads;
+mod label_standard;
 mod link;
 
 mod aitm;
@@ -59,11 +60,12 @@ pub use feature::{Bins, FeatureKind, FeatureSpec, Pooling};
 pub use gate::Gate;
 pub use heads::{Head, Learns, Outputs};
 pub use init::{Builder, Initialization};
+pub use label_standard::{LabelStandard, is_label_standard};
 pub use linear::{Linear, Part};
 pub use link::Link;
 pub use mlp::{Mlp, MlpConfig};
 pub use mmoe::{Mmoe, MmoeConfig};
-pub use model::{CheckedModel, HeadConfig, Model, ModelConfig, TaskKind, TaskSpec};
+pub use model::{CheckedModel, HeadConfig, LabelScale, Model, ModelConfig, TaskKind, TaskSpec};
 pub use nearest::nearest;
 pub use ple::{Ple, PleConfig};
 pub use shared_bottom::{SharedBottom, SharedBottomConfig};

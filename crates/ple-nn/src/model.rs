@@ -13,8 +13,9 @@ use crate::batch_norm::Norm;
 use crate::embedding_bank::{BankInput, EmbeddingBank};
 use crate::error::NnError;
 use crate::feature::{FeatureSpec, check_features};
-use crate::heads::{Head, Outputs};
+use crate::heads::{Head, Learns, Outputs};
 use crate::init::{Builder, Initialization};
+use crate::label_standard::LabelStandard;
 use crate::link::Link;
 use crate::mlp::{MlpConfig, check_rate};
 use crate::nearest::nearest;
@@ -69,6 +70,27 @@ pub struct HeadConfig {
     /// What its logit stands for; what [`Link::of`] the task's kind says without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<Link>,
+    /// The scale on which the labels are learned.
+    #[serde(skip_serializing_if = "LabelScale::is_standardized")]
+    pub labels: LabelScale,
+}
+
+/// The scale on which the labels of a regression with the link [identity](Link::Identity) are learned; of other tasks they are
+/// learned as they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LabelScale {
+    /// In standard deviations from their mean: losses see `(y - mean) / deviation`, and predictions are `mean + deviation z`.
+    #[default]
+    Standardized,
+    /// As they are.
+    Raw,
+}
+
+impl LabelScale {
+    fn is_standardized(&self) -> bool {
+        *self == LabelScale::Standardized
+    }
 }
 
 impl Default for ModelConfig {
@@ -100,6 +122,16 @@ pub struct CheckedModel {
     pub(crate) features: Vec<FeatureSpec>,
     pub(crate) tasks: Vec<TaskSpec>,
     pub(crate) heads: Vec<Head>,
+}
+
+impl CheckedModel {
+    /// Whether a head learns standardised labels.
+    pub(crate) fn is_standardized(&self, head: &Head) -> bool {
+        let Learns::Task(task) = head.learns else { return false };
+        let labels =
+            self.config.heads.get(&self.tasks[task].name).map_or_else(LabelScale::default, |h| h.labels);
+        head.link == Link::Identity && labels.is_standardized()
+    }
 }
 
 impl CheckedModel {
@@ -139,7 +171,7 @@ impl ModelConfig {
     /// What the architecture predicts, with the links of the configuration.
     fn heads(&self, tasks: &[TaskSpec]) -> Result<Vec<Head>, NnError> {
         let mut heads = self.architecture.design().heads(tasks);
-        for (name, HeadConfig { link }) in &self.heads {
+        for (name, HeadConfig { link, .. }) in &self.heads {
             let Some(task) = tasks.iter().position(|task| task.name == *name) else {
                 return Err(NnError::UnknownTask {
                     found: name.clone(),
@@ -190,6 +222,8 @@ pub struct Model {
     checked: CheckedModel,
     bank: EmbeddingBank,
     body: Arc<dyn Body>,
+    /// The standard of each head that has one.
+    standards: Vec<Option<LabelStandard>>,
 }
 
 impl Model {
@@ -201,8 +235,11 @@ impl Model {
         let norms = [config.norm, config.gate_norm];
         let site = Site { tasks, input_dim: bank.output_dim(), norms };
         let body = config.architecture.design().build(builder, site);
+        let standard =
+            |head: &Head| checked.is_standardized(head).then(|| LabelStandard::new(store, &head.name));
+        let standards = checked.heads.iter().map(standard).collect();
         store.mark_first_values();
-        Self { checked, bank, body }
+        Self { checked, bank, body, standards }
     }
 
     /// The configuration that it was built from.
@@ -253,7 +290,15 @@ impl Model {
 
     /// Records what the logit of one head stands for.
     pub fn prediction(&self, tape: &mut Tape<'_>, head: usize, logit: Var) -> Var {
-        self.heads()[head].link.record(tape, logit)
+        match self.standards[head] {
+            Some(standard) => standard.undo(tape, logit),
+            None => self.heads()[head].link.record(tape, logit),
+        }
+    }
+
+    /// What the labels of a head are standardised by, if they are.
+    pub fn label_standard(&self, head: usize) -> Option<LabelStandard> {
+        self.standards[head]
     }
 
     /// Predictions in evaluation mode, `[batch, heads]`, and the workspace for the next call.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
-use ple_nn::{BankInput, FeatureKind, FeatureSpec, Model};
+use ple_nn::{BankInput, FeatureKind, FeatureSpec, Model, is_label_standard};
 use ple_tensor::{Mode, ParamStore, Tape, Var, Workspace};
 use serde_json::{Value, json};
 
@@ -236,7 +236,8 @@ fn feature_names(model: &Model) -> FeatureNames {
 /// Bin edges are part of the features, and nobody learns them.
 fn check_learned(store: &ParamStore) -> Result<(), OnnxError> {
     let names = store.first_values().map(|entry| store.entry_name(entry));
-    let first: Vec<&str> = names.filter(|name| !name.ends_with(".edges")).collect();
+    let first: Vec<&str> =
+        names.filter(|name| !name.ends_with(".edges") && !is_label_standard(name)).collect();
     match first.first() {
         None => Ok(()),
         Some(parameter) => Err(OnnxError::Untrained {

@@ -225,6 +225,7 @@ fn run(
     // What the rows say is what the model has learned from here on.
     model.transformation = model.transformation.or(input.train.origin().hash());
     model.judge_as(config)?;
+    model.standardize_labels(&input.train);
     let mut run = Run::new(model, input, config, stopper)?;
     if let Some(moments) = moments {
         run.optimizer.begin_with(&mut run.model.store, moments)?;

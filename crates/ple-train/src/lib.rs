@@ -78,6 +78,7 @@ mod resume;
 mod run;
 mod scored;
 mod seed;
+mod standardizing;
 mod targets;
 mod task_losses;
 mod train_config;

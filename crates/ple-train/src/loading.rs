@@ -17,6 +17,7 @@ use crate::memory::check_model;
 use crate::optimizer::slot_of;
 use crate::ranking_model::RankingModel;
 use crate::seed::RunSeed;
+use crate::standardizing::without_standard;
 
 /// As many parameters without a tensor are left to [`check_tensors`], which names the first: a model that has more of them is
 /// not worth building.
@@ -85,8 +86,9 @@ pub(crate) fn saved_model(
         .map_err(|error| invalid("feature schema", error.to_string()))?;
     let what = "configuration of the model";
     let config = manifest.run.config.get("model").cloned().unwrap_or_default();
-    let config: ModelConfig =
+    let mut config: ModelConfig =
         serde_json::from_value(config).map_err(|error| invalid(what, error.to_string()))?;
+    without_standard(&mut config, &task_specs(&schema), &manifest.tensors);
     let checked = config
         .check(feature_specs(&schema), task_specs(&schema))
         .map_err(|error| invalid(what, error.to_string()))?;

@@ -1,13 +1,15 @@
-//! The labels that the losses of a step compare with: those of the batch, and those that two tasks make together.
+//! The labels that the losses of a step compare with: those of the batch, standardised ones, and those that two tasks make
+//! together.
 
 use ple_data::Batch;
-use ple_nn::{Head, Learns};
+use ple_nn::{Learns, Model};
+use ple_tensor::ParamStore;
 
-/// The labels and weights of heads that learn from two tasks at once, for the rows of one batch. The buffers go from step to
+/// The labels and weights of heads that learn from other labels than the batch has, for its rows. The buffers go from step to
 /// step.
 #[derive(Clone, Debug, Default)]
 pub struct Targets {
-    of_two: Vec<Rows>,
+    made: Vec<Option<Rows>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -18,11 +20,22 @@ struct Rows {
 
 impl Targets {
     /// Makes those of a batch.
-    pub fn fill(&mut self, heads: &[Head], batch: &Batch) {
-        self.of_two.resize_with(heads.len(), Rows::default);
-        for (rows, head) in self.of_two.iter_mut().zip(heads) {
-            if let Learns::Both { first, second } = head.learns {
-                rows.fill([first, second].map(|task| (batch.labels(task), batch.weights(task))));
+    pub fn fill(&mut self, model: &Model, store: &ParamStore, batch: &Batch) {
+        self.made.resize_with(model.heads().len(), || None);
+        for (number, (made, head)) in self.made.iter_mut().zip(model.heads()).enumerate() {
+            match (head.learns, model.label_standard(number)) {
+                (Learns::Both { first, second }, _) => {
+                    let rows = made.get_or_insert_default();
+                    rows.fill([first, second].map(|task| (batch.labels(task), batch.weights(task))));
+                }
+                (Learns::Task(task), Some(standard)) => {
+                    let rows = made.get_or_insert_default();
+                    rows.labels.clear();
+                    rows.labels.extend(batch.labels(task).iter().map(|&label| standard.apply(store, label)));
+                    rows.weights.clear();
+                    rows.weights.extend_from_slice(batch.weights(task));
+                }
+                _ => *made = None,
             }
         }
     }
@@ -34,11 +47,9 @@ impl Targets {
         learns: Learns,
         batch: &'t Batch,
     ) -> Option<(&'t [f32], &'t [f32])> {
-        match learns {
-            Learns::Nothing => None,
-            Learns::Task(task) => Some((batch.labels(task), batch.weights(task))),
-            Learns::Both { .. } => self.of_two.get(head).map(|rows| (&rows.labels[..], &rows.weights[..])),
-        }
+        let made = self.made.get(head).and_then(Option::as_ref);
+        let of_batch = || learns.task().map(|task| (batch.labels(task), batch.weights(task)));
+        made.map(|rows| (&rows.labels[..], &rows.weights[..])).or_else(of_batch)
     }
 }
 

@@ -64,7 +64,7 @@ impl TrainState<'_> {
         self.check_written(caught_up)?;
 
         let heads = self.model.heads();
-        self.targets.fill(heads, batch);
+        self.targets.fill(self.model, self.store, batch);
         let mut values = self.workspace.zeros(batch.rows(), heads.len());
         let mode = Mode::Train { dropout_seed: progress.seed.stream("dropout", progress.step) };
         let mut tape = Tape::new(self.store, std::mem::take(&mut self.workspace), mode);

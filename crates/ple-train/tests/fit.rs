@@ -181,7 +181,7 @@ fn what_is_watched_is_evaluated_and_other_metrics_are_given_where_they_are_asked
     assert!(metrics[1].get("ece".parse::<Metric>().unwrap()).unwrap().value().is_some());
     assert_eq!(
         model.judge_by("conversion", Metric::Mae).unwrap_err().to_string(),
-        "the metric `mae` does not apply to the task `conversion`\nexpected: one of auc, log_loss, pcoc, normalized_entropy, ece\nnext: choose one of \
+        "the metric `mae` does not apply to the task `conversion`\nexpected: one of auc, log_loss, pcoc, normalized_entropy, pr_auc, ece, gauc@COLUMN, ndcg@COLUMN\nnext: choose one of \
          these for `conversion`"
     );
     assert_eq!(

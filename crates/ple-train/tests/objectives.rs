@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use ple_data::{Feature, FeatureSchema, Label, Table, TableColumns, TaskType};
-use ple_nn::{BankInput, HeadConfig, Link, ModelConfig};
+use ple_nn::{BankInput, HeadConfig, LabelScale, Link, ModelConfig};
 use ple_train::early_stopping::EarlyStopping;
 use ple_train::metrics::Metric;
 use ple_train::{
@@ -141,7 +141,10 @@ fn what_does_not_fit_is_refused_before_the_first_step() {
     }
 
     let model = ModelConfig {
-        heads: BTreeMap::from([("visits".to_owned(), HeadConfig { link: Some(Link::Exp) })]),
+        heads: BTreeMap::from([(
+            "visits".to_owned(),
+            HeadConfig { link: Some(Link::Exp), ..HeadConfig::default() },
+        )]),
         ..ModelConfig::default()
     };
     let mut model = RankingModel::new(table.schema().clone(), model, RunSeed(1)).unwrap();
@@ -150,6 +153,52 @@ fn what_does_not_fit_is_refused_before_the_first_step() {
         fit(&mut model, &input, &config(&[("visits", "huber@2")]), &mut ()).unwrap_err().to_string(),
         "the loss of `visits` is `huber@2`, which is for the link `identity`; the model's is `exp`\nexpected: one of poisson\nnext: choose one of these, or make identity the link of `visits` in the settings of the model",
     );
+}
+
+/// Labels far from 0 and wide apart are learned as well as others, and predictions are on their scale.
+#[test]
+fn the_labels_of_a_regression_are_learned_in_standard_deviations() {
+    let labels = |item: u32, quantile: f32| 5e4 + 300.0 * (item as f32 + quantile);
+    let table = table(4_000, labels);
+    let (model, report) = trained(&table, &config(&[])).unwrap();
+    let r2 = |report: &FitReport| report.validation()[1].get(Metric::R2).unwrap().value().unwrap();
+    assert!(r2(&report) > 0.98, "{}", r2(&report));
+    let all: Vec<f64> = table.labels(1).map(f64::from).collect();
+    let mean = all.iter().sum::<f64>() / all.len() as f64;
+    let deviation = (all.iter().map(|y| (y - mean).powi(2)).sum::<f64>() / all.len() as f64).sqrt();
+    let standard = model.model().label_standard(1).unwrap().get(model.store());
+    // Rounded to 32 bits.
+    assert_eq!(standard, (mean as f32, deviation as f32));
+    assert!(model.model().label_standard(0).is_none());
+    // Losses are in squared deviations.
+    let first = report.evaluations[0].train_losses[1].unwrap();
+    assert!(first < 3.0, "{first}");
+
+    // A model that is trained on keeps what its logits stand for.
+    let folder = tempfile::tempdir().unwrap();
+    model.save(folder.path(), &report.facts).unwrap();
+    let (mut loaded, _) = RankingModel::load(folder.path()).unwrap();
+    assert_eq!(loaded.predict(&table).unwrap(), model.predict(&table).unwrap());
+    let other = self::table(400, |item, quantile| labels(item, quantile) + 1e5);
+    let input = RunInput { train: other.into(), validation: None, checkpoints: None };
+    fit(&mut loaded, &input, &TrainConfig { epochs: 1, ..config(&[]) }, &mut ()).unwrap();
+    assert_eq!(loaded.model().label_standard(1).unwrap().get(loaded.store()), standard);
+}
+
+#[test]
+fn a_switch_leaves_labels_as_they_are() {
+    let table = table(400, |item, _| 2.0 * item as f32);
+    let raw = HeadConfig { labels: LabelScale::Raw, ..HeadConfig::default() };
+    let heads = BTreeMap::from([("visits".to_owned(), raw)]);
+    let model = ModelConfig { heads, ..ModelConfig::default() };
+    let model = RankingModel::new(table.schema().clone(), model, RunSeed(1)).unwrap();
+    assert!(model.model().label_standard(1).is_none());
+    // As an older version saved it: no standard, and nothing about it in the configuration.
+    let folder = tempfile::tempdir().unwrap();
+    let predictions = model.predict(&table).unwrap();
+    model.save(folder.path(), &Default::default()).unwrap();
+    let (loaded, _) = RankingModel::load(folder.path()).unwrap();
+    assert_eq!(loaded.predict(&table).unwrap(), predictions);
 }
 
 #[test]

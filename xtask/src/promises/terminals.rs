@@ -110,6 +110,7 @@ const PROGRAMS: &[&str] = &[
     "prepare_table",
     "prepare_ali_ccp",
     "generate_ali_ccp",
+    "own_loop",
 ];
 
 fn usage_errors(scene: &Scene) -> Result<(), String> {

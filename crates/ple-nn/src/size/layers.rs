@@ -18,6 +18,9 @@ pub(super) fn record(recorder: &mut Recorder, model: &CheckedModel) {
     let CheckedModel { config, features, tasks, .. } = model;
     let x = embeddings(recorder, features, config.embedding_dropout);
     let norms = [config.norm, config.gate_norm];
+    for _ in model.heads.iter().filter(|head| model.is_standardized(head)) {
+        recorder.parameters(2, 2);
+    }
     config.architecture.design().record(recorder, SizeSite { n_tasks: tasks.len() as u64, x, norms });
 }
 

@@ -67,7 +67,8 @@ fn every_link_agrees_in_every_precision() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.onnx");
     let tasks = Link::ALL.map(|link| task(link.name(), TaskKind::Regression)).to_vec();
-    let heads = Link::ALL.map(|link| (link.name().to_owned(), HeadConfig { link: Some(link) }));
+    let heads = Link::ALL
+        .map(|link| (link.name().to_owned(), HeadConfig { link: Some(link), ..HeadConfig::default() }));
     let config = ModelConfig { heads: heads.into(), ..ModelConfig::default() };
     let sampled = sampled(config, features(), tasks, 17, 3);
     for precision in [Precision::F32, Precision::F16, Precision::Int8] {

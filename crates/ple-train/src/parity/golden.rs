@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use ple_nn::rechub::{RechubColumns, RechubSizes};
-use ple_nn::{Architecture, ModelConfig, NnError, Norm};
+use ple_nn::{Architecture, HeadConfig, LabelScale, ModelConfig, NnError, Norm};
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
@@ -254,11 +254,20 @@ impl GoldenFile {
             GoldenNorm::None => Norm::None,
         };
         let architecture = self.architecture.clone();
-        ModelConfig { architecture, norm, gate_norm: norm, ..ModelConfig::default() }
+        // torch-rechub learns labels as they are.
+        let raw = HeadConfig { labels: LabelScale::Raw, ..HeadConfig::default() };
+        let n_tasks = self.columns().labels.len();
+        let heads = (0..n_tasks).map(|task| (task_name(task), raw.clone())).collect();
+        ModelConfig { architecture, norm, gate_norm: norm, heads, ..ModelConfig::default() }
     }
 
     /// What the columns of predictions, labels and losses are.
     pub(super) fn columns(&self) -> RechubColumns {
         self.architecture.rechub_columns(self.config.task_types.len())
     }
+}
+
+/// What a task of a golden file is called.
+pub(super) fn task_name(task: usize) -> String {
+    format!("task{task}")
 }

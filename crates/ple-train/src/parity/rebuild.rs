@@ -3,7 +3,7 @@
 use ple_data::{Batch, Feature, FeatureKind, FeatureSchema, Label, SequenceColumn, Table, TableColumns};
 use ple_nn::rechub::import_rechub;
 
-use super::golden::{GoldenFile, ParityError};
+use super::golden::{GoldenFile, ParityError, task_name};
 use crate::ranking_model::RankingModel;
 use crate::seed::RunSeed;
 
@@ -54,7 +54,7 @@ fn schema(golden: &GoldenFile) -> Result<FeatureSchema, ParityError> {
     let labels = columns
         .iter()
         .enumerate()
-        .map(|(task, &column)| Label::new(format!("task{task}"), config.task_types[column]));
+        .map(|(task, &column)| Label::new(task_name(task), config.task_types[column]));
     FeatureSchema::new(features, labels.collect(), vec![]).map_err(|error| golden.model_error(error))
 }
 
