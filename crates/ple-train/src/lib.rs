@@ -85,7 +85,7 @@ mod train_config;
 mod train_step;
 
 pub use aggregators::{Aggregator, CaGrad, Gramian, pcgrad_weights};
-pub use balance::{Balance, Balancer, DecayingWeights, GradNorm, Progress};
+pub use balance::*;
 pub use bridge::{bank_input, encoded_input, feature_specs, task_specs};
 pub use carried_moments::CarriedMoments;
 pub use carry_over::CarriedRows;
