@@ -8,8 +8,9 @@ use ple_data::{Batch, Table, TableColumns, ali_ccp_schema};
 use ple_nn::{Architecture, MlpConfig, ModelConfig};
 use ple_tensor::{Gradients, ParamStore, Workspace};
 use ple_train::{
-    Aggregator, Balance, Balancer, DecayingWeights, GradNorm, Gramian, Objective, Optimizer, OptimizerConfig,
-    Progress, RankingModel, RunInput, RunSeed, Targets, TrainConfig, TrainError, TrainState, fit,
+    Aggregator, Balance, Balancer, DecayingWeights, DynamicWeightAverage, GradNorm, Gramian, Objective,
+    Optimizer, OptimizerConfig, Progress, RankingModel, RunInput, RunSeed, Targets, TrainConfig, TrainError,
+    TrainState, fit,
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -201,6 +202,7 @@ fn a_run_with_each_strategy_gives_the_same_bytes_on_any_threads() {
         Balance::Pcgrad,
         Balance::Mgda,
         Balance::GradNorm(GradNorm::default()),
+        Balance::DynamicWeightAverage(DynamicWeightAverage::default()),
         Balance::DecayingWeights(DecayingWeights { weights: vec![1.0, 1.0], decay: vec![0.9, 0.8] }),
     ] {
         let run = |threads| {
@@ -256,6 +258,10 @@ fn what_does_not_fit_is_refused_before_the_first_step() {
             )
         );
     }
+    assert_eq!(
+        error("ple", Balance::DynamicWeightAverage(DynamicWeightAverage { temperature: 0.0 })),
+        "balance: dynamic_weight_average: temperature is 0.0\nexpected: a finite number above 0\nnext: correct balance: dynamic_weight_average: temperature"
+    );
     let mut schema = table([1.0; 2]).schema().clone();
     schema.labels.truncate(1);
     let model = RankingModel::new(schema, named("ple"), RunSeed(1)).unwrap();
@@ -273,7 +279,7 @@ fn what_does_not_fit_is_refused_before_the_first_step() {
     }
     assert_eq!(
         "pcgard".parse::<Balance>().unwrap_err().to_string(),
-        "there is no balance `pcgard`\nexpected: one of mean, uwl, pcgrad, mgda, weights, decaying_weights, grad_norm\nnext: did you mean `pcgrad`?"
+        "there is no balance `pcgard`\nexpected: one of mean, uwl, pcgrad, mgda, weights, decaying_weights, dynamic_weight_average, grad_norm\nnext: did you mean `pcgrad`?"
     );
     assert_eq!(
         "weights".parse::<Balance>().unwrap_err().to_string(),

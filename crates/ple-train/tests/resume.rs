@@ -14,9 +14,10 @@ use ple_files::FolderLock;
 use ple_nn::{Architecture, ModelConfig};
 use ple_train::early_stopping::EarlyStopping;
 use ple_train::{
-    AdamConfig, Balance, CarriedMoments, Checkpoints, Control, DecayingWeights, Ended, Every, FitReport,
-    GradNorm, LearningRate, Observer, OptimizerConfig, RankingModel, Resumed, RuleConfig, RunInput, RunSeed,
-    SaveEvery, SgdConfig, Start, StepProgress, TableUpdates, TrainConfig, TrainError, fit, fit_with_moments,
+    AdamConfig, Balance, CarriedMoments, Checkpoints, Control, DecayingWeights, DynamicWeightAverage, Ended,
+    Every, FitReport, GradNorm, LearningRate, Observer, OptimizerConfig, RankingModel, Resumed, RuleConfig,
+    RunInput, RunSeed, SaveEvery, SgdConfig, Start, StepProgress, TableUpdates, TrainConfig, TrainError, fit,
+    fit_with_moments,
 };
 
 /// 10 steps of 100 rows an epoch.
@@ -181,6 +182,7 @@ fn a_run_of_any_balancing_strategy_goes_on_to_the_same_bytes() {
         Balance::Pcgrad,
         Balance::Mgda,
         Balance::GradNorm(GradNorm::default()),
+        Balance::DynamicWeightAverage(DynamicWeightAverage::default()),
         Balance::DecayingWeights(decaying),
     ] {
         let (config, input) = (TrainConfig { balance, ..config(TableUpdates::Lazy) }, input(&data));

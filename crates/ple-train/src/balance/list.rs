@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::aggregated::Aggregated;
 use super::strategy::Strategy;
-use super::{decaying_weights, fixed, grad_norm, pcgrad, uncertainty};
+use super::{decaying_weights, dynamic_weight_average, fixed, grad_norm, pcgrad, uncertainty};
 use crate::aggregators::Aggregator;
 use crate::error::TrainError;
 
@@ -92,6 +92,9 @@ balances! {
         Weights(Vec<f32>) = "weights",
         /// Weights that change by epoch, see [`DecayingWeights`](decaying_weights::DecayingWeights).
         DecayingWeights(decaying_weights::DecayingWeights) = "decaying_weights",
+        /// More weight for tasks that learn slowly, see
+        /// [`DynamicWeightAverage`](dynamic_weight_average::DynamicWeightAverage).
+        DynamicWeightAverage(dynamic_weight_average::DynamicWeightAverage) = "dynamic_weight_average",
         /// Learned weights with which all tasks pull alike, see [`GradNorm`](grad_norm::GradNorm).
         GradNorm(grad_norm::GradNorm) = "grad_norm",
     }
@@ -160,12 +163,13 @@ mod tests {
             r#""mgda""#,
             r#"{"weights":[1.0,2.5]}"#,
             r#"{"decaying_weights":{"weights":[1.0,2.0],"decay":[0.5,1.0]}}"#,
+            r#"{"dynamic_weight_average":{"temperature":2.0}}"#,
             r#"{"grad_norm":{"alpha":1.5,"learning_rate":0.025}}"#,
         ] {
             assert_eq!(serde_json::to_string(&read(text)).unwrap(), text);
             assert!(text.contains(read(text).name()));
         }
         assert_eq!(read(r#""grad_norm""#), read(r#"{"grad_norm": {}}"#));
-        assert_eq!(Balance::NAMES.len(), 7);
+        assert_eq!(Balance::NAMES.len(), 8);
     }
 }

@@ -3,6 +3,7 @@
 mod aggregated;
 mod balancer;
 mod decaying_weights;
+mod dynamic_weight_average;
 mod fixed;
 mod grad_norm;
 mod learned;
@@ -15,6 +16,7 @@ mod uncertainty;
 
 pub use balancer::Balancer;
 pub use decaying_weights::DecayingWeights;
+pub use dynamic_weight_average::DynamicWeightAverage;
 pub use grad_norm::GradNorm;
 pub(crate) use learned::{is_of_balance, log_variance_name, may_learn};
 pub use list::Balance;
