@@ -52,9 +52,12 @@ impl LabelStandard {
         store.matrix_mut(self.deviation).fill(deviation);
     }
 
-    /// A label in standard deviations from the mean.
+    /// A label in standard deviations from the mean; NaN by a deviation that is infinite, which would make any label 0.
     pub fn apply(self, store: &ParamStore, label: f32) -> f32 {
         let (mean, deviation) = self.get(store);
+        if deviation.is_infinite() {
+            return f32::NAN;
+        }
         ((f64::from(label) - f64::from(mean)) / f64::from(deviation)) as f32
     }
 

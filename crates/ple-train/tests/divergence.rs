@@ -9,7 +9,7 @@ use std::path::Path;
 use ple_data::{
     Batch, Feature, FeatureKind, FeatureSchema, Label, Pooling, SequenceColumn, Table, TableColumns, TaskType,
 };
-use ple_nn::{Model, ModelConfig};
+use ple_nn::{HeadConfig, LabelScale, Model, ModelConfig};
 use ple_tensor::{Entry, ParamStore, Role, Workspace};
 use ple_train::checkpoint::RunFacts;
 use ple_train::early_stopping::{EarlyStopping, Watch};
@@ -343,7 +343,11 @@ fn the_advice_fits_the_cause() {
         let table = Table::new(schema(), columns).unwrap();
         let input =
             RunInput { train: table.clone().into(), validation: Some(table.into()), checkpoints: None };
-        let mut model = RankingModel::new(schema(), ModelConfig::default(), RunSeed(1)).unwrap();
+        // Labels in standard deviations are never extreme.
+        let raw = HeadConfig { labels: LabelScale::Raw, ..HeadConfig::default() };
+        let heads = BTreeMap::from([("minutes".to_owned(), raw)]);
+        let model = ModelConfig { heads, ..ModelConfig::default() };
+        let mut model = RankingModel::new(schema(), model, RunSeed(1)).unwrap();
         let error = fit(&mut model, &input, &config, &mut ()).unwrap_err();
         assert_eq!(error.exit_code(), 77);
         error.to_string()
