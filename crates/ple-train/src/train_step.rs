@@ -41,7 +41,7 @@ pub struct Pass {
     pub logits: Array2<f32>,
     /// The loss of each task that has rows in the batch.
     pub task_losses: Vec<Option<f32>>,
-    /// The total loss.
+    /// The total loss of the tasks, and the auxiliary losses of the model.
     pub total: f32,
     /// The gradients of the total loss.
     pub gradients: Gradients,
@@ -75,7 +75,7 @@ impl TrainState<'_> {
         let total = self.balancer.total(&mut tape, &step);
 
         let task_losses: Vec<_> = losses.iter().map(|loss| loss.map(|loss| tape.scalar(loss))).collect();
-        let loss = tape.scalar(total);
+        let loss = auxiliary.iter().fold(tape.scalar(total), |sum, &auxiliary| sum + tape.scalar(auxiliary));
         let task = task_losses.iter().position(|loss| loss.is_some_and(|loss| !loss.is_finite()));
         if task.is_some() || !loss.is_finite() {
             let task = task.map(|task| self.model.tasks()[task].name.clone());

@@ -140,6 +140,17 @@ fn what_does_not_fit_is_refused_before_the_first_step() {
         assert_eq!(refused(&table, &config), expected);
     }
 
+    let counts = self::table(400, |item, _| item as f32);
+    for name in ["grad_norm", "dynamic_weight_average"] {
+        let config = TrainConfig { balance: name.parse().unwrap(), ..config(&[("visits", "poisson")]) };
+        assert_eq!(
+            refused(&counts, &config),
+            format!(
+                "balance is `{name}`, and the loss `poisson` of `visits` may be negative\nexpected: losses from 0 on, since it asks how far a loss has come down\nnext: correct balance"
+            )
+        );
+    }
+
     let model = ModelConfig {
         heads: BTreeMap::from([(
             "visits".to_owned(),

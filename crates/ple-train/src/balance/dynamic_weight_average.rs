@@ -35,6 +35,7 @@ impl Strategy for DynamicWeightAverage {
             });
         }
         site.at_least_two("dynamic_weight_average")?;
+        site.losses_from_0("dynamic_weight_average")?;
         let none = vec![0.0; site.objectives.len()];
         Ok(Box::new(Averages {
             temperature: self.temperature,

@@ -47,6 +47,7 @@ impl Strategy for GradNorm {
             return setting("learning_rate", self.learning_rate, "a finite number above 0");
         }
         site.at_least_two("grad_norm")?;
+        site.losses_from_0("grad_norm")?;
         site.shared_values("grad_norm")?;
         let n_tasks = site.objectives.len();
         Ok(Box::new(Weights {

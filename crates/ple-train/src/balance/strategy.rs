@@ -45,6 +45,18 @@ impl Site<'_> {
         }
     }
 
+    /// Fails for losses that may be negative, for a strategy that asks how far a loss has come down.
+    pub(super) fn losses_from_0(&self, name: &str) -> Result<(), TrainError> {
+        match self.objectives.iter().find(|objective| objective.loss.may_be_negative()) {
+            None => Ok(()),
+            Some(Objective { task, loss }) => Err(TrainError::Setting {
+                setting: "balance".to_owned(),
+                found: format!("`{name}`, and the loss `{loss}` of `{task}` may be negative"),
+                expected: "losses from 0 on, since it asks how far a loss has come down".to_owned(),
+            }),
+        }
+    }
+
     /// Fails for a model that names no values which its tasks share.
     pub(super) fn shared_values(&self, name: &str) -> Result<(), TrainError> {
         match self.model.config().architecture.shares_values() {

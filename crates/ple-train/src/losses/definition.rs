@@ -14,6 +14,11 @@ pub(super) trait Definition: PointwiseLoss {
     /// The labels that it has a meaning for.
     fn labels(&self) -> Labels;
 
+    /// Whether it may be negative, so that a share of what it was says nothing.
+    fn may_be_negative(&self) -> bool {
+        false
+    }
+
     /// What it is multiplied by under uncertainty weighting: 1 for a negative log likelihood, 1/2 for a squared distance.
     fn uncertainty_factor(&self) -> f32 {
         1.0

@@ -109,6 +109,10 @@ impl Loss {
         self.definition().labels()
     }
 
+    pub(crate) fn may_be_negative(&self) -> bool {
+        self.definition().may_be_negative()
+    }
+
     /// What it is multiplied by under [uncertainty weighting](crate::Balance::Uwl).
     pub(crate) fn uncertainty_factor(&self) -> f32 {
         self.definition().uncertainty_factor()

@@ -37,6 +37,10 @@ impl Definition for Poisson {
         Link::Exp
     }
 
+    fn may_be_negative(&self) -> bool {
+        true
+    }
+
     fn labels(&self) -> Labels {
         Labels::NotNegative
     }
