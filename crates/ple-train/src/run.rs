@@ -266,7 +266,7 @@ impl<'a> Run<'a> {
     fn evaluate_and_save(&mut self, observer: &mut dyn Observer) -> Result<Option<Decision>, TrainError> {
         let decision = self.evaluate(observer)?;
         self.evaluation_to_come = decision.is_none();
-        let is_last = self.report.steps == self.config.epochs * self.per_epoch();
+        let is_last = self.report.steps == self.config.epochs.saturating_mul(self.per_epoch());
         self.is_over = match decision {
             Some(Decision::Stop(_)) => true,
             Some(Decision::Continue) => is_last,

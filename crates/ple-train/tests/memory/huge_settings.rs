@@ -91,7 +91,8 @@ proptest! {
             fit(&mut model, &input, &config, &mut FirstStep).map(drop)
         };
         if let Err(error) = run() {
-            prop_assert_eq!(error.exit_code(), 2, "{}", error);
+            // A stack of hundreds of levels may work, and have gradients beyond 32 bits.
+            prop_assert!([2, 77].contains(&error.exit_code()), "{}", error);
         }
     }
 }

@@ -48,8 +48,10 @@ fn largest_of_a_step(batch_size: u32) -> usize {
     };
     step(0);
     step(1);
-    let (_number, largest) = allocations(|| (2..6).for_each(&mut step));
-    largest
+    // A thread that first takes its turn at something after the third step, since the machine is busy, has its scratch memory
+    // from then on: what stays is in every window of steps.
+    let windows = (0..3).map(|_| allocations(|| (2..6).for_each(&mut step)).1);
+    windows.min().unwrap()
 }
 
 /// One test, since the allocator counts for all threads.
