@@ -2,7 +2,7 @@
 //!
 //! # Brief overview
 //!
-//! - [`ModelConfig`] is a model as somebody asks for it; [`ModelConfig::check`] makes sure that it can be built.
+//! - [`ModelConfig`] holds the settings of a model; [`ModelConfig::check`] makes sure that it can be built.
 //! - [`Model`] is an [`EmbeddingBank`] and the layers of an [`Architecture`] over it. Training, inference and
 //!   export run the same forward code.
 //! - [`CgcLayer`], [`Experts`], [`Gate`], [`Towers`], [`Mlp`] are the parts, for those who build their own.

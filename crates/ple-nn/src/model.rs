@@ -42,7 +42,7 @@ pub struct TaskSpec {
     pub kind: TaskKind,
 }
 
-/// A model as somebody asks for it; [`ModelConfig::check`] makes sure that it can be built.
+/// The settings of a model; [`ModelConfig::check`] makes sure that it can be built.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelConfig {
@@ -63,7 +63,7 @@ pub struct ModelConfig {
     pub heads: BTreeMap<String, HeadConfig>,
 }
 
-/// The head of a task as somebody asks for it.
+/// The settings of a task's head.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HeadConfig {

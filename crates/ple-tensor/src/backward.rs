@@ -29,8 +29,8 @@ impl<'a> Tape<'a> {
         (gradients, workspace)
     }
 
-    /// The gradients of several scalars, each by a reverse pass of its own over the one forward pass, and the new values of
-    /// buffers, which are those of the forward pass.
+    /// The gradients of several scalars, and the new values of buffers. The recorded operations are walked back once for each
+    /// scalar.
     ///
     /// ```
     /// use ndarray::array;
@@ -295,8 +295,8 @@ impl<'t, 'a> BackwardPass<'t, 'a> {
         add(slot.get_or_insert_with(|| self.workspace.zeros(rows, columns)).view_mut());
     }
 
-    /// The gradient of a matrix, and that of a value if something learns from it, for somebody who adds to both, or
-    /// writes all of what starts with [`Start::Zero`].
+    /// The gradient of a matrix, and that of a value if something learns from it. The caller adds to them; one that starts
+    /// with [`Start::Zero`] has to be written as a whole.
     pub(crate) fn matrix_and_value(&mut self, id: MatrixId, var: Var) -> (Target<'_>, Option<Target<'_>>) {
         let (rows, columns) = self.store.matrix(id).dim();
         let slot = &mut self.gradients.matrices[id.index()];

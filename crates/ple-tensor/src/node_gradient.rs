@@ -22,7 +22,7 @@ impl NodeGradient {
         Self { values, written: 0..0, filled: false }
     }
 
-    /// The columns for somebody who adds to them, or who writes all of them if they start with [`Start::Zero`].
+    /// Columns to add to; those that start with [`Start::Zero`] have to be written as a whole.
     pub(crate) fn columns(&mut self, columns: Range<usize>) -> (Start<'static>, ArrayViewMut2<'_, f32>) {
         let written = self.written.clone();
         let start = if written.is_empty() {

@@ -65,6 +65,7 @@ mod loading;
 mod losses;
 mod memory;
 pub mod metrics;
+mod named;
 mod nearest;
 mod numbers_known;
 mod objective;

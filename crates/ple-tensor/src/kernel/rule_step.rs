@@ -1,6 +1,5 @@
 //! The step of any optimiser over values of a matrix and over the rows of a table. A rule gives its arithmetic for one run
-//! of weights as a plain loop, and the loops here compile it for each instruction set; a rule whose step is worth it has
-//! kernels of its own, as Adam.
+//! of weights as a plain loop, and the loops here compile it for each instruction set. Adam has its own kernels, in `adam.rs`.
 
 use std::fmt::Debug;
 
@@ -79,7 +78,7 @@ pub const LEAST_GRADIENT: f32 = 1e-17;
 /// A value of a slot that fades below this is zero, some steps before it is no normal number any more.
 pub const LEAST_SLOT: f32 = 1e-37;
 
-/// Zero instead of what is smaller than `least`. Without it, weights of a constant feature and slots of rows that nobody reads
+/// The value, or zero where its size is below `least`. Weights of a constant feature, and slots of rows that no batch reads, would
 /// decay into subnormal numbers, on which arithmetic takes a hundred times as long: a run slowed down to a seventeenth.
 ///
 /// ```

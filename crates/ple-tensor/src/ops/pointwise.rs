@@ -15,7 +15,8 @@ use crate::var::Var;
 
 /// A loss `l(z, y)` of one row, for its logit z and its label y: its definition and its derivative.
 ///
-/// The two methods that go by blocks of rows are for a loss with a kernel of its own; a loss needs neither.
+/// [`terms`](Self::terms) and [`gradient`](Self::gradient) take blocks of rows and by default call the other two methods; binary
+/// cross-entropy overrides them with vectorised loops.
 ///
 /// ```
 /// use ple_tensor::PointwiseLoss;

@@ -148,7 +148,7 @@ impl BalanceState {
         self.0.is_empty()
     }
 
-    /// Numbers of a name, as many as there have to be.
+    /// The `n` finite numbers that are kept under a name.
     pub(super) fn get(&self, name: &str, n: usize) -> Result<Vec<f64>, String> {
         match self.0.get(name) {
             Some(values) if values.len() == n && values.iter().all(|value| value.is_finite()) => {

@@ -1,15 +1,12 @@
 //! The list of losses, and the ways through it.
 
-use std::fmt;
-use std::str::FromStr;
-
 use ple_nn::Link;
 use ple_tensor::PointwiseLoss;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::definition::{Definition, Labels, Settings};
 use super::{focal, huber, label_smoothing, poisson};
 use crate::error::TrainError;
+use crate::named::{Named, text_of_named};
 
 /// Makes the enum and the ways through it. A loss is one line; of several for one link the first is the default.
 macro_rules! losses {
@@ -119,61 +116,34 @@ impl Loss {
     }
 }
 
-/// The name, and after an `@` the settings that are not the defaults.
-impl fmt::Display for Loss {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.definition().settings() {
-            Some(settings) => f.pad(&format!("{}@{settings}", self.name())),
-            None => f.pad(self.name()),
+impl Named for Loss {
+    const KIND: &'static str = "loss";
+
+    fn known() -> Vec<Self> {
+        Self::all()
+    }
+
+    fn word(&self) -> &'static str {
+        self.name()
+    }
+
+    fn written_settings(&self) -> Option<String> {
+        self.definition().settings()
+    }
+
+    fn configured(self, settings: Option<&str>) -> Result<Self, &'static str> {
+        match settings {
+            Some(settings) => self.with(settings),
+            None => Ok(self),
         }
     }
-}
 
-impl FromStr for Loss {
-    type Err = TrainError;
-
-    /// Reads a name, with or without settings.
-    ///
-    /// # Errors
-    ///
-    /// [`TrainError::UnknownLoss`] with the nearest name and all known ones; [`TrainError::Setting`] for settings that it
-    /// does not have.
-    fn from_str(text: &str) -> Result<Self, TrainError> {
-        let (name, settings) = text.split_once('@').map_or((text, None), |(name, rest)| (name, Some(rest)));
-        let Some(loss) = Self::all().into_iter().find(|loss| loss.name() == name) else {
-            return Err(TrainError::UnknownLoss { found: name.to_owned() });
-        };
-        let Some(settings) = settings else { return Ok(loss) };
-        loss.with(settings).map_err(|expected| TrainError::Setting {
-            setting: format!("the loss `{name}`"),
-            found: format!("`{text}`"),
-            expected: expected.to_owned(),
-        })
+    fn unknown(found: String) -> TrainError {
+        TrainError::UnknownLoss { found }
     }
 }
 
-impl Serialize for Loss {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Loss {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(|error| match error {
-            // As serde says it of an enum, since the messages of settings look for the nearest name in it.
-            TrainError::UnknownLoss { found } => {
-                let known: Vec<_> = Self::all().iter().map(|loss| format!("`{}`", loss.name())).collect();
-                de::Error::custom(format!("unknown variant `{found}`, expected one of {}", known.join(", ")))
-            }
-            TrainError::Setting { expected, .. } => {
-                de::Error::custom(format!("invalid value `{text}`, expected {expected}"))
-            }
-            other => de::Error::custom(other.to_string().replace('\n', ", ")),
-        })
-    }
-}
+text_of_named!(Loss);
 
 #[cfg(test)]
 mod tests {

@@ -124,7 +124,7 @@ impl<'s> Terms<'s> {
         phases
     }
 
-    /// The embedding tables, of so many values each.
+    /// The memory of the embedding tables; `values` says how many values a table has.
     fn tables(&self, how: &str, values: impl Fn(&ple_nn::TableSize) -> u64) -> Vec<MemoryPart> {
         let table = |table: &ple_nn::TableSize| {
             let bytes = values(table).saturating_mul(VALUE);

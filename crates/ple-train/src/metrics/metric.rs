@@ -1,10 +1,6 @@
 //! The list of metrics: their names, which value is best, which tasks they apply to, and how each is computed.
 
-use std::fmt;
-use std::str::FromStr;
-
 use ple_data::TaskType;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::best::Best;
 use super::computed::Computed;
@@ -14,6 +10,7 @@ use super::task_metrics::LabelCounts;
 use super::undefined::Undefined;
 use super::{ece, gauc, log_loss, ndcg, normalized_entropy, pcoc, pr_auc, regression, roc_auc};
 use crate::error::TrainError;
+use crate::named::{Named, text_of_named};
 
 /// Makes the enum and the ways through it. A metric is one line, in the order of reports.
 macro_rules! metrics {
@@ -182,54 +179,31 @@ impl Metric {
     }
 }
 
-/// The name, and after an `@` the settings that are not the defaults.
-impl fmt::Display for Metric {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.with_settings(self.name()))
+impl Named for Metric {
+    const KIND: &'static str = "metric";
+
+    fn known() -> Vec<Self> {
+        Self::all()
+    }
+
+    fn word(&self) -> &'static str {
+        self.name()
+    }
+
+    fn written_settings(&self) -> Option<String> {
+        self.definition().settings()
+    }
+
+    fn configured(self, settings: Option<&str>) -> Result<Self, &'static str> {
+        self.with(settings)
+    }
+
+    fn unknown(found: String) -> TrainError {
+        TrainError::UnknownMetric { found }
     }
 }
 
-impl FromStr for Metric {
-    type Err = TrainError;
-
-    /// Reads a name, with or without settings.
-    ///
-    /// # Errors
-    ///
-    /// [`TrainError::UnknownMetric`] with the nearest name and all known ones; [`TrainError::Setting`] for settings that it
-    /// does not have.
-    fn from_str(text: &str) -> Result<Self, TrainError> {
-        let (name, settings) = text.split_once('@').map_or((text, None), |(name, rest)| (name, Some(rest)));
-        let Some(metric) = Self::all().into_iter().find(|metric| metric.name() == name) else {
-            return Err(TrainError::UnknownMetric { found: name.to_owned() });
-        };
-        metric.with(settings).map_err(|expected| TrainError::Setting {
-            setting: format!("the metric `{name}`"),
-            found: format!("`{text}`"),
-            expected: expected.to_owned(),
-        })
-    }
-}
-
-impl Serialize for Metric {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Metric {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(|error| match error {
-            // As serde says it of an enum, since the messages of manifests look for the nearest name in it.
-            TrainError::UnknownMetric { found } => {
-                let known: Vec<_> = Self::all().iter().map(|metric| format!("`{}`", metric.name())).collect();
-                de::Error::custom(format!("unknown variant `{found}`, expected one of {}", known.join(", ")))
-            }
-            other => de::Error::custom(other.to_string().replace('\n', ", ")),
-        })
-    }
-}
+text_of_named!(Metric);
 
 #[cfg(test)]
 mod tests {

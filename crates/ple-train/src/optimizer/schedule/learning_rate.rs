@@ -1,13 +1,9 @@
 //! The list of schedules, and the ways through it.
 
-use std::fmt;
-use std::str::FromStr;
-
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-
 use super::definition::{Definition, Settings};
 use super::{constant, cosine, step};
 use crate::error::TrainError;
+use crate::named::{Named, text_of_named};
 
 /// Makes the enum and the ways through it. A schedule is one line; the first is the default.
 macro_rules! schedules {
@@ -95,61 +91,34 @@ impl LearningRate {
     }
 }
 
-/// The name, and after an `@` the settings that are not the defaults.
-impl fmt::Display for LearningRate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.definition().settings() {
-            Some(settings) => f.pad(&format!("{}@{settings}", self.name())),
-            None => f.pad(self.name()),
+impl Named for LearningRate {
+    const KIND: &'static str = "schedule";
+
+    fn known() -> Vec<Self> {
+        Self::all()
+    }
+
+    fn word(&self) -> &'static str {
+        self.name()
+    }
+
+    fn written_settings(&self) -> Option<String> {
+        self.definition().settings()
+    }
+
+    fn configured(self, settings: Option<&str>) -> Result<Self, &'static str> {
+        match settings {
+            Some(settings) => self.with(settings),
+            None => Ok(self),
         }
     }
-}
 
-impl FromStr for LearningRate {
-    type Err = TrainError;
-
-    /// Reads a name, with or without settings.
-    ///
-    /// # Errors
-    ///
-    /// [`TrainError::UnknownSchedule`] with the nearest name and all known ones; [`TrainError::Setting`] for settings that it
-    /// does not have.
-    fn from_str(text: &str) -> Result<Self, TrainError> {
-        let (name, settings) = text.split_once('@').map_or((text, None), |(name, rest)| (name, Some(rest)));
-        let Some(schedule) = Self::all().into_iter().find(|schedule| schedule.name() == name) else {
-            return Err(TrainError::UnknownSchedule { found: name.to_owned() });
-        };
-        let Some(settings) = settings else { return Ok(schedule) };
-        schedule.with(settings).map_err(|expected| TrainError::Setting {
-            setting: format!("the schedule `{name}`"),
-            found: format!("`{text}`"),
-            expected: expected.to_owned(),
-        })
+    fn unknown(found: String) -> TrainError {
+        TrainError::UnknownSchedule { found }
     }
 }
 
-impl Serialize for LearningRate {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for LearningRate {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(|error| match error {
-            // As serde says it of an enum, since the messages of settings look for the nearest name in it.
-            TrainError::UnknownSchedule { found } => {
-                let known: Vec<_> = Self::all().iter().map(|known| format!("`{}`", known.name())).collect();
-                de::Error::custom(format!("unknown variant `{found}`, expected one of {}", known.join(", ")))
-            }
-            TrainError::Setting { expected, .. } => {
-                de::Error::custom(format!("invalid value `{text}`, expected {expected}"))
-            }
-            other => de::Error::custom(other.to_string().replace('\n', ", ")),
-        })
-    }
-}
+text_of_named!(LearningRate);
 
 #[cfg(test)]
 mod tests {
