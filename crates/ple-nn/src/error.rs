@@ -83,7 +83,7 @@ pub enum NnError {
     },
     /// A link of another kind of task.
     #[error(
-        "heads: the link of `{task}` is `{link}`\nexpected: `sigmoid`, since the label says whether something happens\nnext: correct heads.{task}.link in the settings of the model, or make the label one of regression in the schema"
+        "heads: the link of `{task}` is `{link}`\nexpected: `sigmoid`, since the label says whether something happens\nnext: choose a loss for the link `sigmoid`, or correct heads.{task}.link in the settings of the model; or make the label one of regression in the schema"
     )]
     OtherLink {
         /// The task.

@@ -125,7 +125,7 @@ fn what_does_not_fit_is_refused_before_the_first_step() {
         ),
         (
             config(&[("click", "huber")]),
-            "heads: the link of `click` is `identity`\nexpected: `sigmoid`, since the label says whether something happens\nnext: correct heads.click.link in the settings of the model, or make the label one of regression in the schema",
+            "heads: the link of `click` is `identity`\nexpected: `sigmoid`, since the label says whether something happens\nnext: choose a loss for the link `sigmoid`, or correct heads.click.link in the settings of the model; or make the label one of regression in the schema",
         ),
         (
             config(&[("visits", "poisson")]),
